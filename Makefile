@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+# Sets up .venv by itself and installs only what a target needs.
+#
+#   make build     bitstream for the board (BOARD=tangnano20k)
+#   make test      the tests, a few minutes
+#   make chat      chat with a board, or with the simulated one
+#   make sim       rebuild the shipped compiled simulation
+#   make lint      ruff, mypy, import rules
+#   make nightly   the tests with long runs and random examples
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+BOARD := tangnano20k
+PYTEST_ARGS := -n auto
+
+.PHONY: build test chat sim nightly lint clean system-python system-test
+
+build: $(VENV)/.base $(VENV)/.build
+	$(BIN)/glintfpga build --board $(BOARD)
+
+test: system-test $(VENV)/.base $(VENV)/.test
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(PYTEST_ARGS)
+
+nightly: system-test $(VENV)/.base $(VENV)/.test
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(PYTEST_ARGS) -m "" --hypothesis-profile=nightly
+
+chat: $(VENV)/.base
+	$(BIN)/glintfpga chat
+
+sim: $(VENV)/.base $(VENV)/.dev
+	$(BIN)/python -m glintfpga.sim.rebuild
+
+lint: $(VENV)/.base $(VENV)/.test
+	PATH="$(CURDIR)/$(BIN):$$PATH" .ci/lint
+
+clean:
+	rm -rf $(VENV) .typecheck build
+
+system-python:
+	@.ci/need python3=python3 ensurepip=python3-venv
+
+system-test: system-python
+	@.ci/need iverilog=iverilog g++=g++
+
+$(BIN)/python: | system-python
+	python3 -m venv $(VENV)
+
+$(VENV)/.base: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.build $(VENV)/.test $(VENV)/.dev: $(VENV)/.%: pyproject.toml | $(VENV)/.base
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+import importlib
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+SETUPTOOLS = PROJECT["tool"]["setuptools"]
+FOLDERS = ("boards", "firmware", "hdl", "host", "quant", "sim", "train")
+
+
+def packages_on_disk():
+    for folder in FOLDERS:
+        for init in (ROOT / folder).rglob("__init__.py"):
+            yield init.parent.relative_to(ROOT).as_posix()
+
+
+def test_every_package_is_listed():
+    listed = {SETUPTOOLS["package-dir"][name] for name in SETUPTOOLS["packages"]}
+    assert listed == set(packages_on_disk())
+    assert set(SETUPTOOLS["package-dir"]) == set(SETUPTOOLS["packages"])
+
+
+def test_every_folder_with_python_is_a_package():
+    packages = set(packages_on_disk())
+    for folder in FOLDERS:
+        for module in (ROOT / folder).rglob("*.py"):
+            assert module.parent.relative_to(ROOT).as_posix() in packages, module
+
+
+@pytest.mark.parametrize("name", SETUPTOOLS["packages"])
+def test_package_maps_to_its_folder(name):
+    folder = ROOT / SETUPTOOLS["package-dir"][name]
+    assert folder == ROOT / name.removeprefix("glintfpga.").replace(".", "/")
+    assert (folder / "__init__.py").read_text() == ""
+    module_path = Path(importlib.import_module(name).__file__)
+    assert module_path.samefile(folder / "__init__.py")
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_folder_is_typed(folder):
+    assert (ROOT / folder / "py.typed").is_file()
+
+
+def test_no_packages_in_tests():
+    assert not list((ROOT / "tests").rglob("__init__.py"))
+
+
+def test_command_line_starts_without_heavy_imports():
+    code = (
+        "import sys, glintfpga.host.cli\n"
+        "heavy = {'torch', 'amaranth', 'amaranth_boards', 'wasmtime', 'cocotb'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd="/", capture_output=True, text=True, timeout=60
+    )
+    assert found.stderr == ""
+    assert found.stdout.strip() == "[]"
+
+
+def test_each_dependency_has_its_reason():
+    text = (ROOT / "pyproject.toml").read_text()
+    wanted = list(PROJECT["project"]["dependencies"])
+    for extra in PROJECT["project"]["optional-dependencies"].values():
+        wanted += extra
+    for requirement in wanted:
+        lines = [line for line in text.splitlines() if f'"{requirement}"' in line]
+        assert lines and all("# " in line for line in lines), requirement
