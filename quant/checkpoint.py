@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+"""Float checkpoints: safetensors files whose header carries the model's sizes as strings."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from glintfpga.quant.errors import InputError
+from glintfpga.quant.spec import ModelSpec
+
+__all__ = ["Checkpoint", "FloatArray", "read_checkpoint", "write_checkpoint"]
+
+FloatArray = npt.NDArray[np.float64]
+
+_MAX_FILE_BYTES = 1 << 20
+_MAX_HEADER_BYTES = 1 << 18
+_DTYPES = ("F16", "F32", "F64")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """Trained weights. ``tensors`` has exactly the names and shapes of ``spec.tensor_shapes()``.
+
+    Values are kept as float64. Raises ``InputError`` for a missing, unknown, misshapen or
+    non-finite tensor.
+    """
+
+    spec: ModelSpec
+    tensors: Mapping[str, FloatArray]
+    note: str = ""
+    rope_radians_per_token: float = 1.0
+    """Angle that RoPE turns the first two dimensions by, a token."""
+
+    def __post_init__(self) -> None:
+        shapes = self.spec.tensor_shapes()
+        for name in sorted(set(self.tensors) - set(shapes)):
+            raise InputError(f"unknown tensor {name!r:.60}: the metadata exclude it")
+        checked: dict[str, FloatArray] = {}
+        for name, shape in shapes.items():
+            if name not in self.tensors:
+                raise InputError(f"tensor {name!r} is missing: the metadata ask for it")
+            value = np.asarray(self.tensors[name], dtype=np.float64)
+            if value.shape != shape:
+                raise InputError(f"tensor {name!r} must have shape {shape}, not {value.shape}")
+            if not np.isfinite(value).all():
+                raise InputError(f"tensor {name!r} has values that are not finite: train it again")
+            checked[name] = value
+        object.__setattr__(self, "tensors", checked)
+        angle = self.rope_radians_per_token
+        if not (math.isfinite(angle) and 0 < angle <= math.pi):
+            raise InputError(f"rope_radians_per_token must be in (0, pi], not {angle!r}")
+
+
+def read_checkpoint(path: str | Path) -> Checkpoint:
+    """Read and check a safetensors file.
+
+    Raises ``InputError`` with the path when the file cannot be read, is not a well-formed
+    safetensors file (also: more than 1 MiB, header above 256 KiB, a name twice), or does not hold
+    the model that its metadata describe.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(_MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"cannot read {os.fspath(path)!r}: {error.strerror}") from error
+    try:
+        return _parse(data)
+    except InputError as error:
+        raise InputError(f"{os.fspath(path)}: {error}") from error
+
+
+def write_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint as float32. The file appears whole or not at all.
+
+    Raises ``InputError`` when the place cannot be written to.
+    """
+    metadata = {
+        **checkpoint.spec.to_metadata(),
+        "rope_radians_per_token": repr(checkpoint.rope_radians_per_token),
+        "note": checkpoint.note,
+    }
+    tensors = {name: value.astype(np.float32) for name, value in checkpoint.tensors.items()}
+    data = save(tensors, metadata)
+    path = Path(path)
+    try:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            file.write(data)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        raise InputError(f"cannot write {os.fspath(path)!r}: {error.strerror}") from error
+
+
+def _parse(data: bytes) -> Checkpoint:
+    header = _header(data)
+    metadata = header.pop("__metadata__", None)
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise InputError("the safetensors header lacks metadata strings: not a blink checkpoint")
+    spec = ModelSpec.from_metadata(metadata)
+    for name, entry in header.items():
+        dtype = entry.get("dtype") if isinstance(entry, dict) else None
+        if dtype not in _DTYPES:
+            raise InputError(
+                f"tensor {name!r:.60} must have a type of {', '.join(_DTYPES)}, not {dtype!r:.60}"
+            )
+    try:
+        tensors = load(data)
+    except SafetensorError as error:
+        raise InputError(f"damaged safetensors file ({_one_line(error)})") from error
+    angle = metadata.get("rope_radians_per_token", "1.0")
+    try:
+        radians = float(angle)
+    except ValueError:
+        raise InputError(f"rope_radians_per_token must be a number, not {angle!r:.60}") from None
+    return Checkpoint(
+        spec=spec,
+        tensors=tensors,
+        note=metadata.get("note", ""),
+        rope_radians_per_token=radians,
+    )
+
+
+def _header(data: bytes) -> dict[str, Any]:
+    if len(data) > _MAX_FILE_BYTES:
+        raise InputError(f"more than {_MAX_FILE_BYTES} bytes: too large for a blink checkpoint")
+    size = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or size > len(data) - 8:
+        raise InputError(f"cut off after {len(data)} bytes: not a safetensors file")
+    if size > _MAX_HEADER_BYTES:
+        raise InputError(f"header of {size} bytes: at most {_MAX_HEADER_BYTES} are accepted")
+    try:
+        header = json.loads(data[8 : 8 + size], object_pairs_hook=_without_repeats)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"damaged safetensors header ({_one_line(error)})") from error
+    if not isinstance(header, dict):
+        raise InputError("damaged safetensors header (no JSON object)")
+    return header
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{repeated!r:.60} appears twice")
+    return result
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]
