@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: MIT
+import numpy as np
+import pytest
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.sim import Simulator
+
+from glintfpga.firmware.device import SoftwareDevice
+from glintfpga.firmware.endpoint import Endpoint, Role
+from glintfpga.firmware.image import Image
+from glintfpga.firmware.messages import (
+    Counters,
+    Done,
+    generate,
+    message,
+    prompt,
+    score,
+    take_message,
+)
+from glintfpga.firmware.numerics import reference_model
+from glintfpga.firmware.protocol import BAUDS, HelloFlag, Op, Status
+from glintfpga.hdl.core import Core
+from glintfpga.hdl.device import Device, connect_core, hello_info
+from glintfpga.hdl.service import Service
+from glintfpga.quant.plan import PLAN12
+from glintfpga.quant.random_model import random_model
+from glintfpga.quant.sampler import Sampler
+from glintfpga.quant.spec import ModelSpec
+
+CLK_HZ = 27_000_000
+LANES = 4
+SPECS = (
+    ModelSpec(loops=2, lora_targets=("q",), hidden=6, vocab=21, window=5, eos=20),
+    ModelSpec(loops=1, lora_targets=("q",), hidden=1, vocab=300, window=9, eos=None),
+)
+FAST = (BAUDS[-1],) * len(BAUDS)
+
+
+def image(index):
+    return Image.from_model(random_model(np.random.default_rng(index), SPECS[index], PLAN12))
+
+
+def answers_of(held):
+    """Split off the answers that are complete: (bodies by op and joined, DONE)."""
+    answers, bodies = [], {}
+    while (got := take_message(held)) is not None:
+        op, body = got
+        if op == Op.DONE:
+            answers.append((bodies, Done.decode(body)))
+            bodies = {}
+        else:
+            bodies[op] = bodies.get(op, b"") + body
+    return answers
+
+
+def oracle(commands, start):
+    def load(data):
+        return reference_model(data, lanes=LANES, plan=12)
+
+    device = SoftwareDevice(
+        model=load(start.data) if start else None, load=load, sampler=Sampler(), lanes=LANES
+    )
+    host, now, held, left = Endpoint(Role.HOST), 0.0, bytearray(), b"".join(commands)
+    host.start_session(1, now)
+    for _ in range(20_000):
+        left = left[host.write(left) :]
+        now += 0.0002
+        device.feed(host.poll(now), now)
+        host.feed(device.poll(now), now)
+        held += host.read()
+    return answers_of(held)
+
+
+class Bytewise(wiring.Component):
+    """A device whose line takes and gives whole bytes."""
+
+    def __init__(self, start):
+        info = hello_info(
+            clk_hz=CLK_HZ, lanes=LANES, plan=PLAN12, image=start, build_id=b"bytewise"
+        )
+        self.start = start
+        self.service = Service(clk_hz=CLK_HZ, plan=PLAN12, info=info)
+        super().__init__({})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.service = self.service
+        m.submodules.core = core = Core(lanes=LANES, plan=PLAN12, image=self.start)
+        connect_core(m, self.service, core)
+        return m
+
+
+def run_bytewise(commands, start, *, byte=6):
+    """All commands at once; returns the answers and the info of two HELLOs, first and last."""
+    dut = Bytewise(start)
+    service = dut.service
+    host, held, infos = Endpoint(Role.HOST), bytearray(), []
+    result = []
+
+    async def bench(ctx):
+        to_device = bytearray()
+        cycle = 0
+        ctx.set(service.tx_idle, 1)
+
+        async def serve():
+            nonlocal cycle
+            now = cycle / CLK_HZ
+            if not to_device:
+                to_device.extend(host.poll(now, frames=1))
+            if to_device:
+                ctx.set(service.rx_data, to_device.pop(0))
+                ctx.set(service.rx_valid, 1)
+            ctx.set(service.tx.ready, 1)
+            _, _, valid, data = await ctx.tick().sample(service.tx.valid, service.tx.payload)
+            ctx.set(service.rx_valid, 0)
+            ctx.set(service.tx.ready, 0)
+            await ctx.tick().repeat(byte - 1)
+            cycle += byte
+            if valid:
+                host.feed(bytes([data]), now)
+                held.extend(host.read())
+
+        async def hello(nonce):
+            host.start_session(nonce, cycle / CLK_HZ)
+            while not host.open:
+                await serve()
+            infos.append(host.info)
+
+        await hello(1)
+        left = b"".join(commands)
+        for _ in range(30_000):
+            left = left[host.write(left) :]
+            await serve()
+            result.extend(answers_of(held) if held.count(Op.DONE) else [])
+            if len(result) == len(commands):
+                break
+        await hello(2)
+
+    sim = Simulator(dut)
+    sim.add_clock(1 / CLK_HZ)
+    sim.add_testbench(bench)
+    sim.run()
+    return result, infos
+
+
+def test_same_answers_as_the_software_device():
+    start, other = image(0), image(1)
+    commands = [
+        prompt([1, 2, 3], 21),
+        generate(6, temperature=300, seed=7, crc=True),
+        score([4, 20], 21, logits=True),
+        generate(3),
+        message(Op.LOAD, other.data[:-1]),
+        generate(1),
+        message(Op.LOAD, other.data),
+        generate(3, temperature=500, crc=True),
+        prompt([299, 0], 300),
+        score([256], 300),
+    ]
+    expected = oracle(commands, start)
+    got, infos = run_bytewise(commands, start)
+    assert expected[4][1].status == Status.BAD_IMAGE
+    assert got == expected
+    before, after = infos
+    assert before.flags == HelloFlag.MODEL | HelloFlag.DEFAULT_IMAGE
+    assert (before.image_header, before.image_crc) == (start.header, start.crc)
+    assert after.flags == HelloFlag.MODEL
+    assert (after.image_header, after.image_crc) == (other.header, other.crc)
+    assert after.build_id == b"bytewise" and after.clock_hz == CLK_HZ
+
+
+def test_starts_without_a_model():
+    commands = [generate(1), message(Op.LOAD, image(0).data), generate(2, crc=True)]
+    got, infos = run_bytewise(commands, None)
+    assert got == oracle(commands, None)
+    assert infos[0].flags == 0 and infos[0].image_header == bytes(96)
+
+
+def test_over_the_serial_line():
+    start = image(0)
+    device = Device(clk_hz=CLK_HZ, lanes=LANES, image=start, build_id=b"wire", bauds=FAST)
+    bit = CLK_HZ // FAST[0]
+    host, held = Endpoint(Role.HOST), bytearray()
+    commands = [prompt([5], 21), generate(3, temperature=300, crc=True), message(Op.COUNTERS)]
+    got = []
+    cycle = 0
+
+    async def send(ctx):
+        left = b"".join(commands)
+        host.start_session(1, 0.0)
+        while len(got) < len(commands):
+            left = left[host.write(left) :]
+            data = host.poll(cycle / CLK_HZ)
+            for byte in data:
+                for level in [0, *(byte >> i & 1 for i in range(8)), 1]:
+                    ctx.set(device.rx, level)
+                    await ctx.tick().repeat(bit)
+            if not data:
+                await ctx.tick().repeat(bit)
+        assert ctx.get(device.status.idle) and not ctx.get(device.status.error)
+
+    async def receive(ctx):
+        nonlocal cycle
+        bits, last, since = [], 1, 0
+        async for _, _, level in ctx.tick().sample(device.tx):
+            cycle += 1
+            if not bits and last and not level:
+                bits, since = [0], 0
+            elif bits:
+                since += 1
+                if since == len(bits) * bit + bit // 2:
+                    bits.append(level)
+                    if len(bits) == 10:
+                        assert level == 1
+                        byte = sum(value << i for i, value in enumerate(bits[1:9]))
+                        host.feed(bytes([byte]), cycle / CLK_HZ)
+                        held.extend(host.read())
+                        got.extend(answers_of(held) if held else [])
+                        bits = []
+            last = level
+
+    sim = Simulator(device)
+    sim.add_clock(1 / CLK_HZ)
+    sim.add_testbench(send)
+    sim.add_testbench(receive, background=True)
+    sim.run()
+    assert got[:2] == oracle(commands, start)[:2]
+    counters = Counters.decode(got[2][0][Op.COUNTED])
+    assert (counters.tokens, counters.prefill_tokens) == (3, 1)
+    assert 3 * 50 < counters.total_cycles < 3 * 400
+    assert counters.prefill_cycles > 40
+    assert (counters.dropped, counters.crc_errors, counters.retries) == (0, 0, 0)
+
+
+def test_build_id_of_nine_bytes():
+    with pytest.raises(ValueError, match="at most 8 bytes"):
+        Device(clk_hz=CLK_HZ, build_id=b"123456789")

@@ -1,0 +1,427 @@
+# SPDX-License-Identifier: MIT
+import random
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+
+from glintfpga.firmware.device import SoftwareDevice
+from glintfpga.firmware.endpoint import Endpoint, Role
+from glintfpga.firmware.messages import (
+    Counters,
+    Done,
+    decode_tokens,
+    generate,
+    message,
+    prompt,
+    score,
+    set_baud,
+    take_message,
+)
+from glintfpga.firmware.numerics import LoadedModel
+from glintfpga.firmware.protocol import MAX_CHUNK, HelloFlag, HelloInfo, Op, Reason, Status
+from glintfpga.hdl.service import Service
+from glintfpga.quant.plan import PLAN12
+from glintfpga.quant.reference import logit_crc
+from glintfpga.quant.sampler import Sampler
+
+CLK_HZ = 1_000_000
+BYTE = 5
+
+
+class ToyNumerics:
+    """Logits are a hash of the context; ``script`` names winners of the next draws."""
+
+    def __init__(self, vocab, script=()):
+        self.vocab = vocab
+        self.script = list(script)
+        self.context = []
+
+    def clear(self):
+        self.context = []
+
+    def enter(self, token):
+        self.context.append(token)
+
+    def logits(self):
+        rng = np.random.default_rng(zlib.crc32(repr(self.context).encode()))
+        logits = rng.integers(-2048, 2048, self.vocab)
+        if self.script:
+            logits[self.script.pop(0)] = 1 << 18
+        return logits
+
+
+class ToyCore:
+    """The core's ports, driven from Python with the numerics and the sampler of the oracle."""
+
+    def __init__(self, *, vocab=257, eos=256, script=(), cycles=20, seed=0):
+        self.numerics = ToyNumerics(vocab, script)
+        self.sampler = Sampler()
+        self.vocab, self.eos = vocab, eos
+        self.cycles = cycles
+        self.rng = random.Random(seed)
+        self.rows = []
+
+    async def run(self, ctx, dut):
+        busy, result, logits = 0, None, np.zeros(1, np.int64)
+        while True:
+            ctx.set(dut.vocab, self.vocab)
+            ctx.set(dut.eos, 0xFFFF if self.eos is None else self.eos)
+            shown = busy == 0 and result is not None
+            ctx.set(dut.core_o.valid, shown)
+            if shown:
+                ctx.set(dut.core_o.payload, {"id": result[0], "crc": result[1]})
+            ctx.set(dut.core_idle, busy == 0 and not shown)
+            ready = busy == 0 and (not shown or ctx.get(dut.core_o.ready))
+            ctx.set(dut.core_i.ready, ready)
+            ctx.set(dut.seed.ready, self.rng.random() < 0.1)
+            _, _, asked, op, taken, clear, seeded, seed, temperature, at, *row = await ctx.tick().sample(
+                dut.core_i.valid & dut.core_i.ready,
+                dut.core_i.payload,
+                dut.core_o.valid & dut.core_o.ready,
+                dut.core_clear,
+                dut.seed.valid & dut.seed.ready,
+                dut.seed.payload,
+                dut.temperature,
+                dut.logit_id,
+                dut.load.valid,
+                dut.load.target,
+                dut.load.index,
+                dut.load.data,
+            )
+            ctx.set(dut.logit, int(logits[at]) if at < len(logits) else 0)
+            if row[0]:
+                self.rows.append(tuple(row[1:]))
+            busy = max(0, busy - 1)
+            if taken:
+                result = None
+            if seeded:
+                self.sampler.reseed(seed)
+            if clear:
+                assert not busy and result is None
+                self.numerics.clear()
+            if asked:
+                busy = self.rng.randrange(1, 2 * self.cycles)
+                if op.enter:
+                    self.numerics.enter(op.id)
+                if op.logits:
+                    logits = self.numerics.logits()
+                    token = self.sampler.sample(logits, temperature if op.sample else 0)
+                    result = token, logit_crc(logits)
+
+
+class Bench:
+    """A service with a toy core, and the host's endpoint on a clean line."""
+
+    def __init__(self, core, *, info=None):
+        self.core = core
+        self.info = info or HelloInfo(
+            flags=HelloFlag.MODEL | HelloFlag.DEFAULT_IMAGE, lanes=4, plan=12
+        )
+        self.dut = Service(clk_hz=CLK_HZ, plan=PLAN12, info=self.info)
+        self.host = Endpoint(Role.HOST)
+        self.host.retry_s = 0.1
+        self.cycle = 0
+        self.to_device, self.held = bytearray(), bytearray()
+
+    async def serve(self, ctx, byte_times=1):
+        for _ in range(byte_times):
+            now = self.cycle / CLK_HZ
+            if not self.to_device:
+                self.to_device += self.host.poll(now, frames=1)
+            if self.to_device:
+                ctx.set(self.dut.rx_data, self.to_device.pop(0))
+                ctx.set(self.dut.rx_valid, 1)
+            ctx.set(self.dut.tx.ready, 1)
+            _, _, valid, byte = await ctx.tick().sample(self.dut.tx.valid, self.dut.tx.payload)
+            ctx.set(self.dut.rx_valid, 0)
+            ctx.set(self.dut.tx.ready, 0)
+            await ctx.tick().repeat(BYTE - 1)
+            self.cycle += BYTE
+            if valid:
+                self.host.feed(bytes([byte]), now)
+                self.held += self.host.read()
+
+    async def open(self, ctx, nonce=1):
+        self.held.clear()
+        self.to_device.clear()
+        self.host.start_session(nonce, self.cycle / CLK_HZ)
+        for _ in range(5000):
+            await self.serve(ctx)
+            if self.host.open:
+                return self.host.info
+        raise AssertionError("no answer to hello")
+
+    async def send(self, ctx, data):
+        while data:
+            data = data[self.host.write(data) :]
+            await self.serve(ctx)
+
+    async def next_message(self, ctx, limit=60_000):
+        for _ in range(limit):
+            if (got := take_message(self.held)) is not None:
+                return got
+            await self.serve(ctx)
+        raise AssertionError("no message")
+
+    async def answer(self, ctx):
+        """Bodies by op and joined, and the DONE."""
+        bodies = {}
+        while True:
+            op, body = await self.next_message(ctx)
+            if op == Op.DONE:
+                return bodies, Done.decode(body)
+            assert 1 <= len(body) <= MAX_CHUNK
+            bodies[op] = bodies.get(op, b"") + body
+
+    async def ask(self, ctx, data):
+        await self.send(ctx, data)
+        return await self.answer(ctx)
+
+    def run(self, script):
+        async def main(ctx):
+            ctx.set(self.dut.tx_idle, 1)
+            await self.open(ctx)
+            await script(ctx)
+
+        async def core(ctx):
+            await self.core.run(ctx, self.dut)
+
+        sim = Simulator(self.dut)
+        sim.add_clock(1 / CLK_HZ)
+        sim.add_testbench(main)
+        sim.add_testbench(core, background=True)
+        sim.run()
+
+
+def oracle(commands, *, vocab=257, eos=256, script=()):
+    """What the software device answers: (bodies, DONE) of each command, and the context."""
+    numerics = ToyNumerics(vocab, script)
+    model = LoadedModel(
+        numerics=numerics, vocab=vocab, eos=eos, image_header=bytes(96), image_crc=0
+    )
+    device = SoftwareDevice(model=model, load=None, sampler=Sampler(), lanes=4)
+    host, now, held, answers = Endpoint(Role.HOST), 0.0, bytearray(), []
+    host.start_session(1, now)
+    for command in commands:
+        left, bodies = command, {}
+        while True:
+            left = left[host.write(left) :]
+            now += 0.0002
+            device.feed(host.poll(now), now)
+            host.feed(device.poll(now), now)
+            held += host.read()
+            got = take_message(held)
+            if got is None:
+                continue
+            if got[0] == Op.DONE:
+                break
+            bodies[got[0]] = bodies.get(got[0], b"") + got[1]
+        answers.append((bodies, Done.decode(got[1])))
+    return answers, numerics.context, device.counters
+
+
+def compare(commands, **model):
+    expected, context, counters = oracle(commands, **model)
+    bench = Bench(ToyCore(**model))
+
+    async def script(ctx):
+        for command, answer in zip(commands, expected, strict=True):
+            assert await bench.ask(ctx, command) == answer
+        bodies, _ = await bench.ask(ctx, message(Op.COUNTERS))
+        got = Counters.decode(bodies[Op.COUNTED])
+        assert got.total_cycles >= got.token_cycles
+        assert replace(got, token_cycles=0, total_cycles=0, prefill_cycles=0) == counters
+
+    bench.run(script)
+    assert bench.core.numerics.context == context
+
+
+def test_prompt_and_generate():
+    compare(
+        [
+            prompt(b"hello", 257),
+            generate(40, temperature=300, seed=2**63 + 5),
+            generate(5),
+            prompt(b"", 257),
+            prompt(b"again", 257),
+            generate(250, temperature=1023, crc=True),
+            generate(0, seed=3),
+            generate(3, temperature=256),
+            message(Op.RESET),
+            generate(4, seed=3, temperature=1000),
+        ]
+    )
+
+
+def test_reasons_to_end():
+    compare(
+        [
+            generate(9),  # EOS, pending
+            generate(9, blank_line=True),  # x \n \n
+            generate(9, blank_line=False),  # \n \n y EOS
+            prompt(b"p", 257),
+            generate(2, blank_line=True),  # \n \n at the same time as the count
+            generate(1),  # EOS at the same time as the count
+        ],
+        script=[65, 256, 120, 10, 10, 10, 10, 121, 256, 10, 10, 256],
+    )
+
+
+@pytest.mark.parametrize(("vocab", "eos"), [(300, 299), (512, None), (40, 0)])
+def test_other_vocabularies(vocab, eos):
+    compare(
+        [
+            generate(3, crc=True),
+            prompt([1, 2, vocab - 1], vocab),
+            score([3, 4], vocab, logits=True),
+            generate(100 if vocab < 512 else 200, temperature=256, seed=1, crc=True),
+            message(Op.PROMPT, (5).to_bytes(1 + (vocab > 257), "little") + b"\xff\xff\xff\xff"),
+            score([5], vocab),
+        ],
+        vocab=vocab,
+        eos=eos,
+    )
+
+
+def test_score():
+    compare(
+        [
+            score(b"abc", 257),
+            generate(2),
+            score(b"", 257),
+            score(b"de", 257, logits=True),
+            score(b"f" * 150, 257),
+            generate(2),
+        ]
+    )
+
+
+def test_refusals():
+    compare(
+        [
+            message(Op.RESET, b"x"),
+            message(Op.ABORT),
+            message(Op.ABORT, b"12"),
+            message(Op.COUNTERS, b"123"),
+            message(Op.GENERATE, bytes(14)),
+            message(Op.GENERATE, bytes(16)),
+            message(Op.GENERATE, b"\1\0\0\0\0\4\0" + bytes(8)),
+            message(Op.GENERATE, b"\1\0\0\0\0\0\x08" + bytes(8)),
+            message(Op.SCORE),
+            message(Op.SCORE, b"\2abc"),
+            message(Op.SET_BAUD, b"\5"),
+            message(Op.SET_BAUD, b"\1\1"),
+            b"\0\3\0abc",
+            b"\x09\0\0",
+            b"\xff\1\1" + bytes(257),
+            generate(2),
+        ]
+    )
+
+
+def test_no_model():
+    bench = Bench(ToyCore(vocab=0), info=HelloInfo(lanes=4, plan=12, image_header=b"\7" * 96))
+
+    async def script(ctx):
+        assert bench.host.info == HelloInfo(lanes=4, plan=12)
+        for command in (message(Op.RESET), prompt(b"a", 257), score(b"a", 257), generate(1)):
+            assert await bench.ask(ctx, command) == ({}, Done(op=command[0], status=Status.NO_MODEL))
+        assert (await bench.ask(ctx, message(Op.ABORT)))[1].status == Status.NO_MODEL
+        assert (await bench.ask(ctx, message(Op.COUNTERS)))[1].status == Status.OK
+
+    bench.run(script)
+
+
+def test_abort():
+    bench = Bench(ToyCore(script=[65] * 100_000, cycles=300))
+
+    async def script(ctx):
+        await bench.send(ctx, generate(2**32 - 1))
+        await bench.serve(ctx, 3000)
+        await bench.send(ctx, message(Op.ABORT) + prompt(b"x", 257))
+        bodies, done = await bench.answer(ctx)
+        tokens = decode_tokens(bodies[Op.TOKENS], 257)
+        assert done == Done(op=Op.GENERATE, reason=Reason.ABORT, count=len(tokens))
+        assert await bench.answer(ctx) == ({}, Done(op=Op.ABORT))
+        assert await bench.answer(ctx) == ({}, Done(op=Op.PROMPT, count=1))
+        assert bench.core.numerics.context == [256, *tokens, ord("x")]
+        # Right behind the command: no token at all.
+        await bench.send(ctx, generate(9) + message(Op.ABORT))
+        assert (await bench.answer(ctx))[1].reason in (Reason.ABORT, Reason.COUNT)
+        await bench.answer(ctx)
+
+    bench.run(script)
+
+
+def test_a_slow_token_is_sent_within_two_milliseconds():
+    bench = Bench(ToyCore(cycles=6000))
+
+    async def script(ctx):
+        await bench.send(ctx, generate(4, temperature=0))
+        sizes = []
+        while (got := await bench.next_message(ctx))[0] != Op.DONE:
+            sizes.append(len(got[1]))
+        assert sum(sizes) == 4 and len(sizes) > 1
+
+    bench.run(script)
+
+
+def test_hello_ends_anything_and_keeps_the_context():
+    bench = Bench(ToyCore(cycles=100))
+    rng = random.Random(4)
+
+    async def script(ctx):
+        commands = [
+            generate(2**32 - 1, seed=9, temperature=256),
+            prompt(b"abcdefghijklmnopqrst", 257),
+            score(b"uvwxyz" * 20, 257, logits=True),
+            generate(2**32 - 1),
+            message(Op.COUNTERS) * 5,
+            message(Op.LOAD, bytes(500)),
+        ]
+        for nonce, command in enumerate(commands, 2):
+            await bench.send(ctx, command + bytes(rng.randrange(3)))
+            await bench.serve(ctx, rng.randrange(900))
+            await bench.open(ctx, nonce)
+            await bench.serve(ctx, 100)
+            assert not bench.held
+            before = list(bench.core.numerics.context)
+            if nonce == len(commands) + 1:
+                assert not bench.host.info.flags & HelloFlag.MODEL
+                break
+            assert (await bench.ask(ctx, prompt(b"!", 257)))[1] == Done(op=Op.PROMPT, count=1)
+            context = bench.core.numerics.context
+            assert context[: len(before)] == before
+            assert len(context) - len(before) in (1, 2) and context[-1] == ord("!")
+
+    bench.run(script)
+
+
+def test_set_baud():
+    bench = Bench(ToyCore())
+
+    async def script(ctx):
+        await bench.send(ctx, set_baud(3) + prompt(b"a", 257))
+        assert await bench.answer(ctx) == ({}, Done(op=Op.SET_BAUD))
+        assert await bench.answer(ctx) == ({}, Done(op=Op.PROMPT, count=1))
+        assert ctx.get(bench.dut.baud) == 3
+        assert (await bench.open(ctx, 2)).baud_index == 3
+
+    bench.run(script)
+
+
+def test_unreadable_images_are_refused():
+    bench = Bench(ToyCore())
+
+    async def script(ctx):
+        for body in (b"", b"GLNT", bytes(400)):
+            assert await bench.ask(ctx, message(Op.LOAD, body)) == (
+                {},
+                Done(op=Op.LOAD, status=Status.BAD_IMAGE),
+            )
+        assert (await bench.ask(ctx, generate(1)))[1].status == Status.NO_MODEL
+
+    bench.run(script)
