@@ -72,6 +72,8 @@ def _model(
         if values.size and (values.min() < -limit or values.max() >= limit):
             raise InputError(f"section {section.name} has a number outside the {plan}-bit plan")
     shifts = int(config[0, 2])
+    if shifts & 0xFF >= 1 << plan_of(plan).shift_bits:
+        raise InputError(f"no lane can shift logits by {shifts & 0xFF:#x}: the image is damaged")
     return QuantizedModel(
         spec=spec,
         plan=plan_of(plan),
@@ -103,7 +105,10 @@ def _pass(
     k_space, v_space = sections[Section.K], sections[Section.V]
 
     def shift(packed: int, place: int) -> int:
-        return (packed >> 4 * place & 15) + plan.min_shift
+        steps = packed >> 4 * place & 15
+        if steps >= 1 << plan.shift_bits:
+            raise InputError(f"no lane can shift by {steps:#x} steps: the image is damaged")
+        return steps + plan.min_shift
 
     return PassWeights(
         wk=_rows(k_space, qkv, 3),

@@ -47,16 +47,21 @@ class AnswerWriter(wiring.Component):
         As in `StreamSender`.
     """
 
-    op: In(8)
-    i: In(stream.Signature(ANSWER_BYTE))
-    close: In(1)
-    is_open: Out(1)
-    tick_ms: In(1)
-    write_valid: Out(1)
-    write_address: Out(range(RING))
-    write_data: Out(8)
-    committed: Out(16)
-    oldest: In(16)
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "op": In(8),
+                "i": In(stream.Signature(ANSWER_BYTE)),
+                "close": In(1),
+                "is_open": Out(1),
+                "tick_ms": In(1),
+                "write_valid": Out(1),
+                "write_address": Out(range(RING)),
+                "write_data": Out(8),
+                "committed": Out(16),
+                "oldest": In(16),
+            }
+        )
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()

@@ -259,7 +259,8 @@ class Commands(wiring.Component):
                     self.answer_op.eq(Op.DONE),
                     self.answer.valid.eq(1),
                 ]
-                fields = [self.op, status, self.loops_reason, *(self.loops_count[i : i + 8] for i in range(0, 32, 8))]
+                count = (self.loops_count[i : i + 8] for i in range(0, 32, 8))
+                fields = [self.op, status, self.loops_reason, *count]
                 with m.Switch(sent):
                     for position, value in enumerate(fields):
                         with m.Case(position):

@@ -277,7 +277,7 @@ class Core(wiring.Component):
     def _shift(self, m: Module) -> Signal:
         """Requantization shift, with the value of the group it belongs to."""
         rows = delay(m, self._sequencer.word.rows, 4, "rows")
-        d, shift = self._descriptor, Signal(4)
+        d, shift = self._descriptor, Signal(self.plan.shift_bits)
         score = 2 * self.plan.qk.frac - self.plan.score_frac - self.plan.min_shift
         by_rows = {
             Rows.K: d.shift_k,

@@ -65,10 +65,6 @@ class Device(wiring.Component):
     status : Out(STATUS)
     """
 
-    rx: In(1, init=1)
-    tx: Out(1, init=1)
-    status: Out(STATUS)
-
     def __init__(
         self,
         *,
@@ -88,7 +84,7 @@ class Device(wiring.Component):
         self.info = hello_info(
             clk_hz=clk_hz, lanes=lanes, plan=plan, image=image, build_id=build_id
         )
-        super().__init__()
+        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "status": Out(STATUS)})
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()

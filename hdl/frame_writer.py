@@ -48,27 +48,32 @@ class FrameWriter(wiring.Component):
         No frame is being written; the one that is being written is a HELLO.
     """
 
-    hello: In(1)
-    nonce: In(32)
-    answer: In(1)
-    sendable: In(8)
-    offset: In(16)
-    settled: In(1)
-    flight: In(range(RING + 1))
-    expected: In(16)
-    credit: In(8)
-    hello_taken: Out(1)
-    data_taken: Out(1)
-    address: Out(range(RING))
-    ring_enable: Out(1)
-    ring_data: In(8)
-    info_enable: Out(1)
-    info_data: In(8)
-    o: Out(stream.Signature(BODY_BYTE))
-    payload: Out(1)
-    abort: Out(1)
-    idle: Out(1)
-    greeting: Out(1)
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "hello": In(1),
+                "nonce": In(32),
+                "answer": In(1),
+                "sendable": In(8),
+                "offset": In(16),
+                "settled": In(1),
+                "flight": In(range(RING + 1)),
+                "expected": In(16),
+                "credit": In(8),
+                "hello_taken": Out(1),
+                "data_taken": Out(1),
+                "address": Out(range(RING)),
+                "ring_enable": Out(1),
+                "ring_data": In(8),
+                "info_enable": Out(1),
+                "info_data": In(8),
+                "o": Out(stream.Signature(BODY_BYTE)),
+                "payload": Out(1),
+                "abort": Out(1),
+                "idle": Out(1),
+                "greeting": Out(1),
+            }
+        )
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()

@@ -62,18 +62,23 @@ class FrameReceiver(wiring.Component):
         COBS or length, or one of another version or kind.
     """
 
-    valid: In(1)
-    data: In(8)
-    error: In(1)
-    start: Out(1)
-    payload_valid: Out(1)
-    payload: Out(8)
-    header: Out(HEADER)
-    length: Out(8)
-    hello: Out(1)
-    data_frame: Out(1)
-    damaged: Out(1)
-    foreign: Out(1)
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "valid": In(1),
+                "data": In(8),
+                "error": In(1),
+                "start": Out(1),
+                "payload_valid": Out(1),
+                "payload": Out(8),
+                "header": Out(HEADER),
+                "length": Out(8),
+                "hello": Out(1),
+                "data_frame": Out(1),
+                "damaged": Out(1),
+                "foreign": Out(1),
+            }
+        )
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()
@@ -167,13 +172,18 @@ class FrameTransmitter(wiring.Component):
         A frame with payload is complete and unsent.
     """
 
-    i: In(stream.Signature(BODY_BYTE))
-    payload: In(1)
-    o: Out(stream.Signature(8))
-    abort: In(1)
-    flush: In(1)
-    idle: Out(1)
-    sending_payload: Out(1)
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "i": In(stream.Signature(BODY_BYTE)),
+                "payload": In(1),
+                "o": Out(stream.Signature(8)),
+                "abort": In(1),
+                "flush": In(1),
+                "idle": Out(1),
+                "sending_payload": Out(1),
+            }
+        )
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()

@@ -121,6 +121,7 @@ class ImageLoader(wiring.Component):
         key = Mux(in_header, position[1:], 0)
         self._rules(m, key, Cat(number, kind, section), good, judging)
 
+        m.d.sync += [self.done.eq(0), self.ok.eq(0)]
         with m.FSM():
             with m.State("IDLE"):
                 # Wait for an image.
@@ -150,7 +151,7 @@ class ImageLoader(wiring.Component):
                     with m.Elif(odd):
                         m.next = "WORD"
                 with m.Elif(self.end):
-                    m.d.comb += self.done.eq(1)
+                    m.d.sync += self.done.eq(1)
                     m.next = "IDLE"
                 with m.If(self.stop):
                     m.next = "IDLE"
@@ -164,7 +165,7 @@ class ImageLoader(wiring.Component):
                 with m.Elif(number != 2):
                     m.d.sync += number.eq(number + 1)
                 with m.Else():
-                    m.d.comb += self.load.valid.eq(good)
+                    m.d.comb += self.load.valid.eq(1)
                     m.d.sync += [number.eq(0), kind.eq(Mux(kind == 2, 0, kind + 1))]
                     with m.If(~last_row):
                         m.d.sync += index.eq(index + 1)
@@ -173,14 +174,14 @@ class ImageLoader(wiring.Component):
                     with m.Else():
                         m.d.sync += in_tail.eq(1)
                 with m.If(~good):
-                    m.d.comb += self.done.eq(1)
+                    m.d.sync += self.done.eq(1)
                     m.next = "IDLE"
                 with m.If(self.stop):
                     m.next = "IDLE"
             with m.State("END"):
                 # Nothing may follow, and the CRC must be right.
-                m.d.comb += self.done.eq(1)
-                m.d.comb += self.ok.eq(self.end & ~self.stop & crc.match)
+                m.d.sync += self.done.eq(1)
+                m.d.sync += self.ok.eq(self.end & ~self.stop & crc.match)
                 m.next = "IDLE"
         return m
 

@@ -63,7 +63,7 @@ class Lane(wiring.Component):
                 "k_address": In(address),
                 "v_address": In(address),
                 "operand": In(data.ArrayLayout(signed(width), 3)),
-                "shift": In(4),
+                "shift": In(plan.shift_bits),
                 "value": Out(signed(plan.value.width)),
                 "valid": In(1),
                 "top": Out(signed(self.top_width)),

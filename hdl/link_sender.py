@@ -64,28 +64,33 @@ class StreamSender(wiring.Component):
         Strobe: forget everything, offset 0.
     """
 
-    write_valid: In(1)
-    write_address: In(range(RING))
-    write_data: In(8)
-    committed: In(16)
-    oldest: Out(16)
-    sendable: Out(8)
-    offset: Out(16)
-    take: In(1)
-    settled: Out(1)
-    read_enable: In(1)
-    read_address: In(range(RING))
-    read_data: Out(8)
-    flight: Out(range(RING + 1))
-    ack_valid: In(1)
-    ack: In(16)
-    credit: In(8)
-    empty: In(1)
-    heard: In(1)
-    sending: In(1)
-    tick_ms: In(1)
-    retry: Out(1)
-    clear: In(1)
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "write_valid": In(1),
+                "write_address": In(range(RING)),
+                "write_data": In(8),
+                "committed": In(16),
+                "oldest": Out(16),
+                "sendable": Out(8),
+                "offset": Out(16),
+                "take": In(1),
+                "settled": Out(1),
+                "read_enable": In(1),
+                "read_address": In(range(RING)),
+                "read_data": Out(8),
+                "flight": Out(range(RING + 1)),
+                "ack_valid": In(1),
+                "ack": In(16),
+                "credit": In(8),
+                "empty": In(1),
+                "heard": In(1),
+                "sending": In(1),
+                "tick_ms": In(1),
+                "retry": Out(1),
+                "clear": In(1),
+            }
+        )
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()

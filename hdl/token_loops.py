@@ -65,34 +65,39 @@ class TokenLoops(wiring.Component):
         token of a body was taken; the core works on a body.
     """
 
-    start: In(1)
-    op: In(8)
-    i: In(stream.Signature(8))
-    end: In(1)
-    abort: In(1)
-    stop: In(1)
-    forget: In(1)
-    done: Out(1)
-    status: Out(Status)
-    reason: Out(Reason)
-    count: Out(32)
-    busy: Out(1)
-    answer: Out(stream.Signature(ANSWER_BYTE))
-    answer_op: Out(8)
-    core_i: Out(stream.Signature(Operation))
-    core_o: In(stream.Signature(Result))
-    seed: Out(stream.Signature(64))
-    temperature: Out(TEMPERATURE_BITS)
-    logit_id: Out(9)
-    logit: In(signed(20))
-    eos: In(16)
-    vocab: In(16)
-    core_idle: In(1)
-    sampling: Out(1)
-    sample_start: Out(1)
-    sampled: Out(1)
-    entered: Out(1)
-    prefilling: Out(1)
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "start": In(1),
+                "op": In(8),
+                "i": In(stream.Signature(8)),
+                "end": In(1),
+                "abort": In(1),
+                "stop": In(1),
+                "forget": In(1),
+                "done": Out(1),
+                "status": Out(Status),
+                "reason": Out(Reason),
+                "count": Out(32),
+                "busy": Out(1),
+                "answer": Out(stream.Signature(ANSWER_BYTE)),
+                "answer_op": Out(8),
+                "core_i": Out(stream.Signature(Operation)),
+                "core_o": In(stream.Signature(Result)),
+                "seed": Out(stream.Signature(64)),
+                "temperature": Out(TEMPERATURE_BITS),
+                "logit_id": Out(9),
+                "logit": In(signed(20)),
+                "eos": In(16),
+                "vocab": In(16),
+                "core_idle": In(1),
+                "sampling": Out(1),
+                "sample_start": Out(1),
+                "sampled": Out(1),
+                "entered": Out(1),
+                "prefilling": Out(1),
+            }
+        )
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()

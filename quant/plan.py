@@ -29,7 +29,11 @@ class NumberPlan:
     weight_width: int
     """Bits of a weight; its fraction is chosen for each matrix and pass."""
     min_shift: int
-    """Least requantization shift of a lane; 15 more steps are stored in four bits."""
+    """Least requantization shift of a lane."""
+    shift_bits: int
+    """Steps above the least one that a lane can do, as bits. Trained weights use 7 to 14 at 12
+    bits, so three are enough there, and then no product can exceed ``value``: that saves the
+    saturation too, a sixth of a lane's logic."""
     qk: QFormat
     """q and k, before and after RoPE."""
     v: QFormat
@@ -52,7 +56,7 @@ class NumberPlan:
 
     @property
     def max_shift(self) -> int:
-        return self.min_shift + 15
+        return self.min_shift + (1 << self.shift_bits) - 1
 
     @property
     def min_sum_shift(self) -> int:
@@ -75,7 +79,8 @@ PLAN12 = NumberPlan(
     code=12,
     h=QFormat(12, 10),
     weight_width=12,
-    min_shift=3,
+    min_shift=7,
+    shift_bits=3,
     qk=QFormat(12, 6),
     v=QFormat(12, 7),
     rope=QFormat(12, 10),
@@ -88,6 +93,7 @@ PLAN9 = NumberPlan(
     h=QFormat(9, 7),
     weight_width=9,
     min_shift=0,
+    shift_bits=4,
     qk=QFormat(9, 3),
     v=QFormat(9, 4),
     rope=QFormat(9, 7),

@@ -106,16 +106,16 @@ class TestBytes:
         model = replace(model, spec=replace(model.spec, thinking=3))
         image = Image.from_model(model)
         rows = np.frombuffer(image.data[96:-4], "<u2").reshape(-1, 3).tolist()
-        assert rows[0] == [208 // 8, 257, model.shift_logit - 3 | 3 << 8]
+        assert rows[0] == [208 // 8, 257, model.shift_logit - PLAN12.min_shift | 3 << 8]
         assert rows[1] == [8, 7, 44]
         assert rows[2] == [256, 8, 0]
         for index, w in enumerate(model.passes):
             bases, shifts, loop = rows[3 + 3 * index : 6 + 3 * index]
             assert bases == [(0, 5, 8, 11, 14, 17, 20, 23)[index], 3, 0]
             k, q, v, gate, up = (
-                getattr(w, f"shift_{n}") - 3 for n in ("k", "q", "v", "gate", "up")
+                getattr(w, f"shift_{n}") - PLAN12.min_shift for n in ("k", "q", "v", "gate", "up")
             )
-            ffn = gate | up << 4 | w.shift_down - 2 << 8 | 5 << 12
+            ffn = gate | up << 4 | w.shift_down - PLAN12.min_sum_shift << 8 | 5 << 12
             assert shifts == [(472 + 8 * index) // 8, k | q << 4 | v << 8, ffn]
             assert loop == [number & 0xFFFF for number in w.loop_embedding.tolist()]
 

@@ -26,6 +26,13 @@ class TestPlans:
     def test_one_is_exact(self, plan):
         assert plan.rope.quantize(1.0) == 1 << plan.rope.frac
 
+    def test_scores_fit_what_a_lane_hands_on(self, plan):
+        largest = 3 << (2 * (plan.weight_width - 1))
+        score_shift = 2 * plan.qk.frac - plan.score_frac
+        assert plan.min_shift <= score_shift <= plan.max_shift
+        assert largest >> score_shift <= plan.value.hi
+        assert plan is PLAN9 or largest >> plan.min_shift <= plan.value.hi, "never saturates"
+
     def test_norm_cannot_overflow(self, plan):
         assert plan.h.real(plan.h.hi) > 3**0.5 * 1.001
 
@@ -35,7 +42,7 @@ class TestPlans:
 
 
 def test_shifts():
-    assert (PLAN12.min_shift, PLAN12.max_shift) == (3, 18)
+    assert (PLAN12.min_shift, PLAN12.max_shift) == (7, 14)
     assert (PLAN9.min_shift, PLAN9.max_shift) == (0, 15)
     assert (PLAN12.min_sum_shift, PLAN12.max_sum_shift) == (2, 17)
     assert (PLAN9.min_sum_shift, PLAN9.max_sum_shift) == (-2, 13)

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""The boards as data; nothing here needs the gateware library."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+from glintfpga.quant.errors import InputError
+
+__all__ = ["BOARDS", "TANGNANO20K", "Board", "Capacity", "board_of"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capacity:
+    """What the chip holds, in cells. A carry cell takes a LUT4; a DSP macro is 2 MULT18X18."""
+
+    lut4: int
+    dff: int
+    bsram: int
+    """Block RAMs of 18 Kbit."""
+    mult18x18: int
+    mult9x9: int
+    ram16: int
+    """LUT RAMs of 16 x 4 bits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """A board: chip, clocks and tool names."""
+
+    name: str
+    """The user's key, also the flash tool's name of the board."""
+    title: str
+    part: str
+    """Part number, as the place and route tool wants it."""
+    chip_database: str
+    """Name of the chip in the open tools' databases."""
+    clock_pin: str
+    clock_hz: int
+    """The oscillator."""
+    clocks_mhz: tuple[float, ...]
+    """Clocks that the gateware can run at."""
+    default_clock_mhz: float
+    timed_mhz: float
+    """Above this clock the multipliers may be too slow: the tools do not time them."""
+    capacity: Capacity
+    platform_class: str
+    """`module:class` of the Amaranth platform."""
+    dividers: Mapping[float, tuple[int, int, int]]
+    """PLL settings (IDIV_SEL, FBDIV_SEL, ODIV_SEL) of the clocks; none for the oscillator's."""
+    pack_options: tuple[str, ...]
+    """Which configuration pins the packer gives to the design."""
+
+    def platform(self) -> Any:
+        """A new Amaranth platform; imports the gateware library."""
+        module, _, name = self.platform_class.partition(":")
+        return getattr(import_module(module), name)()
+
+    def check_clock(self, clock_mhz: float) -> float:
+        """Return `clock_mhz`, or raise InputError when the board cannot make it."""
+        if clock_mhz not in self.clocks_mhz:
+            valid = ", ".join(f"{clock:g}" for clock in self.clocks_mhz)
+            raise InputError(f"{self.name} has no clock of {clock_mhz!r} MHz: use one of {valid}")
+        return clock_mhz
+
+    def clock_warning(self, clock_mhz: float) -> str | None:
+        """What to tell about this clock, or None."""
+        if clock_mhz > self.timed_mhz:
+            return f"multipliers not timed: {clock_mhz:g} MHz is above {self.timed_mhz:g} MHz"
+        return None
+
+
+TANGNANO20K = Board(
+    name="tangnano20k",
+    title="Sipeed Tang Nano 20K",
+    part="GW2AR-LV18QN88C8/I7",
+    chip_database="GW2A-18C",
+    clock_pin="4",
+    clock_hz=27_000_000,
+    clocks_mhz=(27.0, 54.0, 81.0, 94.5, 108.0),
+    default_clock_mhz=54.0,
+    timed_mhz=81.0,
+    capacity=Capacity(lut4=20736, dff=15552, bsram=46, mult18x18=48, mult9x9=96, ram16=648),
+    platform_class="glintfpga.boards.tangnano20k:TangNano20kPlatform",
+    dividers=MappingProxyType(
+        {54.0: (0, 1, 16), 81.0: (0, 2, 8), 94.5: (1, 6, 8), 108.0: (0, 3, 8)}
+    ),
+    # Only the pins of the SPI flash need this. JTAG stays as it is.
+    pack_options=("--sspi_as_gpio", "--mspi_as_gpio"),
+)
+
+BOARDS: Mapping[str, Board] = MappingProxyType({TANGNANO20K.name: TANGNANO20K})
+
+
+def board_of(name: str) -> Board:
+    """The board of that name; InputError lists the names there are."""
+    try:
+        return BOARDS[name]
+    except KeyError:
+        raise InputError(f"unknown board {name!r}: use one of {', '.join(BOARDS)}") from None

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: MIT
+"""From a design to a bitstream, in named steps that are kept by content.
+
+    elaborate   gateware to RTLIL, memory contents set apart          boards.contents
+    synth       RTLIL to a netlist of cells
+    check       multipliers and memories against what is declared     boards.resources
+    route       placement and routing; the clock must be reached
+    memory      the model's words into the routed netlist             boards.memory
+    carry       repair of carry chain heads                           boards.carry
+    pack        netlist to bitstream
+    report      report.json and manifest.json
+
+A step runs again only when something it depends on changed: other weights redo `elaborate` and
+everything from `memory` on, another seed everything from `route` on.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from glintfpga.boards.board import Board, board_of
+from glintfpga.boards.cache import Cache, Result, file_digest, publish
+from glintfpga.boards.design import Design, device_design
+from glintfpga.boards.report import check_timing
+from glintfpga.boards.steps import Step, Steps
+from glintfpga.boards.toolchain import TOOLS, check_tools
+
+__all__ = ["STEPS", "BuildOptions", "BuildResult", "Progress", "build", "build_design"]
+
+Progress = Callable[[str, str, float, float], None]
+"""Called with (step, detail, fraction of the whole build, seconds since the step began)."""
+
+STEPS: Mapping[str, float] = {
+    "elaborate": 0.05,
+    "synth": 0.15,
+    "check": 0.01,
+    "route": 0.65,
+    "memory": 0.02,
+    "carry": 0.02,
+    "pack": 0.09,
+    "report": 0.01,
+}
+"""Names of the steps in order, and their shares of a whole build's time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildOptions:
+    """What to build. Only `image` is the model; everything else shapes the logic."""
+
+    board: str = "tangnano20k"
+    image: bytes | None = None
+    """A `.glint` file; None builds a device that waits for one."""
+    name: str = "blink"
+    """Name of the bitstream file."""
+    lanes: int = 4
+    plan: int = 12
+    clock_mhz: float | None = None
+    """None: the board's default."""
+    seed: int = 1
+    """Of the placer."""
+    out: Path | None = None
+    """Folder of the results; None: build/<board>. The cache is in it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildResult:
+    """Where the results are."""
+
+    bitstream: Path
+    report: Path
+    manifest: Path
+    facts: Mapping[str, Any] = field(repr=False)
+    """Contents of report.json."""
+    warnings: tuple[str, ...] = ()
+
+
+def build(options: BuildOptions, progress: Progress | None = None) -> BuildResult:
+    """Build the device for a board.
+
+    Raises InputError for options outside the board's or device's limits and for a failed step,
+    EnvironmentProblem when a tool is missing or does not fit.
+    """
+    board = board_of(options.board)
+    clock_mhz = board.check_clock(
+        board.default_clock_mhz if options.clock_mhz is None else options.clock_mhz
+    )
+    check_tools()
+    design = device_design(
+        board=board,
+        image=options.image,
+        lanes=options.lanes,
+        plan_code=options.plan,
+        clock_mhz=clock_mhz,
+        seed=options.seed,
+        tools=tuple(tool.identity() for tool in TOOLS),
+    )
+    facts: dict[str, Any] = {"image_sha256": None, "spec": None}
+    if options.image is not None:
+        facts = _image_facts(options.image)
+    return build_design(
+        design,
+        board=board,
+        clock_mhz=clock_mhz,
+        seed=options.seed,
+        name=options.name,
+        out=options.out or Path("build", board.name),
+        facts=facts,
+        progress=progress,
+    )
+
+
+def build_design(
+    design: Design,
+    *,
+    board: Board,
+    clock_mhz: float,
+    seed: int,
+    name: str,
+    out: Path,
+    facts: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> BuildResult:
+    """Build any design; `facts` go into the manifest. Errors as of `build`."""
+    versions = check_tools()
+    run = _Run(Cache(out / "cache"), progress)
+    steps = Steps(design=design, board=board, clock_mhz=clock_mhz, seed=seed, logs=out)
+    results: dict[str, Result] = {}
+    for step in steps.in_order():
+        results[step.name] = run(step, results)
+        if step.name == "route":
+            check_timing(results["route"].json("report.json"))
+    if warning := board.clock_warning(clock_mhz):
+        run.warnings.append(warning)
+
+    began = time.monotonic()
+    run.tell("report", "", 0.0, 0.0)
+    report = steps.report(results, warnings=run.warnings)
+    bitstream = out / f"{name}.fs"
+    publish(bitstream, results["pack"].path("top.fs").read_bytes())
+    manifest = {
+        "bitstream": bitstream.name,
+        "bitstream_sha256": file_digest(bitstream),
+        "board": board.name,
+        "part": board.part,
+        "clock_mhz": clock_mhz,
+        "seed": seed,
+        **design.facts,
+        **(facts or {}),
+        "tools": versions,
+        "fmax": report["fmax"],
+        "resources": {key: item["used"] for key, item in report["utilization"].items()},
+    }
+    publish(out / "report.json", _json(report))
+    publish(out / "manifest.json", _json(manifest))
+    run.tell("report", "done", 1.0, time.monotonic() - began)
+    return BuildResult(
+        bitstream=bitstream,
+        report=out / "report.json",
+        manifest=out / "manifest.json",
+        facts=report,
+        warnings=tuple(run.warnings),
+    )
+
+
+class _Run:
+    """Runs steps through the cache and tells how far the build is."""
+
+    def __init__(self, cache: Cache, progress: Progress | None):
+        self.cache = cache
+        self.progress = progress
+        self.warnings: list[str] = []
+
+    def __call__(self, step: Step, results: Mapping[str, Result]) -> Result:
+        began = time.monotonic()
+
+        def listen(detail: str, fraction: float) -> None:
+            self.tell(step.name, detail, fraction, time.monotonic() - began)
+
+        listen("", 0.0)
+        result = self.cache.step(
+            step.name, step.inputs(results), lambda folder: step.make(folder, results, listen)
+        )
+        listen("cached" if result.cached else "done", 1.0)
+        return result
+
+    def tell(self, step: str, detail: str, fraction: float, seconds: float) -> None:
+        """Report; `fraction` is that of the step."""
+        if self.progress is None:
+            return
+        names = list(STEPS)
+        before = sum(STEPS[name] for name in names[: names.index(step)])
+        self.progress(step, detail, min(1.0, before + STEPS[step] * fraction), seconds)
+
+
+def _image_facts(image: bytes) -> dict[str, Any]:
+    from glintfpga.firmware.image import Image
+    from glintfpga.firmware.protocol import VERSION
+
+    model = Image.from_bytes(image).model
+    return {
+        "image_sha256": hashlib.sha256(image).hexdigest(),
+        "spec": model.spec.to_json(),
+        "protocol_version": VERSION,
+    }
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return (json.dumps(value, indent=2, default=str) + "\n").encode()

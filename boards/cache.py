@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+"""Results of build steps, kept by the content they were made from."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Cache", "Result", "digest_of", "file_digest", "publish"]
+
+_RECORD = "step.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """Files of a finished step."""
+
+    folder: Path
+    digests: Mapping[str, str]
+    """sha256 of each file."""
+    seconds: float
+    """How long the step took when it ran."""
+    cached: bool
+
+    def path(self, name: str) -> Path:
+        """A file of the step."""
+        return self.folder / name
+
+    def json(self, name: str) -> Any:
+        """A JSON file of the step."""
+        return json.loads(self.path(name).read_text(encoding="utf-8"))
+
+
+class Cache:
+    """Folder of finished steps: `<folder>/<step>/<key>/`.
+
+    A step writes into a temporary folder, which is renamed when it is complete, so an interrupted
+    build leaves nothing that could be taken for a result. Of each step the `keep` results that
+    were used last stay.
+    """
+
+    def __init__(self, folder: Path, *, keep: int = 6):
+        self.folder = folder
+        self.keep = keep
+
+    def step(self, name: str, inputs: Sequence[str], make: Callable[[Path], None]) -> Result:
+        """The files that `make` writes into the folder it is given.
+
+        They are taken from an earlier run when that had the same `inputs` and its files are
+        whole.
+        """
+        key = digest_of(name, *inputs)[:24]
+        folder = self.folder / name / key
+        result = self._finished(folder)
+        if result is not None:
+            return result
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=folder.parent))
+        start = time.monotonic()
+        try:
+            make(draft)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+        seconds = round(time.monotonic() - start, 3)
+        digests = {path.name: file_digest(path) for path in sorted(draft.iterdir())}
+        record = {"step": name, "inputs": list(inputs), "seconds": seconds, "files": digests}
+        (draft / _RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        if folder.exists():
+            shutil.rmtree(folder)
+        draft.rename(folder)
+        self._prune(folder.parent)
+        return Result(folder=folder, digests=digests, seconds=seconds, cached=False)
+
+    def _finished(self, folder: Path) -> Result | None:
+        try:
+            record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+            for name, digest in record["files"].items():
+                if file_digest(folder / name) != digest:
+                    return None
+        except (OSError, ValueError, KeyError):
+            return None
+        os.utime(folder)
+        return Result(
+            folder=folder, digests=record["files"], seconds=record["seconds"], cached=True
+        )
+
+    def _prune(self, folder: Path) -> None:
+        """Forget the results of a step that were not used for the longest time."""
+        finished = [path for path in folder.iterdir() if not path.name.startswith(".")]
+        finished.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in finished[self.keep :]:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def digest_of(*parts: str) -> str:
+    """sha256 of texts, each kept apart from the next."""
+    state = hashlib.sha256()
+    for part in parts:
+        data = part.encode()
+        state.update(len(data).to_bytes(8, "little") + data)
+    return state.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def publish(path: Path, data: bytes) -> None:
+    """Write a file under a temporary name, then rename it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_bytes(data)
+    draft.replace(path)

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""What is built: a top level, what it depends on, and what it declares about itself."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from glintfpga.boards.board import Board
+from glintfpga.boards.cache import digest_of, file_digest
+from glintfpga.boards.resources import Resources
+from glintfpga.quant.errors import InputError
+
+__all__ = ["Design", "device_design", "expected_resources", "source_digest"]
+
+_SOURCES = ("quant", "firmware", "hdl", "boards")
+_LIBRARIES = ("amaranth", "amaranth-boards", "numpy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """A top level for a board, made when it is needed."""
+
+    top: Callable[[], Any]
+    """Makes the elaboratable."""
+    inputs: tuple[str, ...]
+    """Everything that the result of `top` depends on."""
+    expected: Resources | None = None
+    """Exact counts of multipliers and memories; None to skip the comparison."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Goes into the manifest."""
+    cycles: Mapping[str, Any] | None = None
+    """Cycles of a token and of its parts, for the report."""
+
+
+def source_digest(folders: tuple[str, ...] = _SOURCES) -> str:
+    """sha256 over our own source files that the gateware is made from, and the libraries' names."""
+    root = Path(__file__).parent.parent
+    parts = [f"{name} {metadata.version(name)}" for name in _LIBRARIES]
+    for folder in folders:
+        for path in sorted((root / folder).rglob("*.py")):
+            parts += [path.relative_to(root).as_posix(), file_digest(path)]
+    return digest_of(*parts)
+
+
+def expected_resources(lanes: int, plan_code: int) -> Resources | None:
+    """Multipliers and memories of the device, exactly; None where they are not stated yet."""
+    return None
+
+
+def device_design(
+    *,
+    board: Board,
+    image: bytes | None,
+    lanes: int,
+    plan_code: int,
+    clock_mhz: float,
+    seed: int = 1,
+    tools: tuple[str, ...] = (),
+) -> Design:
+    """The device with a model in it, or without one.
+
+    Its build id is made from the sources, the options and `tools`, the identities of the tools,
+    but not from the model. The id lies in a memory, so another one needs no new synthesis.
+
+    Raises InputError for an image of another number plan.
+    """
+    from glintfpga.firmware.image import Image
+    from glintfpga.quant.plan import plan_of
+
+    plan = plan_of(plan_code)
+    model = None if image is None else Image.from_bytes(image)
+    if model is not None and model.model.plan.code != plan_code:
+        raise InputError(
+            f"the model is of number plan {model.model.plan.code!r}, the build of {plan_code!r}: "
+            "quantize it again, or build with its plan"
+        )
+    sources = source_digest()
+    options = (board.name, str(lanes), str(plan_code), repr(clock_mhz), str(seed))
+    logic = digest_of(sources, *options, *tools)
+    build_id = bytes.fromhex(logic)[:8]
+
+    def top() -> Any:
+        from glintfpga.boards.top import BoardTop
+        from glintfpga.hdl.device import Device
+
+        device = Device(
+            clk_hz=round(clock_mhz * 1e6),
+            lanes=lanes,
+            plan=plan,
+            image=model,
+            build_id=build_id,
+        )
+        return BoardTop(device=device, board=board, clock_mhz=clock_mhz)
+
+    facts: dict[str, Any] = {"lanes": lanes, "plan": plan_code, "build_id": build_id.hex()}
+    return Design(
+        top=top,
+        inputs=(logic, "no model" if image is None else digest_of(image.hex())),
+        expected=expected_resources(lanes, plan_code),
+        facts=facts,
+    )

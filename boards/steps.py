@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: MIT
+"""The steps of a build: what each depends on and what it writes."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glintfpga.boards import carry, contents, memory, resources
+from glintfpga.boards.board import Board
+from glintfpga.boards.cache import Result
+from glintfpga.boards.design import Design
+from glintfpga.boards.report import summary
+from glintfpga.boards.toolchain import GOWIN_PACK, NEXTPNR, YOSYS
+
+__all__ = ["Step", "Steps"]
+
+Listen = Callable[[str, float], None]
+Results = Mapping[str, Result]
+
+# The packer knows the top level by this name only.
+_TOP = "top"
+
+# What the tools say on their way, what we say then, and how far they are.
+_SYNTH_PHASES = (
+    ("Executing PROC pass", "reading the design", 0.05),
+    ("Executing MEMORY pass", "memories", 0.2),
+    ("Executing MEMORY_LIBMAP pass", "memories", 0.3),
+    ("Executing TECHMAP pass", "mapping", 0.4),
+    ("Executing ABC9 pass", "logic", 0.6),
+    ("Executing AUTONAME pass", "writing the netlist", 0.9),
+)
+_ROUTE_PHASES = (
+    ("Pack wide LUTs", "packing", 0.02),
+    ("Running main analytical placer", "placing", 0.1),
+    ("Running simulated annealing placer", "refining the placement", 0.45),
+    ("Routing globals", "routing clocks", 0.8),
+    ("Routing..", "routing", 0.85),
+    ("Critical path report", "timing", 0.97),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step: `inputs` are texts that its files depend on, `make` writes them into a folder."""
+
+    name: str
+    inputs: Callable[[Results], Sequence[str]]
+    make: Callable[[Path, Results, Listen], None]
+
+
+class Steps:
+    """The steps for one design. Tool logs are written to `<logs>/<step>.log`."""
+
+    def __init__(
+        self, *, design: Design, board: Board, clock_mhz: float, seed: int, logs: Path
+    ):
+        self.design = design
+        self.board = board
+        self.clock_mhz = clock_mhz
+        self.seed = seed
+        self.logs = logs
+
+    def in_order(self) -> list[Step]:
+        """All steps that are cached; the report is not one of them."""
+        options = (self.board.name, repr(self.clock_mhz))
+        route = self._route_arguments()
+        pack = self._pack_arguments()
+        return [
+            Step(
+                name="elaborate",
+                inputs=lambda done: [*self.design.inputs, *options],
+                make=self._elaborate,
+            ),
+            Step(
+                name="synth",
+                inputs=lambda done: [
+                    *_digests(done, "elaborate", "top.il", "top.ys"),
+                    YOSYS.identity(),
+                ],
+                make=self._synth,
+            ),
+            Step(
+                name="check",
+                inputs=lambda done: [
+                    *_digests(done, "synth", "top.syn.json"),
+                    *_digests(done, "elaborate", "contents.json"),
+                    repr(self.design.expected),
+                ],
+                make=self._check,
+            ),
+            Step(
+                name="route",
+                inputs=lambda done: [
+                    *_digests(done, "synth", "top.syn.json"),
+                    *_digests(done, "elaborate", "top.cst", "top.sdc"),
+                    *route,
+                    NEXTPNR.identity(),
+                ],
+                make=self._route,
+            ),
+            Step(
+                name="memory",
+                inputs=lambda done: [
+                    *_digests(done, "route", "top.pnr.json"),
+                    *_digests(done, "elaborate", "contents.json"),
+                ],
+                make=self._memory,
+            ),
+            Step(
+                name="carry",
+                inputs=lambda done: _digests(done, "memory", "top.pnr.json"),
+                make=self._carry,
+            ),
+            Step(
+                name="pack",
+                inputs=lambda done: [
+                    *_digests(done, "carry", "top.pnr.json"),
+                    *pack,
+                    GOWIN_PACK.identity(),
+                ],
+                make=self._pack,
+            ),
+        ]
+
+    def report(self, results: Results, *, warnings: Sequence[str]) -> dict[str, Any]:
+        """Contents of report.json from the results of all steps."""
+        return summary(
+            routed=results["route"].json("report.json"),
+            cells=results["check"].json("cells.json"),
+            memories=results["memory"].json("memories.json"),
+            carry_heads=results["carry"].json("carry.json")["repaired"],
+            steps=[
+                {"name": name, "seconds": result.seconds, "cached": result.cached}
+                for name, result in results.items()
+            ],
+            cycles=self.design.cycles,
+            warnings=warnings,
+        )
+
+    def _elaborate(self, folder: Path, results: Results, listen: Listen) -> None:
+        # Source positions would make the result depend on where the sources lie.
+        plan = self.board.platform().prepare(self.design.top(), _TOP, emit_src=False)
+        listen("taking memory contents out", 0.8)
+        rtlil, words = contents.split(_text(plan.files[f"{_TOP}.il"]))
+        (folder / "top.il").write_text(rtlil, encoding="utf-8")
+        (folder / "contents.json").write_text(contents.dump(words), encoding="utf-8")
+        for name in ("top.ys", "top.cst", "top.sdc"):
+            (folder / name).write_text(_text(plan.files[name]), encoding="utf-8")
+
+    def _synth(self, folder: Path, results: Results, listen: Listen) -> None:
+        for name in ("top.il", "top.ys"):
+            _copy(results["elaborate"], name, folder)
+        YOSYS.run(
+            ["top.ys"],
+            folder=folder,
+            log=self.logs / "synth.log",
+            listen=_phases(_SYNTH_PHASES, listen),
+        )
+
+    def _check(self, folder: Path, results: Results, listen: Listen) -> None:
+        netlist = results["synth"].json("top.syn.json")
+        words = contents.load(_read(results["elaborate"], "contents.json"))
+        cells = resources.check(netlist, self.design.expected, self.board)
+        memory.locate(netlist, words)
+        _write(folder / "cells.json", cells)
+
+    def _route(self, folder: Path, results: Results, listen: Listen) -> None:
+        _copy(results["synth"], "top.syn.json", folder)
+        for name in ("top.cst", "top.sdc"):
+            _copy(results["elaborate"], name, folder)
+        NEXTPNR.run(
+            self._route_arguments(),
+            folder=folder,
+            log=self.logs / "route.log",
+            listen=_phases(_ROUTE_PHASES, listen),
+        )
+        (folder / "top.syn.json").unlink()
+
+    def _route_arguments(self) -> list[str]:
+        return [
+            *("--device", self.board.part),
+            *("--vopt", f"family={self.board.chip_database}"),
+            *("--vopt", "cst=top.cst"),
+            *("--sdc", "top.sdc"),
+            *("--freq", f"{self.clock_mhz:g}"),
+            *("--seed", str(self.seed)),
+            "--timing-allow-fail",  # `check_timing` says it better
+            *("--json", "top.syn.json"),
+            *("--write", "top.pnr.json"),
+            *("--report", "report.json"),
+        ]
+
+    def _memory(self, folder: Path, results: Results, listen: Listen) -> None:
+        netlist = results["route"].json("top.pnr.json")
+        words = contents.load(_read(results["elaborate"], "contents.json"))
+        placement = memory.locate(netlist, words)
+        memory.fill(netlist, words, placement)
+        _write(folder / "top.pnr.json", netlist)
+        _write(
+            folder / "memories.json",
+            {
+                item.name: {
+                    "depth": item.bits.shape[0],
+                    "width": item.bits.shape[1],
+                    "cells": placement.cells_with(item),
+                }
+                for item in words.values()
+            },
+        )
+
+    def _carry(self, folder: Path, results: Results, listen: Listen) -> None:
+        netlist = results["memory"].json("top.pnr.json")
+        repaired = carry.repair(netlist)
+        _write(folder / "top.pnr.json", netlist)
+        _write(folder / "carry.json", {"repaired": repaired})
+
+    def _pack(self, folder: Path, results: Results, listen: Listen) -> None:
+        _copy(results["carry"], "top.pnr.json", folder)
+        GOWIN_PACK.run(self._pack_arguments(), folder=folder, log=self.logs / "pack.log")
+        (folder / "top.pnr.json").unlink()
+
+    def _pack_arguments(self) -> list[str]:
+        return [
+            *("-d", self.board.chip_database),
+            *("-o", "top.fs"),
+            *self.board.pack_options,
+            "top.pnr.json",
+        ]
+
+
+def _phases(phases: Sequence[tuple[str, str, float]], listen: Listen) -> Callable[[str], None]:
+    """A listener for tool output that tells each phase once."""
+    at = 0
+
+    def hear(line: str) -> None:
+        nonlocal at
+        if line.startswith("Preparing to run "):
+            listen(line, 0.0)
+        for number in range(at, len(phases)):
+            pattern, detail, fraction = phases[number]
+            if pattern in line:
+                at = number + 1
+                listen(detail, fraction)
+                return
+
+    return hear
+
+
+def _digests(results: Results, step: str, *names: str) -> list[str]:
+    return [results[step].digests[name] for name in names]
+
+
+def _copy(result: Result, name: str, folder: Path) -> None:
+    (folder / name).write_bytes(result.path(name).read_bytes())
+
+
+def _read(result: Result, name: str) -> str:
+    return result.path(name).read_text(encoding="utf-8")
+
+
+def _write(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value) + "\n", encoding="utf-8")
+
+
+def _text(content: str | bytes) -> str:
+    return content if isinstance(content, str) else content.decode()

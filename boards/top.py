@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""The device on a board: pins, clock, reset and lights around it."""
+
+from amaranth.hdl import ClockDomain, Elaboratable, Module
+from amaranth.lib import io, wiring
+
+from glintfpga.boards.board import Board
+from glintfpga.boards.lights import Lights
+from glintfpga.boards.pll import ClockGenerator
+
+__all__ = ["BoardTop"]
+
+_LEDS = 6
+
+
+class BoardTop(Elaboratable):
+    """Top level of a bitstream.
+
+    Button S1 resets everything but the memories. `boards.lights` shows the status of the device.
+
+    Parameters
+    ----------
+    device : Component
+        Has `rx` In(1), `tx` Out(1) and `status` with the bits `thinking` and `error`.
+    board : Board
+    clock_mhz : float
+        One of the board's clocks; the clock of the device.
+    """
+
+    def __init__(self, *, device: wiring.Component, board: Board, clock_mhz: float):
+        self.device = device
+        self.board = board
+        self.clock_mhz = board.check_clock(clock_mhz)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.domains.sync = ClockDomain()
+        clk_hz = round(self.clock_mhz * 1e6)
+
+        def buffer(direction, name, number=0):
+            port = platform.request(name, number, dir="-")
+            return io.Buffer(direction, port)
+
+        m.submodules.oscillator = oscillator = buffer("i", platform.default_clk)
+        m.submodules.button = button = buffer("i", "button")
+        m.submodules.clocks = ClockGenerator(
+            oscillator=oscillator.i,
+            request=button.i,
+            input_hz=self.board.clock_hz,
+            output_hz=clk_hz,
+            device=self.board.chip_database,
+        )
+
+        m.submodules.device = self.device
+        uart = platform.request("uart", 0, dir={"rx": "-", "tx": "-"})
+        m.submodules.rx = rx = io.Buffer("i", uart.rx)
+        m.submodules.tx = tx = io.Buffer("o", uart.tx)
+        m.d.comb += [self.device.rx.eq(rx.i), tx.o.eq(self.device.tx)]
+
+        m.submodules.lights = lights = Lights(clk_hz=clk_hz, count=_LEDS)
+        m.d.comb += lights.thinking.eq(self.device.status.thinking)
+        m.d.comb += lights.error.eq(self.device.status.error)
+        for number in range(_LEDS):
+            led = buffer("o", "led", number)
+            m.submodules[f"led{number}"] = led
+            m.d.comb += led.o.eq(lights.led[number])
+        return m

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+import numpy as np
+import pytest
+
+from glintfpga.boards.board import board_of
+from glintfpga.boards.contents import split
+from glintfpga.boards.design import device_design
+from glintfpga.firmware.image import Image
+from glintfpga.quant.errors import InputError
+from glintfpga.quant.plan import PLAN12
+from glintfpga.quant.random_model import random_model
+from glintfpga.quant.spec import PRESETS
+
+BOARD = board_of("tangnano20k")
+
+
+def image(seed, *, spec="blink"):
+    generator = np.random.default_rng(seed)
+    return Image.from_model(random_model(generator, PRESETS[spec], PLAN12)).data
+
+
+def design(data, **kwargs):
+    arguments = {"lanes": 4, "plan_code": 12, "clock_mhz": 54.0}
+    return device_design(board=BOARD, image=data, **(arguments | kwargs))
+
+
+def test_inputs():
+    first = design(image(1))
+    assert first.inputs == design(image(1)).inputs
+    assert first.inputs[0] == design(image(2)).inputs[0]
+    assert first.inputs[1] != design(image(2)).inputs[1] != design(None).inputs[1]
+
+
+def test_build_id():
+    def build_id(**kwargs):
+        return design(kwargs.pop("data", None), **kwargs).facts["build_id"]
+
+    first = build_id()
+    assert len(bytes.fromhex(first)) == 8
+    assert build_id(data=image(1)) == first
+    others = [
+        build_id(lanes=2),
+        build_id(plan_code=9),
+        build_id(clock_mhz=81.0),
+        build_id(seed=2),
+        build_id(tools=("yosys 2",)),
+    ]
+    assert len({first, *others}) == 6
+
+
+def test_other_plan_is_refused():
+    with pytest.raises(InputError, match=r"^the model is of number plan 12, the build of 9: "):
+        design(image(1), plan_code=9)
+
+
+@pytest.mark.slow
+def test_a_model_is_contents_only():
+    logic = []
+    for data, seed in ((image(1), 1), (image(2), 2), (image(3, spec="blink-two-loop"), 1)):
+        top = design(data, seed=seed).top()
+        files = BOARD.platform().prepare(top, "top", emit_src=False).files
+        rtlil, contents = split(files["top.il"])
+        logic.append(rtlil)
+        assert any(name.endswith("lane0.k_bank") for name in contents)
+    assert logic[0] == logic[1] == logic[2]

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: MIT
+import json
+from types import SimpleNamespace
+
+import pytest
+from amaranth.hdl import ClockDomain, Elaboratable, Module, Signal
+from amaranth.lib import io, memory
+
+from glintfpga.boards import build as build_module
+from glintfpga.boards import steps as steps_module
+from glintfpga.boards.board import board_of
+from glintfpga.boards.build import STEPS, build_design
+from glintfpga.boards.contents import split
+from glintfpga.boards.design import Design, source_digest
+from glintfpga.boards.resources import Resources
+from glintfpga.quant.errors import InputError
+
+BOARD = board_of("tangnano20k")
+
+
+class Table(Elaboratable):
+    """One LUT RAM of 16 x 4 and a shift register in front of it."""
+
+    def __init__(self, words, length):
+        self.words = words
+        self.length = length
+
+    def elaborate(self, platform):
+        m = Module()
+        m.domains.sync = ClockDomain(reset_less=True)
+        m.submodules.button = button = io.Buffer("i", platform.request("button", dir="-"))
+        m.submodules.led = led = io.Buffer("o", platform.request("led", dir="-"))
+        state = Signal(self.length)
+        m.d.sync += state.eq((state << 1) | button.i)
+        m.submodules.table = table = memory.Memory(shape=4, depth=16, init=self.words)
+        read, write = table.read_port(domain="comb"), table.write_port()
+        m.d.comb += [read.addr.eq(state), write.addr.eq(state), write.data.eq(state)]
+        m.d.comb += [write.en.eq(state[-1]), led.o.eq(read.data.xor())]
+        return m
+
+
+class FakeTools:
+    """Tools that write what the next step needs, and count their runs."""
+
+    def __init__(self):
+        self.runs = []
+        self.versions = {"yosys": "1", "nextpnr": "1", "pack": "1"}
+        self.achieved = 60.0
+
+    def tool(self, name, act):
+        def run(arguments, *, folder, log, listen=None):
+            self.runs.append(name)
+            act(folder, arguments)
+
+        return SimpleNamespace(identity=lambda: f"{name} {self.versions[name]}", run=run)
+
+    def synthesize(self, folder, arguments):
+        found = split((folder / "top.il").read_text())[1]
+        (table,) = found.values()
+        ram = {f"INIT_{at}": f"{value:016b}" for at, value in enumerate(table.values()[0])}
+        cells = {"table.0.0": {"type": "RAM16SDP4", "parameters": ram, "connections": {}}}
+        netlist = {"modules": {"top": {"cells": cells}}}
+        (folder / "top.syn.json").write_text(json.dumps(netlist))
+
+    def route(self, folder, arguments):
+        netlist = json.loads((folder / "top.syn.json").read_text())
+        head = {"CIN_NETTYPE": "LOGIC", "RAW_ALU_LUT": f"{0x505A:032b}"}
+        netlist["modules"]["top"]["cells"]["head"] = {
+            "type": "ALU",
+            "parameters": head,
+            "connections": {"I0": [2], "COUT": [3]},
+        }
+        report = {
+            "fmax": {"clk": {"achieved": self.achieved, "constraint": 54.0}},
+            "utilization": {"LUT4": {"used": 7, "available": 20736}},
+            "critical_paths": [],
+        }
+        (folder / "top.pnr.json").write_text(json.dumps(netlist))
+        (folder / "report.json").write_text(json.dumps(report))
+
+    def pack(self, folder, arguments):
+        cells = json.loads((folder / "top.pnr.json").read_text())["modules"]["top"]["cells"]
+        ram, head = cells["table.0.0"]["parameters"], cells["head"]["parameters"]
+        assert int(head["RAW_ALU_LUT"], 2) == 0x000A
+        (folder / "top.fs").write_text("".join(ram[f"INIT_{at}"] + "\n" for at in range(4)))
+
+
+@pytest.fixture
+def tools(monkeypatch):
+    fake = FakeTools()
+    for name, key, act in (
+        ("YOSYS", "yosys", fake.synthesize),
+        ("NEXTPNR", "nextpnr", fake.route),
+        ("GOWIN_PACK", "pack", fake.pack),
+    ):
+        monkeypatch.setattr(steps_module, name, fake.tool(key, act))
+    monkeypatch.setattr(build_module, "check_tools", lambda: dict(fake.versions))
+    return fake
+
+
+WORDS = (3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3)
+OTHER = WORDS[::-1]
+
+
+def build(out, *, words=WORDS, length=4, seed=1, expected=None, progress=None, clock=54.0):
+    design = Design(
+        top=lambda: Table(words, length), inputs=(str(words), str(length)), expected=expected
+    )
+    return build_design(
+        design,
+        board=BOARD,
+        clock_mhz=clock,
+        seed=seed,
+        name="table",
+        out=out,
+        facts={"note": "x"},
+        progress=progress,
+    )
+
+
+def columns(words):
+    return "".join(
+        f"{sum((word >> bit & 1) << at for at, word in enumerate(words)):016b}\n"
+        for bit in range(4)
+    )
+
+
+def test_words_end_up_in_the_bitstream(tools, tmp_path):
+    result = build(tmp_path)
+    assert result.bitstream == tmp_path / "table.fs"
+    assert result.bitstream.read_text() == columns(WORDS)
+    manifest = json.loads(result.manifest.read_text())
+    assert manifest["note"] == "x" and manifest["board"] == "tangnano20k"
+    assert manifest["tools"] == tools.versions
+    report = json.loads(result.report.read_text())
+    assert report["carry_heads_repaired"] == 1
+    assert report["memories"] == {
+        "top.table": {"depth": 16, "width": 4, "cells": ["table.0.0"]}
+    }
+    assert [step["name"] for step in report["steps"]] == list(STEPS)[:-1]
+
+
+@pytest.mark.parametrize(
+    "change, again",
+    [
+        ({}, []),
+        ({"words": OTHER}, ["pack"]),
+        ({"seed": 2}, ["nextpnr", "pack"]),
+        ({"length": 5}, ["yosys", "nextpnr", "pack"]),
+    ],
+)
+def test_only_what_depends_on_a_change_runs_again(tools, tmp_path, change, again):
+    build(tmp_path)
+    tools.runs.clear()
+    result = build(tmp_path, **change)
+    if "length" in change:
+        # The fake netlist is the same, and so is what follows from it.
+        again = ["yosys"]
+    if "seed" in change:
+        again = ["nextpnr"]
+    assert tools.runs == again
+    assert result.bitstream.read_text() == columns(change.get("words", WORDS))
+
+
+@pytest.mark.parametrize("name", ["yosys", "nextpnr", "pack"])
+def test_a_tool_version_redoes_its_step(tools, tmp_path, name):
+    build(tmp_path)
+    tools.runs.clear()
+    tools.versions[name] = "2"
+    build(tmp_path)
+    assert tools.runs == [name]
+
+
+def test_progress(tools, tmp_path):
+    events = []
+    build(tmp_path, progress=lambda *event: events.append(event))
+    assert list(dict.fromkeys(event[0] for event in events)) == list(STEPS)
+    fractions = [event[2] for event in events]
+    assert fractions == sorted(fractions) and fractions[-1] == pytest.approx(1)
+    assert all(event[3] >= 0 for event in events)
+    events.clear()
+    build(tmp_path, progress=lambda *event: events.append(event))
+    assert ("route", "cached") in [event[:2] for event in events]
+
+
+def test_a_slow_clock_is_refused(tools, tmp_path):
+    tools.achieved = 53.0
+    with pytest.raises(InputError, match=r"^clock 'clk' reaches 53 MHz, 54 MHz were asked for"):
+        build(tmp_path)
+    assert tools.runs == ["yosys", "nextpnr"]
+    assert not (tmp_path / "table.fs").exists()
+
+
+def test_resources_are_compared_before_the_route(tools, tmp_path):
+    with pytest.raises(InputError, match=r"^synthesis made 0 block RAMs instead of 1"):
+        build(tmp_path, expected=Resources(bsram=1, ram16=1))
+    assert tools.runs == ["yosys"]
+
+
+def test_fast_clocks_are_warned_of(tools, tmp_path):
+    tools.achieved = 120.0
+    result = build(tmp_path, clock=108.0)
+    assert result.warnings == ("multipliers not timed: 108 MHz is above 81 MHz",)
+    assert result.facts["warnings"] == list(result.warnings)
+    assert build(tmp_path).warnings == ()
+
+
+def test_source_digest_is_stable():
+    assert source_digest() == source_digest()
+    assert source_digest(("quant",)) != source_digest(("boards",))
