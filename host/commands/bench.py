@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""``glintfpga bench``."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from glintfpga.host.commands import options
+
+__all__ = ["command"]
+
+TOKENS = {"measured": 5000, "simulated": 2000, "software": 400}
+"""Length of the answers that are timed; a simulation is slower than it says."""
+
+
+@click.command("bench")
+@options.port
+@options.load
+@options.lanes
+@options.json_output
+@options.verbosity
+def command(port: str, model: Path | None, lanes: int, as_json: bool) -> None:
+    """Measure the speed of a device: cycles, tokens a second, time to the first byte.
+
+    Every number says where it comes from: measured on a board, simulated (in simulated time),
+    or computed from others.
+
+    \b
+    glintfpga bench /dev/ttyUSB1
+    glintfpga bench sim: --json
+    """
+    from glintfpga.host.bench import STEPS, bench
+    from glintfpga.host.ports import how_timed
+    from glintfpga.host.progress import counting
+    from glintfpga.host.session import open_session
+
+    with open_session(port, model=model, lanes=lanes) as session:
+        how = how_timed(session.client.link.transport.name, session.client.info.build_id)
+        with counting("bench", STEPS) as progress:
+            result = bench(session.client, how=how, tokens=TOKENS[how], progress=progress)
+    result = {"port": port, "kind": how, **result}
+    if as_json:
+        click.echo(json.dumps(result, indent=2))
+    else:
+        for line in _lines(result):
+            click.echo(line)
+
+
+def _lines(result: dict[str, Any]) -> list[str]:
+    device = result["device"]
+    head = f"{result['port']} ({result['kind']}), {device['lanes']} lanes, "
+    lines = [head + f"{device['plan']}-bit numbers, model {device['image_sha256'][:16]}"]
+    if result["clock_hz"] is not None:
+        lines.append(f"clock {result['clock_hz']['value'] / 1e6:g} MHz")
+    for position, cycles in result["cycles_per_token"].items():
+        speed = result["tokens_per_second_chip"][position]
+        lines.append(
+            f"token {position:>4}: {_shown(cycles)} cycles, {_shown(speed)} tokens/s on the chip"
+        )
+    if result["prefill"] is not None:
+        rate = result["prefill"]["tokens_per_second_chip"]
+        lines.append(f"prompt: {_shown(rate)} tokens/s on the chip")
+    first = result["first_byte"]
+    lines.append(f"first byte: {_shown(first['seconds'], '.6f')} s at {first['baud']} baud")
+    for baud, entry in result["tokens_per_second_wire"].items():
+        lines.append(
+            f"wire at {baud} baud: {_shown(entry['reached'])} tokens/s "
+            f"of at most {_shown(entry['bound'])}"
+        )
+    return lines
+
+
+def _shown(number: dict[str, Any] | None, form: str = ",.0f") -> str:
+    return "no" if number is None else f"{number['value']:{form}} ({number['how']})"

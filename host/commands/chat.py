@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""``glintfpga chat``."""
+
+from pathlib import Path
+
+import click
+
+from glintfpga.host.commands import options
+
+__all__ = ["command"]
+
+
+@click.command("chat")
+@options.optional_port
+@options.generation(400)
+@options.load
+@options.lanes
+@options.verbosity
+def command(
+    port: str | None,
+    count: int,
+    temperature: float,
+    seed: int | None,
+    model: Path | None,
+    lanes: int,
+) -> None:
+    """Chat with a device; without PORT with the board that is plugged in, or with sim:.
+
+    An answer ends by itself at the end of a text, at a blank line, or after --bytes. Ctrl-C ends
+    it earlier; at the input line it leaves the chat, as Ctrl-D does. Input may be a pipe: each
+    line is a question, and the answers alone are on stdout.
+
+    \b
+    glintfpga chat
+    glintfpga chat /dev/ttyUSB1 --temperature 0.5
+    printf 'the ' | glintfpga chat sim: --seed 1
+    """
+    from glintfpga.host.session import open_session
+    from glintfpga.host.talk import Talk
+
+    with open_session(port, model=model, lanes=lanes) as session:
+        Talk(
+            client=session.client,
+            image=session.image.data if session.image else None,
+            count=count,
+            temperature=temperature,
+            seed=seed,
+        ).run()

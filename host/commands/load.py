@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""``glintfpga load``."""
+
+import logging
+from pathlib import Path
+
+import click
+
+from glintfpga.host.commands import options
+
+__all__ = ["command"]
+
+_log = logging.getLogger("glintfpga")
+
+
+@click.command("load")
+@options.port
+@click.argument("model", type=options.MODEL)
+@options.verbosity
+def command(port: str, model: Path) -> None:
+    """Replace the model of a running device, without a new bitstream.
+
+    MODEL is a .glint image, a .safetensors checkpoint, or the name of a shipped model. The board
+    keeps it until it is reset or loses power.
+
+    \b
+    glintfpga load /dev/ttyUSB1 my-model.safetensors
+    """
+    from glintfpga.host.models import image_of
+    from glintfpga.host.session import check_fits, open_session
+    from glintfpga.quant.errors import DeviceError
+
+    with open_session(port) as session:
+        client = session.client
+        image = image_of(model, plan=client.info.plan)
+        check_fits(client, image)
+        began = client.link.clock()
+        client.load(image.data)
+        seconds = client.link.clock() - began
+        digest = image.sha256.hex()
+        if client.image_sha256 != digest or client.info.image_crc != image.crc:
+            raise DeviceError("the device holds other bytes than were sent; load the model again")
+        _log.info("%d bytes in %.3f s; the device holds %s", len(image.data), seconds, digest[:16])

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""``glintfpga quantize``."""
+
+import json
+import logging
+from pathlib import Path
+
+import click
+
+from glintfpga.host.commands import options
+
+__all__ = ["command"]
+
+_log = logging.getLogger("glintfpga")
+
+
+@click.command("quantize")
+@click.argument("checkpoint", type=options.MODEL)
+@click.option("-o", "--output", type=options.MODEL, metavar="MODEL.glint", help="Image to write.")
+@click.option("--listing", is_flag=True, help="Print the block table with the cycles of each step.")
+@click.option(
+    "--report", type=options.MODEL, metavar="FILE", help="Write ranges and losses (JSON)."
+)
+@click.option(
+    "--plan",
+    type=click.Choice(["12", "9"]),
+    default="12",
+    show_default=True,
+    help="Bits of the numbers; the bitstream must be built for them.",
+)
+@options.lanes
+@options.verbosity
+def command(
+    checkpoint: Path,
+    output: Path | None,
+    listing: bool,
+    report: Path | None,
+    plan: str,
+    lanes: int,
+) -> None:
+    """Turn a float checkpoint into the integers of an image.
+
+    CHECKPOINT is a .safetensors file or the name of a shipped model. The same checkpoint always
+    gives the same bytes, for any number of lanes; --lanes is for the listing and the report.
+
+    \b
+    glintfpga quantize my-model.safetensors -o my-model.glint
+    glintfpga quantize blink-base --listing --lanes 4
+    """
+    from glintfpga.firmware.image import Image
+    from glintfpga.host.files import write_bytes
+    from glintfpga.host.models import read_float_model
+    from glintfpga.quant.plan import plan_of
+    from glintfpga.quant.quantize import quantize
+
+    if output is None and report is None and not listing:
+        raise click.UsageError("Nothing to do: give -o MODEL.glint, --listing or --report FILE.")
+    model, summary = quantize(read_float_model(checkpoint), plan=plan_of(int(plan)), lanes=lanes)
+    image = Image.from_model(model)
+    _log.debug("%s", summary.to_text())
+    if output is not None:
+        write_bytes(output, image.data)
+        _log.info("%s: %d bytes, sha256 %s", output, len(image.data), image.sha256.hex())
+    if report is not None:
+        write_bytes(report, (json.dumps(summary.to_json(), indent=2) + "\n").encode())
+    if listing:
+        from glintfpga.firmware.listing import listing as block_table
+
+        click.echo(block_table(image, lanes), nl=False)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""``glintfpga verify``."""
+
+from pathlib import Path
+
+import click
+
+from glintfpga.host.commands import options
+
+__all__ = ["command"]
+
+
+@click.command("verify")
+@options.port
+@click.option(
+    "--tokens",
+    type=click.IntRange(2, 10_000_000),
+    default=1000,
+    show_default=True,
+    metavar="N",
+    help="How many tokens to compare.",
+)
+@options.load
+@options.lanes
+@options.verbosity
+def command(port: str, tokens: int, model: Path | None, lanes: int) -> None:
+    """Compare every logit of a device, through a CRC a token, with the integer reference.
+
+    The reference is computed now, from the model that the device must hold: the shipped one, or
+    the one given with --load. Exit code 1 when anything differs.
+
+    \b
+    glintfpga verify /dev/ttyUSB1 --tokens 10000
+    glintfpga verify sim:
+    """
+    from glintfpga.host.models import image_of
+    from glintfpga.host.progress import counting
+    from glintfpga.host.session import holds, open_session
+    from glintfpga.host.verify import verify
+    from glintfpga.quant.errors import DeviceError, InputError
+
+    with open_session(port, model=model, lanes=lanes) as session:
+        client = session.client
+        image = session.image or image_of(None, plan=client.info.plan)
+        if not holds(client, image):
+            digest = client.image_sha256[:16]
+            raise InputError(
+                f"the device holds the model {digest}, not the shipped one; name it with --load"
+            )
+        with counting("verify", tokens) as progress:
+            result = verify(client, image, tokens, progress=progress)
+        click.echo(
+            f"{result.tokens} tokens, {result.crcs} CRCs compared, "
+            f"{result.mismatches} mismatches "
+            f"(model {image.sha256.hex()[:16]}, {client.info.lanes} lanes)"
+        )
+        if result.first is not None:
+            first = result.first
+            kind = "sampled" if first.generated else "given"
+            raise DeviceError(
+                f"{kind} token {first.position} differs: the device has {_shown(first.got)}, "
+                f"the reference {_shown(first.expected)}; run: glintfpga verify sim:"
+            )
+
+
+def _shown(row: tuple[int | None, int | None]) -> str:
+    token, crc = row
+    if token is None or crc is None:
+        return "end of text"
+    return f"id {token} with CRC {crc:#010x}"

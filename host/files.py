@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""Reading and writing the files a user names on the command line."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from glintfpga.quant.errors import EnvironmentProblem, InputError
+
+__all__ = ["read_bytes", "replacing", "write_bytes"]
+
+# Nothing this project reads is near this size; a bigger file is a wrong path, not a model.
+MAX_BYTES = 64 << 20
+
+
+def read_bytes(path: Path, *, what: str) -> bytes:
+    """The content of a file the user named, e.g. ``what="model"``.
+
+    Raises ``InputError`` when it is missing, a folder, larger than 64 MiB or unreadable.
+    """
+    try:
+        if path.is_dir():
+            raise InputError(f"the {what} {str(path)!r} is a folder; name a file")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise InputError(f"the {what} {str(path)!r} does not exist; check the path") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"the {what} {str(path)!r} cannot be read: {reason}") from error
+    if len(data) > MAX_BYTES:
+        raise InputError(f"the {what} {str(path)!r} is larger than 64 MiB; name a {what} file")
+    return data
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary file beside ``path`` that takes its place when the block ends well.
+
+    When the block raises, ``path`` is left as it was. Raises ``EnvironmentProblem`` when the
+    folder cannot be written to and ``InputError`` when ``path`` is a folder.
+    """
+    if path.is_dir():
+        raise InputError(f"the output {str(path)!r} is a folder; name a file in it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+        with contextlib.suppress(OSError):
+            temporary.chmod(_usual_mode())
+        try:
+            temporary.replace(path)
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace ``path`` by ``data``, wholly or not at all; errors as ``replacing``."""
+    with replacing(path) as file:
+        try:
+            file.write(data)
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+
+
+def _usual_mode() -> int:
+    """The mode a plain ``open`` gives; ``mkstemp`` makes files only their owner can read."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _cannot_write(path: Path, error: OSError) -> EnvironmentProblem:
+    return EnvironmentProblem(
+        f"cannot write {str(path)!r}: {error.strerror or error}; choose another place"
+    )

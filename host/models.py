@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""From what a user calls a model to an image: a shipped name, a checkpoint or a .glint file."""
+
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glintfpga.host.files import read_bytes
+from glintfpga.quant.errors import InputError
+
+if TYPE_CHECKING:
+    from glintfpga.firmware.image import Image
+    from glintfpga.quant.checkpoint import Checkpoint
+
+__all__ = ["DEFAULT_MODEL", "find_model", "image_of", "read_float_model", "shipped_models"]
+
+DEFAULT_MODEL = "blink-base"
+IMAGE_MAGIC = b"GLNT"
+
+
+def shipped_models() -> list[str]:
+    """Names of the checkpoints that come with the package."""
+    return sorted(path.parent.name for path in _release().glob("*/model.safetensors"))
+
+
+def find_model(name: Path | None) -> Path:
+    """The file behind a shipped name, a path, or nothing (the default model).
+
+    Raises ``InputError`` when there is no such file; a file in the working folder wins.
+    """
+    wanted = DEFAULT_MODEL if name is None else str(name)
+    if name is not None and name.is_file():
+        return name
+    if wanted in shipped_models():
+        return _release() / wanted / "model.safetensors"
+    names = ", ".join(shipped_models()) or "none"
+    raise InputError(f"there is no model {wanted!r}; give a file or a shipped name ({names})")
+
+
+def image_of(name: Path | None, *, plan: int | None = None) -> "Image":
+    """The image of a model; checkpoints are quantized, to the number plan of this code.
+
+    Without ``plan`` an image stays as it is and a checkpoint gets the 12-bit plan.
+
+    Raises ``InputError`` when the file is not a model or an image has another plan.
+    """
+    from glintfpga.firmware.image import Image
+    from glintfpga.quant.plan import plan_of
+    from glintfpga.quant.quantize import quantize
+
+    path = find_model(name)
+    data = read_bytes(path, what="model")
+    if not data.startswith(IMAGE_MAGIC):
+        return Image.from_model(quantize(_checkpoint(path, data), plan=plan_of(plan or 12))[0])
+    try:
+        image = Image.from_bytes(data)
+    except InputError as error:
+        raise InputError(f"{str(path)!r}: {error}") from error
+    if plan is not None and image.model.plan.code != plan:
+        raise InputError(
+            f"{str(path)!r} has {image.model.plan.code}-bit numbers but {plan} bits are needed; "
+            "use its checkpoint, which is quantized as needed"
+        )
+    return image
+
+
+def read_float_model(name: Path | None) -> "Checkpoint":
+    """The checkpoint of a model. Raises ``InputError`` for an image, which has no floats."""
+    path = find_model(name)
+    data = read_bytes(path, what="model")
+    if data.startswith(IMAGE_MAGIC):
+        raise InputError(f"{str(path)!r} is an image of integers; name its .safetensors checkpoint")
+    return _checkpoint(path, data)
+
+
+def _release() -> Path:
+    return Path(str(resources.files("glintfpga.train"))) / "release"
+
+
+def _checkpoint(path: Path, data: bytes) -> "Checkpoint":
+    from glintfpga.quant.checkpoint import read_checkpoint
+
+    if not data:
+        raise InputError(f"the model {str(path)!r} is empty")
+    return read_checkpoint(path)

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""What every command does before it talks to a device."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from glintfpga.firmware.image import Image
+from glintfpga.firmware.protocol import BAUDS
+from glintfpga.host.client import Client
+from glintfpga.host.link import Link
+from glintfpga.host.models import image_of
+from glintfpga.host.ports import port_opener
+from glintfpga.quant.errors import InputError
+
+__all__ = ["Session", "check_fits", "holds", "open_session"]
+
+_log = logging.getLogger("glintfpga")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """A connected device and the image it was asked to hold, if any."""
+
+    client: Client
+    image: Image | None
+
+
+@contextlib.contextmanager
+def open_session(
+    port: str | None, *, model: Path | None = None, lanes: int = 4, fast: bool = True
+) -> Iterator[Session]:
+    """Open the port, greet the device, go to the fastest rate, and load ``model`` if given."""
+    link = Link(opener=port_opener(port, model=model, lanes=lanes))
+    with Client(link) as client:
+        info = client.connect()
+        _log.debug("%s: %d lanes, %d-bit numbers", link.transport.name, info.lanes, info.plan)
+        if fast:
+            client.fastest(BAUDS[-1])
+        image = None
+        if model is not None:
+            image = image_of(model, plan=info.plan)
+            if not holds(client, image):
+                check_fits(client, image)
+                client.load(image.data)
+        yield Session(client=client, image=image)
+
+
+def holds(client: Client, image: Image) -> bool:
+    """Whether the device says that it holds this image."""
+    return client.has_model and client.image_sha256 == image.sha256.hex()
+
+
+def check_fits(client: Client, image: Image) -> None:
+    """Raise ``InputError`` that names the limit of the device that a model exceeds."""
+    info, spec = client.info, image.model.spec
+    for what, value, limit in (
+        ("window", spec.window, info.max_window),
+        ("vocabulary", spec.vocab, info.max_vocab),
+        ("hidden size", spec.hidden, info.max_hidden),
+        ("number of passes", spec.passes, info.max_passes),
+    ):
+        if value > limit:
+            raise InputError(
+                f"the model's {what} of {value} exceeds the device's limit of {limit}; "
+                "use a smaller model or a bitstream built for it"
+            )

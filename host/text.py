@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""Text that was typed as bytes for a model, and bytes of a model as text that is safe to show."""
+
+import codecs
+
+from glintfpga.quant.errors import InputError
+
+__all__ = ["ShownText", "typed_bytes"]
+
+
+def typed_bytes(text: str) -> bytes:
+    """The bytes a user typed; raises ``InputError`` for half a character (Windows only)."""
+    try:
+        # Bytes that were not UTF-8 reach Python as surrogates and leave it as they came.
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise InputError(f"{text!r} holds half a character at {error.start}; retype it") from None
+
+
+class ShownText:
+    r"""Turns a stream of bytes into text, piece by piece.
+
+    UTF-8 is decoded as it completes; the bytes of what is not UTF-8 or not printable (other than
+    newline and tab) become ``\xNN``, so that nothing a model says can steer a terminal.
+
+    Members: ``feed(data) -> str`` and ``finish() -> str`` (what an unfinished character leaves).
+    """
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+
+    def feed(self, data: bytes) -> str:
+        return _without_controls(self._decoder.decode(data))
+
+    def finish(self) -> str:
+        text = self._decoder.decode(b"", final=True)
+        self._decoder.reset()
+        return _without_controls(text)
+
+
+def _without_controls(text: str) -> str:
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    if character in "\n\t" or character.isprintable():
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8"))

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+"""The seam between the link and whatever carries its bytes: a serial port, or none at all."""
+
+import errno
+import time
+from typing import Protocol
+
+import serial
+
+from glintfpga.quant.errors import DeviceError
+
+__all__ = ["LinkLost", "SerialTransport", "Transport"]
+
+SLICE_S = 0.02
+"""How long one read waits. It never changes: each change makes pyserial set up the port again."""
+
+
+class LinkLost(DeviceError):
+    """The device went away or fell silent; connecting again may help."""
+
+
+class Transport(Protocol):
+    """A line to a device. Losing it raises ``LinkLost``."""
+
+    name: str
+    """As the user wrote it or as it was found."""
+    real_time: bool
+    """Whether ``clock`` goes on when nobody reads; a simulation's only moves with ``read``."""
+    rate_factors: tuple[int, ...]
+    """What a rate may have to be multiplied with; some bridges divide it by four."""
+
+    def clock(self) -> float:
+        """Seconds of the device's time, from any origin."""
+
+    def read(self, size: int, timeout: float) -> bytes:
+        """1..size bytes, as soon as there are any, or none after ``timeout`` seconds."""
+
+    def write(self, data: bytes) -> None:
+        """Send all of ``data``."""
+
+    def set_baud(self, baud: int) -> None:
+        """Change the rate of both directions."""
+
+    def close(self) -> None:
+        """Give the line back; closing twice is harmless."""
+
+
+class SerialTransport:
+    """A serial port, 8N1, opened for this process alone.
+
+    Parameters: ``name`` as ``/dev/ttyUSB1``, ``COM5`` or a pyserial URL; ``baud`` at the start.
+
+    Raises ``DeviceError`` when it is missing, busy or not permitted.
+    """
+
+    real_time = True
+    rate_factors: tuple[int, ...] = (1, 4)
+
+    def __init__(self, *, name: str, baud: int):
+        self.name = name
+        try:
+            self._port = serial.serial_for_url(name, do_not_open=True)
+            self._port.baudrate = baud
+            self._port.timeout = SLICE_S
+            self._port.write_timeout = 2
+            if hasattr(self._port, "exclusive"):
+                self._port.exclusive = True
+            self._port.open()
+        except (OSError, ValueError) as error:
+            raise DeviceError(_why_not(name, error)) from error
+
+    def clock(self) -> float:
+        return time.monotonic()
+
+    def read(self, size: int, timeout: float) -> bytes:
+        deadline = time.monotonic() + timeout
+        try:
+            waiting = self._port.in_waiting
+            while not waiting and time.monotonic() < deadline:
+                if first := self._port.read(1):
+                    rest = min(self._port.in_waiting, size - 1)
+                    return bytes(first) + bytes(self._port.read(rest) if rest else b"")
+                waiting = self._port.in_waiting
+            return bytes(self._port.read(min(size, waiting))) if waiting else b""
+        except (OSError, TypeError) as error:  # pyserial trips over the handle of a closed port
+            raise self._lost(error) from error
+
+    def write(self, data: bytes) -> None:
+        try:
+            self._port.write(data)
+        except OSError as error:
+            raise self._lost(error) from error
+
+    def set_baud(self, baud: int) -> None:
+        try:
+            self._port.flush()
+            self._port.baudrate = baud
+        except (OSError, ValueError) as error:
+            raise DeviceError(f"port {self.name!r} refuses {baud} baud: {error}") from error
+
+    def close(self) -> None:
+        try:
+            self._port.close()
+        except OSError:
+            return  # an unplugged port cannot be closed any better
+
+    def _lost(self, error: Exception) -> LinkLost:
+        return LinkLost(f"port {self.name!r} was lost ({error}); plug the board in again")
+
+
+def _why_not(name: str, error: Exception) -> str:
+    code = getattr(error, "errno", None)
+    text = str(error)
+    if code == errno.EACCES:
+        return f"no permission for port {name!r}; join its group: sudo usermod -aG dialout $USER"
+    if code in (errno.EBUSY, errno.EAGAIN) or "lock" in text or "PermissionError(13" in text:
+        return f"port {name!r} is busy; close the other program that uses it"
+    if code in (errno.ENOENT, errno.ENXIO, errno.ENODEV) or "FileNotFoundError" in text:
+        return f"there is no port {name!r}; plug the board in, or use sim: to do without one"
+    if code == errno.ENOTTY or "Inappropriate ioctl" in text:
+        return f"{name!r} is not a serial port; name a device such as /dev/ttyUSB1 or COM5"
+    return f"port {name!r} cannot be opened: {text}"

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: MIT
+import io
+import logging
+import sys
+import tempfile
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from glintfpga.firmware.device import SoftwareDevice
+from glintfpga.firmware.image import Image
+from glintfpga.firmware.numerics import reference_model
+from glintfpga.firmware.protocol import BAUDS
+from glintfpga.host.cli import run
+from glintfpga.host.client import Client
+from glintfpga.host.link import Link
+from glintfpga.host.transport import LinkLost
+from glintfpga.quant.plan import PLANS
+from glintfpga.quant.random_model import random_model
+from glintfpga.quant.sampler import Sampler
+from glintfpga.quant.spec import ModelSpec
+
+TICK_S = 0.0005
+
+
+def make_image(seed=47, plan=12, **sizes):
+    sizes = {"loops": 2, "hidden": 2, "window": 4, "vocab": 257, **sizes}
+    rng = np.random.default_rng(seed)
+    return Image.from_model(random_model(rng, ModelSpec(**sizes), PLANS[plan], edges=0.0))
+
+
+class HashNumerics:
+    """Logits are a hash of the whole context, so that any slip of it shows; never EOS."""
+
+    def __init__(self, vocab, eos):
+        self.vocab = vocab
+        self.eos = eos
+        self.clear()
+
+    def clear(self):
+        self.context = 0
+
+    def enter(self, token):
+        self.context = zlib.crc32(token.to_bytes(2, "little"), self.context)
+
+    def logits(self):
+        logits = np.random.default_rng(self.context).integers(-2048, 2048, self.vocab)
+        if self.eos is not None:
+            logits[self.eos] = -(1 << 19)
+        return logits
+
+
+class World:
+    """A board on a desk: it can be unplugged, reset, or joined by a bad cable.
+
+    With ``hashed`` its model is one that forgets nothing.
+    """
+
+    def __init__(self, image, lanes=4, hashed=False):
+        self.image = image
+        self.lanes = lanes
+        self.hashed = hashed
+        self.now = 0.0
+        self.plugged = True
+        self.line_baud = BAUDS[0]
+        self.divider = 1
+        self.bad_rates = ()
+        self.damage = lambda data, arriving: data
+        self.on_read = lambda arrived: None
+        self.reset()
+
+    def reset(self):
+        self.device = SoftwareDevice(
+            model=self.load(self.image.data) if self.image else None,
+            load=self.load,
+            sampler=Sampler(),
+            lanes=self.lanes,
+        )
+
+    def load(self, data):
+        model = reference_model(data, lanes=self.lanes, plan=12)
+        if self.hashed:
+            model = replace(model, numerics=HashNumerics(model.vocab, model.eos))
+        return model
+
+    def open(self):
+        if not self.plugged:
+            raise LinkLost("there is no port; plug the board in")
+        self.line_baud = BAUDS[0]
+        return Line(self)
+
+    def client(self, **options):
+        client = Client(Link(opener=self.open, **options))
+        client.connect()
+        return client
+
+    def carry(self, data, arriving):
+        agreed = self.line_baud == BAUDS[self.device.baud_index] * self.divider
+        if not agreed or self.line_baud in self.bad_rates:
+            return bytes(byte ^ 0x55 for byte in data)
+        return self.damage(data, arriving)
+
+
+class Line:
+    name = "board"
+    real_time = False
+    rate_factors = (1, 4)
+
+    def __init__(self, world):
+        self.world = world
+
+    def clock(self):
+        return self.world.now
+
+    def _check(self):
+        if not self.world.plugged:
+            raise LinkLost("port 'board' was lost; plug the board in again")
+
+    def read(self, size, timeout):
+        world = self.world
+        deadline = world.now + timeout
+        while True:
+            self._check()
+            world.now += TICK_S
+            data = world.carry(world.device.poll(world.now), True)
+            if data:
+                world.on_read(data)
+                return data
+            if world.now >= deadline:
+                return b""
+
+    def write(self, data):
+        self._check()
+        self.world.device.feed(self.world.carry(data, False), self.world.now)
+
+    def set_baud(self, baud):
+        self._check()
+        self.world.line_baud = baud
+
+    def close(self):
+        pass
+
+
+@pytest.fixture(scope="session")
+def image():
+    return make_image()
+
+
+@pytest.fixture(scope="session")
+def new_image():
+    return make_image
+
+
+@pytest.fixture(scope="session")
+def new_world():
+    return World
+
+
+@pytest.fixture
+def world(new_world, image):
+    return new_world(image)
+
+
+@pytest.fixture
+def glint(tmp_path, image):
+    path = tmp_path / "tiny.glint"
+    path.write_bytes(image.data)
+    return path
+
+
+@pytest.fixture
+def command(monkeypatch, capfdbinary, tmp_path):
+    """Runs a command line; returns exit code, stdout and stderr."""
+
+    def go(*arguments, stdin=b""):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        logging.getLogger("glintfpga").setLevel(logging.INFO)
+        code = run([str(argument) for argument in arguments])
+        out, err = capfdbinary.readouterr()
+        return code, out, err.decode()
+
+    return go

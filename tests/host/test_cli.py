@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from glintfpga.host import cli
+from glintfpga.quant.errors import DeviceError, EnvironmentProblem, InputError
+
+
+def failing(monkeypatch, error):
+    @click.command("load")
+    def command():
+        raise error
+
+    monkeypatch.setattr("glintfpga.host.commands.load.command", command)
+
+
+@pytest.mark.parametrize(
+    "error, code",
+    [
+        (DeviceError("a"), 1),
+        (InputError("b"), 2),
+        (EnvironmentProblem("c"), 3),
+        (KeyboardInterrupt(), 130),
+        (click.Abort(), 130),
+        (ModuleNotFoundError("No module named 'torch'", name="torch"), 3),
+        (ValueError("surprise"), 2),
+    ],
+)
+def test_exit_codes(monkeypatch, command, error, code):
+    failing(monkeypatch, error)
+    got, out, err = command("load")
+    assert (got, out) == (code, b"")
+    assert err.count("\n") == (code != 130)
+    assert "Traceback" not in err
+
+
+def test_unexpected_errors_leave_a_log(monkeypatch, command):
+    failing(monkeypatch, ValueError("sur\nprise"))
+    _, _, err = command("load")
+    assert err.startswith("error: unexpected ValueError: sur prise; please report it with the log")
+    log = err.split("[log: ")[1].rstrip("]\n")
+    assert "Traceback" in Path(log).read_text()
+
+
+def test_tracebacks_of_expected_errors_on_demand(monkeypatch, command):
+    failing(monkeypatch, InputError("no"))
+    assert "[log: " not in command("-v", "load")[2]
+    assert "[log: " in command("-vv", "load")[2]
+
+
+def test_missing_extra(monkeypatch, command):
+    failing(monkeypatch, ModuleNotFoundError("x", name="amaranth.hdl"))
+    assert command("load")[2] == (
+        "error: the Python package 'amaranth' is not installed; "
+        "run: pip install 'glintfpga[build]'\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments, text",
+    [
+        (["nonsense"], "No such command 'nonsense'."),
+        (["chat", "--nonsense"], "--nonsense"),
+        (["generate"], "Missing argument 'PORT'. (see glintfpga generate --help)"),
+        (["chat", "ref:", "--temperature", "9"], "9.0 is not in the range"),
+        (["chat", "ref:", "--bytes", "0"], "0 is not in the range"),
+        (["chat", "ref:", "--lanes", "3"], "'3' is not one of '2', '4', '8'"),
+        (["chat", "ref"], "port 'ref' lacks its colon; write ref:"),
+        (["quantize", "blink-base"], "Nothing to do"),
+        (["sim", "--pty", "--trace", "x"], "exclude each other"),
+    ],
+)
+def test_usage_errors_are_one_line(command, arguments, text):
+    code, out, err = command(*arguments)
+    assert (code, out) == (2, b"")
+    assert text in err
+    assert err.count("\n") == 1
+
+
+def test_version_and_help(command):
+    assert command("--version")[1].startswith(b"glintfpga 0.")
+    for arguments in ([], ["--help"], ["-h"]):
+        code, out, err = command(*arguments)
+        assert (code, err) == (0, "")
+        assert b"chat" in out
+
+
+@pytest.mark.parametrize("name", cli.cli.list_commands(None))
+def test_every_command_has_help_and_a_verbosity(command, name):
+    code, out, _ = command(name, "--help")
+    assert code == 0
+    assert b"--verbose" in out
+    assert f"glintfpga {name}".encode() in out.split(b"Options:")[0]
+
+
+def test_missing_port(command):
+    code, _, err = command("chat", "/dev/does-not-exist")
+    assert code == 1
+    assert err == (
+        "error: there is no port '/dev/does-not-exist'; plug the board in, or use sim: "
+        "to do without one\n"
+    )
+
+
+def python(code, *, stdin=b""):
+    return subprocess.run(
+        [sys.executable, "-c", code], input=stdin, capture_output=True, timeout=60, check=False
+    )
+
+
+def test_nothing_heavy_is_imported_needlessly(glint):
+    done = python(
+        "import sys; from glintfpga.host.cli import run\n"
+        f"code = run(['chat', 'ref:', '--load', {str(glint)!r}, '--bytes', '5'])\n"
+        "heavy = {'torch', 'amaranth', 'wasmtime', 'scipy', 'apycula'} & set(sys.modules)\n"
+        "print(code, sorted(heavy), file=sys.stderr)",
+        stdin=b"the ",
+    )
+    assert done.stderr.endswith(b"0 []\n"), done.stderr
+
+
+def test_help_is_quick_to_import():
+    done = python(
+        "import sys; from glintfpga.host.cli import run; run(['--help'])\n"
+        "print({'numpy', 'serial', 'rich'} & set(sys.modules), file=sys.stderr)"
+    )
+    assert done.stderr == b"set()\n"
+
+
+def test_closed_pipe_is_quiet(glint):
+    command = (
+        f"{sys.executable} -c 'from glintfpga.host.cli import main; main()' generate ref: "
+        f"--load {glint} --bytes 3000 --temperature 1; echo $? >&2"
+    )
+    done = subprocess.run(
+        ["sh", "-c", f"( {command} ) | head -c 3"], capture_output=True, timeout=60, check=False
+    )
+    assert len(done.stdout) == 3
+    assert done.stderr == b"141\n"

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: MIT
+import json
+from pathlib import Path
+
+import pytest
+
+from glintfpga.boards.build import BuildResult
+from glintfpga.firmware.image import Image
+from glintfpga.host.commands.flash import default_bitstream
+from glintfpga.quant.errors import InputError
+
+
+def test_piped_chat(command, glint):
+    arguments = ("chat", "ref:", "--load", glint, "--bytes", 30, "--temperature", 0)
+    code, out, err = command(*arguments, stdin=b"the ")
+    assert code == 0
+    assert out.endswith(b"\n")
+    assert "30 tokens; " in err
+    assert "over the wire (software)]" in err
+    quiet = command("-q", *arguments, stdin=b"the ")
+    assert quiet == (0, out, "")
+
+
+def test_generate_writes_raw_bytes_and_repeats(command, glint, image):
+    arguments = ("generate", "ref:", "--load", glint, "--bytes", 40, "--temperature", 1.5)
+    code, out, err = command(*arguments, "--seed", 7, "--prompt", "é")
+    assert (code, err) == (0, "")
+    assert 0 < len(out) <= 40
+    assert command(*arguments, "--seed", 7, "--prompt", "é")[1] == out
+    assert command(*arguments, "--seed", 8, "--prompt", "é")[1] != out
+
+
+def test_generate_of_two_byte_tokens(command, tmp_path, new_image):
+    path = tmp_path / "big.glint"
+    path.write_bytes(new_image(vocab=300, eos=None).data)
+    _, out, _ = command("generate", "ref:", "--load", path, "--bytes", 5)
+    assert len(out) == 10
+
+
+def test_float_device(command):
+    code, out, _ = command("generate", "float:", "--bytes", 3)
+    assert (code, len(out)) == (0, 3)
+
+
+def test_load(command, glint):
+    code, out, err = command("load", "ref:", glint)
+    assert (code, out) == (0, b"")
+    assert "the device holds" in err
+
+
+def test_load_of_nothing_and_of_rubbish(command, tmp_path):
+    assert command("load", "ref:", "missing.glint")[0] == 2
+    (tmp_path / "x.glint").write_bytes(b"GLNT rubbish")
+    code, _, err = command("load", "ref:", tmp_path / "x.glint")
+    assert code == 2
+    assert "x.glint" in err
+
+
+def test_verify_passes(command, glint):
+    code, out, err = command("verify", "ref:", "--load", glint, "--tokens", 100)
+    assert (code, err) == (0, "")
+    assert out.startswith(b"100 tokens, ")
+    assert b" CRCs compared, 0 mismatches (model " in out
+
+
+def test_verify_fails_with_the_first_position(command, glint, monkeypatch):
+    from glintfpga.firmware import commands
+
+    monkeypatch.setattr(commands, "logit_crc", _crc_that_slips(commands.logit_crc))
+    code, out, err = command("verify", "ref:", "--load", glint, "--tokens", 100)
+    assert code == 1
+    assert b" 1 mismatches" in out
+    assert err.startswith("error: given token 5 differs: the device has id ")
+
+
+def _crc_that_slips(right):
+    calls = iter(range(10**9))
+    return lambda logits: right(logits) ^ (next(calls) == 5)
+
+
+def test_verify_needs_the_device_to_hold_the_model(command, glint, monkeypatch, image):
+    monkeypatch.setattr("glintfpga.host.ports.image_of", lambda model: image, raising=False)
+    monkeypatch.setattr("glintfpga.host.models.image_of", _only_default_of(image))
+    code, _, err = command("verify", "ref:")
+    assert code == 2
+    assert "not the shipped one; name it with --load" in err
+
+
+def _only_default_of(image):
+    from glintfpga.host.models import image_of
+
+    return lambda name, plan=None: image if plan is None else image_of(name, plan=plan)
+
+
+def test_bench_as_json(command, glint):
+    code, out, _ = command("bench", "ref:", "--load", glint, "--json")
+    result = json.loads(out)
+    assert code == 0
+    assert result["kind"] == "software"
+    assert result["first_byte"]["seconds"]["how"] == "software"
+    assert b"wire at 115200 baud" in command("bench", "ref:", "--load", glint)[1]
+
+
+def test_quantize(command, tmp_path):
+    image, report = tmp_path / "m.glint", tmp_path / "r.json"
+    code, out, err = command("quantize", "blink-base", "-o", image, "--report", report)
+    assert (code, out) == (0, b"")
+    made = Image.from_bytes(image.read_bytes())
+    assert made.sha256.hex() in err
+    assert json.loads(report.read_text())["plan"] == 12
+    before = image.read_bytes()
+    assert command("quantize", "blink-base", "-o", image)[0] == 0
+    assert image.read_bytes() == before
+
+
+def test_listing(command):
+    code, out, err = command("quantize", "blink-base", "--listing", "--lanes", 8)
+    assert (code, err) == (0, "")
+    assert out.startswith(b"Model ")
+    assert b"Cycles with 8 lanes" in out
+
+
+def test_quantize_leaves_old_outputs_when_it_fails(command, tmp_path, glint):
+    old = tmp_path / "old.glint"
+    old.write_bytes(b"old")
+    assert command("quantize", glint, "-o", old)[0] == 2
+    assert old.read_bytes() == b"old"
+
+
+def test_eval(command, tmp_path):
+    text = tmp_path / "some.txt"
+    text.write_bytes(b"To be, or not to be, that is the question. " * 4)
+    code, out, _ = command("eval", "blink-base", "--data", tmp_path)
+    assert code == 0
+    assert out.startswith(b"some: byte perplexity ")
+    for numerics in ("float", "fixed"):
+        arguments = ("--data", text, "--numerics", numerics, "--json", "--bytes", 100)
+        _, out, _ = command("eval", "blink-base", *arguments)
+        (row,) = json.loads(out)
+        assert (row["numerics"], row["n"]) == (numerics, 99)
+
+
+def test_eval_without_data(command, tmp_path):
+    code, _, err = command("eval", "blink-base", "--data", tmp_path)
+    assert code == 2
+    assert "there is no .txt or .txt.xz file in" in err
+
+
+@pytest.fixture
+def built(monkeypatch, tmp_path):
+    asked = []
+
+    def build(options, progress):
+        asked.append(options)
+        progress("synth", "mapping", 0.1, 1.0)
+        progress("synth", "done", 0.2, 12.34)
+        progress("route", "cached", 0.9, 0.0)
+        files = (tmp_path / name for name in ("b.fs", "report.json", "manifest.json"))
+        bitstream, report, manifest = files
+        return BuildResult(
+            bitstream=bitstream,
+            report=report,
+            manifest=manifest,
+            facts={},
+            warnings=("multipliers not timed",),
+        )
+
+    monkeypatch.setattr("glintfpga.boards.build.build", build)
+    return asked
+
+
+def test_build_names_its_steps(command, built, tmp_path):
+    code, out, err = command("build", "--clock-mhz", 54, "--lanes", 2, "--out", tmp_path)
+    assert code == 0
+    assert out.decode().strip() == str(tmp_path / "b.fs")
+    assert err.splitlines()[:3] == [
+        "synth      12.3 s",
+        "route      kept",
+        "warning: multipliers not timed",
+    ]
+    (options,) = built
+    assert (options.name, options.lanes, options.plan) == ("blink-base", 2, 12)
+    assert (options.clock_mhz, options.out) == (54.0, tmp_path)
+
+
+def test_build_takes_the_plan_of_an_image(command, built, tmp_path, new_image):
+    path = tmp_path / "nine.glint"
+    path.write_bytes(new_image(plan=9).data)
+    assert command("build", "--model", path)[0] == 0
+    assert (built[0].name, built[0].plan) == ("nine", 9)
+    assert command("build", "--model", path, "--plan", 12)[0] == 2
+
+
+def test_flash_chooses_the_last_build(command, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("glintfpga.host.usb.list_ports.comports", list)
+    monkeypatch.setattr("glintfpga.host.commands.flash.resources.files", lambda name: tmp_path)
+    written = []
+    monkeypatch.setattr(
+        "glintfpga.boards.flash.flash", lambda path, **options: written.append((path, options))
+    )
+    with pytest.raises(InputError, match="run: glintfpga build"):
+        default_bitstream("tangnano20k")
+    assert command("flash")[0] == 2
+    (tmp_path / "release").mkdir()
+    shipped = tmp_path / "release" / "tangnano20k-blink.fs"
+    shipped.touch()
+    assert default_bitstream("tangnano20k") == shipped
+    last = Path("build/tangnano20k/blink.fs")
+    last.parent.mkdir(parents=True)
+    last.touch()
+    assert command("flash", "--persist")[0] == 0
+    assert command("flash", "other.fs")[0] == 0
+    assert [path for path, _ in written] == [last, Path("other.fs")]
+    assert [options["persist"] for _, options in written] == [True, False]
+
+
+def test_flash_of_an_unknown_board(command):
+    code, _, err = command("flash", "--board", "nothing")
+    assert code == 2
+    assert "unknown board 'nothing'" in err

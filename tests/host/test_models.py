@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+from pathlib import Path
+
+import pytest
+
+from glintfpga.host.models import DEFAULT_MODEL, find_model, image_of, read_float_model
+from glintfpga.quant.errors import InputError
+
+HOSTILE = {
+    "empty": b"",
+    "zeros": bytes(5000),
+    "text": b"hello world\n" * 100,
+    "magic only": b"GLNT",
+    "header only": b"GLNT" + bytes(92),
+    "header of ones": b"GLNT" + b"\xff" * 5000,
+    "long length": (1 << 62).to_bytes(8, "little") + b"{}",
+    "json of a list": (2).to_bytes(8, "little") + b"[]",
+    "deep json": (40000).to_bytes(8, "little") + b"[" * 40000,
+    "zip": b"PK\x03\x04" + bytes(200),
+}
+
+
+def test_the_default_model_ships():
+    assert find_model(None) == find_model(Path(DEFAULT_MODEL))
+    assert read_float_model(None).spec.param_count == 1087
+
+
+def test_quantized_the_same_every_time():
+    assert image_of(None).data == image_of(Path(DEFAULT_MODEL)).data
+    assert image_of(None, plan=9).model.plan.code == 9
+
+
+@pytest.mark.parametrize("name", ["nothing", "../blink-base", "/", ""])
+def test_unknown_names(name):
+    with pytest.raises(InputError, match=r"there is no model .* \(blink-base"):
+        find_model(Path(name))
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_files(tmp_path, content):
+    path = tmp_path / "model"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        image_of(path)
+    assert str(path) in str(caught.value)
+    with pytest.raises(InputError):
+        read_float_model(path)
+
+
+def test_every_damaged_byte_of_an_image_is_noticed(tmp_path, image):
+    path = tmp_path / "model.glint"
+    for at in range(0, len(image.data), 97):
+        data = bytearray(image.data)
+        data[at] ^= 0x10
+        path.write_bytes(data)
+        with pytest.raises(InputError):
+            image_of(path)
+
+
+def test_images_keep_their_plan(glint, image):
+    assert image_of(glint) == image
+    with pytest.raises(InputError, match="has 12-bit numbers but 9 bits are needed"):
+        image_of(glint, plan=9)
+    with pytest.raises(InputError, match="is an image of integers"):
+        read_float_model(glint)

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+import io
+import os
+import signal
+import sys
+from functools import partial
+
+import pytest
+
+from glintfpga.host.talk import Talk
+from glintfpga.quant.errors import DeviceError
+
+
+@pytest.fixture
+def new_world(new_world):
+    return partial(new_world, hashed=True)
+
+
+@pytest.fixture
+def talk(world, monkeypatch):
+    def make(stdin, count=300, temperature=0.0):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        client = world.client()
+        return Talk(client=client, image=None, count=count, temperature=temperature, seed=None)
+
+    return make
+
+
+def test_each_line_gets_an_answer(talk, capfdbinary, world):
+    talk(b"one\n\ntwo\r\nthree", count=7).run()
+    assert world.device.counters.tokens == 21
+    assert world.device.counters.prefill_tokens >= len(b"onetwothree")
+    assert capfdbinary.readouterr().out.count(b"\n") >= 3
+
+
+def test_empty_input_ends_at_once(talk, capfdbinary):
+    talk(b"").run()
+    assert capfdbinary.readouterr().out == b""
+
+
+def test_bytes_that_are_no_text_reach_the_device_as_they_are(talk, world):
+    run = talk(b"\xff\xfe\x00\x1b[0m\n", count=1)
+    run.run()
+    assert run._conversation.history[:7] == list(b"\xff\xfe\x00\x1b[0m")
+
+
+def test_answers_are_shown_as_safe_text(talk, capfdbinary):
+    run = talk(b"x\n", count=300, temperature=3.9)
+    run.run()
+    out = capfdbinary.readouterr().out.decode("utf-8")
+    assert all(character.isprintable() or character in "\n\t" for character in out)
+    assert "\\x" in out
+
+
+def test_interrupt_ends_the_answer_not_the_chat(talk, world, capfdbinary):
+    """Ctrl-C during the first answer; the second line is still answered."""
+    run = talk(b"one\ntwo\n", count=1500)
+    seen = []
+
+    def press(arrived):
+        seen.append(arrived)
+        if len(seen) == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    world.on_read = press
+    before = signal.getsignal(signal.SIGINT)
+    run.run()
+    assert signal.getsignal(signal.SIGINT) is before
+    assert b"two" in bytes(run._conversation.history)
+    assert 1500 <= world.device.counters.tokens < 2800
+
+
+def test_exception_out_of_the_line_leaves(talk, world):
+    run = talk(b"one\n")
+
+    def press(arrived):
+        raise KeyboardInterrupt
+
+    world.on_read = press
+    with pytest.raises(KeyboardInterrupt):
+        run.run()
+
+
+def test_second_interrupt_leaves(talk, world):
+    run = talk(b"one\n", count=5000)
+    world.on_read = lambda arrived: os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        run.run()
+
+
+def test_board_comes_back(talk, world, monkeypatch, caplog):
+    run = talk(b"one\n", count=400)
+    naps = []
+
+    def nap(seconds):
+        naps.append(seconds)
+        if len(naps) == 3:
+            world.plugged = True
+            world.reset()
+
+    monkeypatch.setattr("glintfpga.host.talk.time.sleep", nap)
+    reads = []
+
+    def unplug(arrived):
+        reads.append(arrived)
+        if len(reads) == 6:
+            world.plugged = False
+
+    world.on_read = unplug
+    run.run()
+    assert len(naps) == 3
+    assert len(run._conversation.history) == 3 + 400
+
+
+def test_piped_chat_gives_up_after_a_while(talk, world, monkeypatch):
+    run = talk(b"one\n")
+    world.plugged = False
+    times = iter(range(0, 1000, 10))
+    monkeypatch.setattr("glintfpga.host.talk.time.monotonic", lambda: next(times))
+    monkeypatch.setattr("glintfpga.host.talk.time.sleep", lambda seconds: None)
+    with pytest.raises(DeviceError):
+        run.run()
+
+
+def test_models_of_other_tokens(new_world, new_image):
+    client = new_world(new_image(vocab=300, eos=None)).client()
+    talk = Talk(client=client, image=None, count=5, temperature=0.0, seed=None)
+    with pytest.raises(Exception, match="has 300 tokens, which are not bytes"):
+        talk.run()

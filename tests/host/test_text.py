@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+import pytest
+
+from glintfpga.host.text import ShownText, typed_bytes
+from glintfpga.quant.errors import InputError
+
+
+@pytest.mark.parametrize(
+    "data, text",
+    [
+        (b"plain\n\ttext", "plain\n\ttext"),
+        ("naïve — 日本 🙂".encode(), "naïve — 日本 🙂"),
+        (b"\xff\xfe", "\\xff\\xfe"),
+        (b"caf\xc3", "caf\\xc3"),
+        (b"\xc3(", "\\xc3("),
+        (b"\xed\xa0\x80", "\\xed\\xa0\\x80"),
+        (b"\x1b[31mred\x07\x00\r", "\\x1b[31mred\\x07\\x00\\x0d"),
+        (b"\xc2\x9b31m\x7f", "\\xc2\\x9b31m\\x7f"),
+        (b"\xe2\x80\xae\xe2\x81\xa6", "\\xe2\\x80\\xae\\xe2\\x81\\xa6"),
+    ],
+)
+@pytest.mark.parametrize("step", [1, 2, 100])
+def test_shown_whatever_the_cuts(data, text, step):
+    shown = ShownText()
+    parts = [shown.feed(data[i : i + step]) for i in range(0, len(data), step)]
+    assert "".join(parts) + shown.finish() == text
+
+
+def test_finish_begins_anew():
+    shown = ShownText()
+    shown.feed(b"\xc3")
+    assert shown.finish() == "\\xc3"
+    assert shown.feed(b"\xa9") == "\\xa9"
+
+
+def test_typed_bytes():
+    assert typed_bytes("é\udcff") == b"\xc3\xa9\xff"
+    with pytest.raises(InputError, match="half a character"):
+        typed_bytes("\ud83d")
