@@ -302,7 +302,8 @@ class Core(wiring.Component):
             "hidden": word.rows == Rows.GATE,
             "logit": word.rows == Rows.LOGIT,
         }
-        wanted = [("score", 5), ("score", 9), ("hidden", 8), ("hidden", 11), ("logit", 2), ("logit", 5)]
+        wanted = [("score", 5), ("score", 9), ("hidden", 8), ("hidden", 11)]
+        wanted += [("logit", 2), ("logit", 5)]
         return {
             (name, cycles): delay(m, issue[name], cycles, f"{name}{cycles}")
             for name, cycles in wanted

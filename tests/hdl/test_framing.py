@@ -112,7 +112,8 @@ def test_receives_what_the_protocol_module_receives():
     pieces = [frame.encode() for frame in frames]
     pieces += [Hello(0x12003400).encode(), HelloReply(7, info).encode(), b"\0\0"]
     pieces += [encode_frame(bytes([0x22]) + bytes(11)), encode_frame(bytes([0x13]) + bytes(11))]
-    pieces += [encode_frame(bytes([FIRST_BYTE[k]]) + bytes(n)) for k in FIRST_BYTE for n in (0, 5, 6)]
+    firsts = [bytes([first]) for first in FIRST_BYTE.values()]
+    pieces += [encode_frame(first + bytes(n)) for first in firsts for n in (0, 5, 6)]
     pieces += [encode_frame(bytes([0x12]) + bytes(DATA_HEADER + MAX_PAYLOAD)), b"\1\0", b"\5\1\0"]
     pieces += [bytes(rng.randrange(1, 256) for _ in range(n)) + b"\0" for n in (1, 40, 300, 1000)]
     rng.shuffle(pieces)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 import random
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 

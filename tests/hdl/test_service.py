@@ -21,7 +21,18 @@ from glintfpga.firmware.messages import (
     take_message,
 )
 from glintfpga.firmware.numerics import LoadedModel
-from glintfpga.firmware.protocol import MAX_CHUNK, HelloFlag, HelloInfo, Op, Reason, Status
+from glintfpga.firmware.protocol import (
+    MAX_CHUNK,
+    MAX_RAW,
+    FrameSplitter,
+    Hello,
+    HelloFlag,
+    HelloInfo,
+    Op,
+    Reason,
+    Status,
+    parse_frame,
+)
 from glintfpga.hdl.service import Service
 from glintfpga.quant.plan import PLAN12
 from glintfpga.quant.reference import logit_crc
@@ -77,7 +88,7 @@ class ToyCore:
             ready = busy == 0 and (not shown or ctx.get(dut.core_o.ready))
             ctx.set(dut.core_i.ready, ready)
             ctx.set(dut.seed.ready, self.rng.random() < 0.1)
-            _, _, asked, op, taken, clear, seeded, seed, temperature, at, *row = await ctx.tick().sample(
+            sampled = await ctx.tick().sample(
                 dut.core_i.valid & dut.core_i.ready,
                 dut.core_i.payload,
                 dut.core_o.valid & dut.core_o.ready,
@@ -91,6 +102,7 @@ class ToyCore:
                 dut.load.index,
                 dut.load.data,
             )
+            _, _, asked, op, taken, clear, seeded, seed, temperature, at, *row = sampled
             ctx.set(dut.logit, int(logits[at]) if at < len(logits) else 0)
             if row[0]:
                 self.rows.append(tuple(row[1:]))
@@ -115,8 +127,9 @@ class ToyCore:
 class Bench:
     """A service with a toy core, and the host's endpoint on a clean line."""
 
-    def __init__(self, core, *, info=None):
+    def __init__(self, core, *, info=None, byte=BYTE):
         self.core = core
+        self.byte = byte
         self.info = info or HelloInfo(
             flags=HelloFlag.MODEL | HelloFlag.DEFAULT_IMAGE, lanes=4, plan=12
         )
@@ -124,7 +137,7 @@ class Bench:
         self.host = Endpoint(Role.HOST)
         self.host.retry_s = 0.1
         self.cycle = 0
-        self.to_device, self.held = bytearray(), bytearray()
+        self.to_device, self.held, self.wire = bytearray(), bytearray(), bytearray()
 
     async def serve(self, ctx, byte_times=1):
         for _ in range(byte_times):
@@ -138,9 +151,10 @@ class Bench:
             _, _, valid, byte = await ctx.tick().sample(self.dut.tx.valid, self.dut.tx.payload)
             ctx.set(self.dut.rx_valid, 0)
             ctx.set(self.dut.tx.ready, 0)
-            await ctx.tick().repeat(BYTE - 1)
-            self.cycle += BYTE
+            await ctx.tick().repeat(self.byte - 1)
+            self.cycle += self.byte
             if valid:
+                self.wire.append(byte)
                 self.host.feed(bytes([byte]), now)
                 self.held += self.host.read()
 
@@ -247,7 +261,7 @@ def test_prompt_and_generate():
             generate(5),
             prompt(b"", 257),
             prompt(b"again", 257),
-            generate(250, temperature=1023, crc=True),
+            generate(100, temperature=1023, crc=True),
             generate(0, seed=3),
             generate(3, temperature=256),
             message(Op.RESET),
@@ -276,8 +290,8 @@ def test_other_vocabularies(vocab, eos):
         [
             generate(3, crc=True),
             prompt([1, 2, vocab - 1], vocab),
-            score([3, 4], vocab, logits=True),
-            generate(100 if vocab < 512 else 200, temperature=256, seed=1, crc=True),
+            score([3], vocab, logits=True),
+            generate(70, temperature=256, seed=1, crc=vocab < 512),
             message(Op.PROMPT, (5).to_bytes(1 + (vocab > 257), "little") + b"\xff\xff\xff\xff"),
             score([5], vocab),
         ],
@@ -292,8 +306,8 @@ def test_score():
             score(b"abc", 257),
             generate(2),
             score(b"", 257),
-            score(b"de", 257, logits=True),
-            score(b"f" * 150, 257),
+            score(b"d", 257, logits=True),
+            score(b"f" * 60, 257),
             generate(2),
         ]
     )
@@ -328,7 +342,8 @@ def test_no_model():
     async def script(ctx):
         assert bench.host.info == HelloInfo(lanes=4, plan=12)
         for command in (message(Op.RESET), prompt(b"a", 257), score(b"a", 257), generate(1)):
-            assert await bench.ask(ctx, command) == ({}, Done(op=command[0], status=Status.NO_MODEL))
+            refused = Done(op=command[0], status=Status.NO_MODEL)
+            assert await bench.ask(ctx, command) == ({}, refused)
         assert (await bench.ask(ctx, message(Op.ABORT)))[1].status == Status.NO_MODEL
         assert (await bench.ask(ctx, message(Op.COUNTERS)))[1].status == Status.OK
 
@@ -357,7 +372,7 @@ def test_abort():
 
 
 def test_a_slow_token_is_sent_within_two_milliseconds():
-    bench = Bench(ToyCore(cycles=6000))
+    bench = Bench(ToyCore(cycles=4500))
 
     async def script(ctx):
         await bench.send(ctx, generate(4, temperature=0))
@@ -423,5 +438,48 @@ def test_unreadable_images_are_refused():
                 Done(op=Op.LOAD, status=Status.BAD_IMAGE),
             )
         assert (await bench.ask(ctx, generate(1)))[1].status == Status.NO_MODEL
+
+    bench.run(script)
+
+
+def test_keeps_the_wire_busy_when_the_model_outruns_it():
+    bench = Bench(ToyCore(script=[65] * 100_000, cycles=6), byte=16)
+
+    async def script(ctx):
+        await bench.send(ctx, generate(2**32 - 1))
+        await bench.serve(ctx, 700)
+        bench.wire.clear()
+        await bench.serve(ctx, 1600)
+        frames = FrameSplitter().feed(bytes(bench.wire).partition(b"\0")[2])
+        loaded = sum(len(frame) + 1 for frame in frames if parse_frame(frame).payload)
+        assert loaded >= 0.95 * 1600 - 2 * MAX_RAW
+        assert len(bench.wire) >= 0.99 * 1600
+        assert bench.host.dropped == 0
+
+    bench.run(script)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_answers_hello_at_once_after_any_garbage(seed):
+    commands = [message(Op.RESET), prompt(b"chat", 257), generate(5, temperature=300, seed=seed)]
+    expected, _, _ = oracle(commands)
+    bench = Bench(ToyCore(cycles=40))
+    rng = random.Random(seed)
+
+    async def script(ctx):
+        for nonce in (2, 3):
+            await bench.send(ctx, generate(2**32 - 1) if seed else b"")
+            await bench.serve(ctx, rng.randrange(300))
+            dut = bench.dut
+            for _ in range(rng.randrange(500)):
+                bench.to_device[:] = rng.choice([rng.randbytes(1), b"\0", Hello(99).encode()[:2]])
+                ctx.set(dut.rx_error, rng.random() < 0.1)
+                await bench.serve(ctx)
+            ctx.set(dut.rx_error, 0)
+            # The first byte comes when the frame on the wire is over.
+            start = bench.cycle
+            await bench.open(ctx, nonce)
+            assert bench.cycle - start < BYTE * (2 * MAX_RAW + 10 + 140) + 400
+            assert [await bench.ask(ctx, command) for command in commands] == expected
 
     bench.run(script)
