@@ -10,11 +10,15 @@ from typing import Any
 from glintfpga.boards.board import Board
 from glintfpga.boards.cache import digest_of, file_digest
 from glintfpga.boards.resources import Resources
+from glintfpga.firmware.schedule import step_cycles, token_cycles
 from glintfpga.quant.errors import InputError
+from glintfpga.quant.spec import ModelSpec
 
 __all__ = ["Design", "device_design", "expected_resources", "source_digest"]
 
 _SOURCES = ("quant", "firmware", "hdl", "boards")
+# By lanes and plan, as synthesized: how widths and depths fall into blocks has no simple formula.
+_BLOCK_RAMS = {(2, 12): 34, (4, 12): 38, (8, 12): 46, (2, 9): 29, (4, 9): 37, (8, 9): 45}
 _LIBRARIES = ("amaranth", "amaranth-boards", "numpy")
 
 
@@ -44,9 +48,19 @@ def source_digest(folders: tuple[str, ...] = _SOURCES) -> str:
     return digest_of(*parts)
 
 
-def expected_resources(lanes: int, plan_code: int) -> Resources | None:
-    """Multipliers and memories of the device, exactly; None where they are not stated yet."""
-    return None
+def expected_resources(lanes: int, plan_code: int) -> Resources:
+    """Multipliers and memories of the device, exactly.
+
+    A lane has seven multipliers of the plan's width and a wide one for noise; RoPE has four of
+    the plan's width; norm and divide have nine wide ones. Raises InputError for other lanes.
+    """
+    if (lanes, plan_code) not in _BLOCK_RAMS:
+        raise InputError(f"no device has {lanes!r} lanes of plan {plan_code!r}")
+    narrow, wide = 7 * lanes + 4, lanes + 9
+    bsram = _BLOCK_RAMS[lanes, plan_code]
+    if plan_code == 9:
+        return Resources(mult18x18=wide, mult9x9=narrow, bsram=bsram)
+    return Resources(mult18x18=wide + narrow, bsram=bsram)
 
 
 def device_design(
@@ -100,4 +114,11 @@ def device_design(
         inputs=(logic, "no model" if image is None else digest_of(image.hex())),
         expected=expected_resources(lanes, plan_code),
         facts=facts,
+        cycles=None if model is None else _cycles(model.model.spec, lanes),
     )
+
+
+def _cycles(spec: ModelSpec, lanes: int) -> dict[str, int]:
+    """Cycles of a token at some positions, and of the steps of one that sees a full window."""
+    positions = {f"token {p}": token_cycles(spec, lanes, p) for p in (1, 16, 64, 256)}
+    return positions | step_cycles(spec, lanes, max(256, spec.window))

@@ -74,15 +74,13 @@ def solve(input_hz: int, output_hz: int) -> PLLSettings:
 class ClockGenerator(Elaboratable):
     """Drives the domain `sync`: its clock, its constraint and its reset.
 
-    Reset is asserted at once and released two cycles after the PLL has locked and `request` is 0.
-    A clock equal to the oscillator uses no PLL.
+    Reset is released two cycles after the PLL has locked. A clock equal to the oscillator uses no
+    PLL.
 
     Parameters
     ----------
     oscillator : Value
         The clock from the pin, behind its input buffer.
-    request : Value
-        Asynchronous reset, 1 to reset.
     input_hz, output_hz : int
     device : str
         Name of the chip in the tools' database.
@@ -90,9 +88,8 @@ class ClockGenerator(Elaboratable):
     Raises InputError when the PLL cannot make `output_hz`.
     """
 
-    def __init__(self, *, oscillator, request, input_hz: int, output_hz: int, device: str):
+    def __init__(self, *, oscillator, input_hz: int, output_hz: int, device: str):
         self.oscillator = oscillator
-        self.request = request
         self.input_hz = input_hz
         self.output_hz = output_hz
         self.device = device
@@ -110,7 +107,7 @@ class ClockGenerator(Elaboratable):
             # The constraint of the oscillator's pin ends at its input buffer.
             platform.add_clock_constraint(clock, float(self.output_hz))
         m.d.comb += ClockSignal("sync").eq(clock)
-        m.submodules.reset = ResetSynchronizer(~locked | self.request, domain="sync")
+        m.submodules.reset = ResetSynchronizer(~locked, domain="sync")
         return m
 
     def _instance(self, settings: PLLSettings, clock: Signal, locked: Signal) -> Instance:

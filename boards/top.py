@@ -16,7 +16,8 @@ _LEDS = 6
 class BoardTop(Elaboratable):
     """Top level of a bitstream.
 
-    Button S1 resets everything but the memories. `boards.lights` shows the status of the device.
+    No button resets it: block RAM would keep a loaded image that the rest has forgotten. Load the
+    bitstream again instead. `boards.lights` shows the status of the device.
 
     Parameters
     ----------
@@ -42,10 +43,8 @@ class BoardTop(Elaboratable):
             return io.Buffer(direction, port)
 
         m.submodules.oscillator = oscillator = buffer("i", platform.default_clk)
-        m.submodules.button = button = buffer("i", "button")
         m.submodules.clocks = ClockGenerator(
             oscillator=oscillator.i,
-            request=button.i,
             input_hz=self.board.clock_hz,
             output_hz=clk_hz,
             device=self.board.chip_database,

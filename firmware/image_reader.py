@@ -67,19 +67,24 @@ def _model(
     if len(sections[Section.ROPE]) != rope_den or len(sections[Section.EMBED]) != spec.vocab:
         raise InputError("embedding or rope rows do not match the header: the image is damaged")
     limit = 1 << (plan_of(plan).weight_width - 1)
-    for section in (Section.K, Section.V):
+    for section in (Section.K, Section.V, Section.ROPE):
         values = sections[section]
         if values.size and (values.min() < -limit or values.max() >= limit):
             raise InputError(f"section {section.name} has a number outside the {plan}-bit plan")
     shifts = int(config[0, 2])
     if shifts & 0xFF >= 1 << plan_of(plan).shift_bits:
         raise InputError(f"no lane can shift logits by {shifts & 0xFF:#x}: the image is damaged")
+    passes = tuple(_pass(plan_of(plan), d, sections) for d in table)
+    if any(weights.hidden != spec.hidden for weights in passes):
+        raise InputError("a pass has not the hidden size of the header: the image is damaged")
+    if any(weights.shift_down < 0 for weights in passes):
+        raise InputError("a pass shifts its down products left: the image is damaged")
     return QuantizedModel(
         spec=spec,
         plan=plan_of(plan),
         rope_num=rope_num,
         rope_den=rope_den,
-        passes=tuple(_pass(plan_of(plan), d, sections) for d in table),
+        passes=passes,
         embed_in=sections[Section.EMBED],
         embed_out=embed_out,
         shift_logit=(shifts & 15) + plan_of(plan).min_shift,

@@ -169,7 +169,8 @@ def _groups(rows: int, lanes: int) -> int:
 
 
 def step_cycles(spec: ModelSpec, lanes: int, position: int) -> dict[str, int]:
-    """Cycles of each step of one token that is the ``position``-th of the context (from 1).
+    """Cycles of each step of one token that is the ``position``-th of the context (from 1)
+    when logits were computed for every one.
 
     Keys: embed, norm and projections, attention, feed-forward, logits. Their sum is
     ``token_cycles``; the hand-over from one token to the next is part of embed.
@@ -177,15 +178,19 @@ def step_cycles(spec: ModelSpec, lanes: int, position: int) -> dict[str, int]:
     play = program(lanes)
     pass_words = play.words[play.passes : play.logits]
     score = next(i for i, w in enumerate(pass_words) if w.rows == Rows.SCORE)
-    seen = min(position, spec.window)
-    streamed = max(play.min_score_groups, _groups(seen, lanes))
     hidden = _groups(spec.hidden, lanes)
-    runs = spec.passes * (1 + spec.thinking)
+    thoughts = 1 + spec.thinking
+    runs = spec.passes * thoughts
+    first = position * thoughts - spec.thinking  # each thought takes a position
+    attention = sum(
+        max(play.min_score_groups, _groups(min(first + thought, spec.window), lanes)) + 13
+        for thought in range(thoughts)
+    )
     logit_words = len(play.words) - play.logits
     return {
         "embed": 2,
         "norm and q, k, v": runs * score,
-        "attention": runs * (streamed + 13),
+        "attention": spec.passes * attention,
         "feed-forward": runs * (len(pass_words) - score - 14 + 2 * (hidden - 1)),
         "logits": logit_words + _groups(-(-spec.vocab // 16) * 16, lanes) - 1,
     }

@@ -46,7 +46,7 @@ def test_every_solution_is_within_limits():
 
 def test_oscillator_needs_no_pll():
     generator = ClockGenerator(
-        oscillator=0, request=0, input_hz=27_000_000, output_hz=27_000_000, device="GW2A-18C"
+        oscillator=0, input_hz=27_000_000, output_hz=27_000_000, device="GW2A-18C"
     )
     assert generator.settings is None
     generator._MustUse__used = True

@@ -38,7 +38,6 @@ def test_pins():
     pins = dict(re.findall(r'IO_LOC "(\w+)" (\d+);', files(54.0)["top.cst"]))
     assert pins == {
         "clk27_0__io": "4",
-        "button_0__io": "88",
         "uart_0__rx__io": "70",
         "uart_0__tx__io": "69",
         **{f"led_{number}__io": str(15 + number) for number in range(6)},

@@ -221,8 +221,9 @@ class TestSealedNonsense:
     """Bytes with right sums but wrong fields: refused, or a model that runs."""
 
     @pytest.mark.parametrize("name", ["least", "blocks"])
-    def test_never_another_error(self, name):
-        data = Image.from_model(build(name)).data
+    @both_plans
+    def test_never_another_error(self, name, plan):
+        data = Image.from_model(build(name, plan)).data
         fields = 96 + 6 * (3 + 3 * SPECS[name].passes)
         rng = np.random.default_rng(1)
         places = [*range(8, 36), *range(96, fields), *rng.integers(fields, len(data) - 4, 40)]
@@ -238,9 +239,16 @@ class TestSealedNonsense:
                     continue
                 accepted += 1
                 assert image.data == changed
-                device = ReferenceModel(image.model, lanes=4)
-                assert device.step(0).shape == (1, image.model.vocab)
+                self.check(image)
         assert accepted > len(places)
+
+    def check(self, image):
+        model, plan = image.model, image.model.plan
+        assert model.rope_table.max() <= plan.rope.hi
+        for weights in model.passes:
+            assert weights.hidden == model.spec.hidden
+        device = ReferenceModel(model, lanes=4)
+        assert device.step(0).shape == (1, model.vocab)
 
 
 def test_rejects_numbers_beyond_16_bits():
