@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+"""The processor's turn: ``blink.c`` compiled and run, as a second opinion and as a yardstick."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+from importlib import resources
+from pathlib import Path
+
+from glintfpga.quant.errors import DeviceError, EnvironmentProblem
+from glintfpga.sim.paths import cache_dir
+
+__all__ = ["compile_blink", "run_blink", "tokens_per_second"]
+
+
+def compile_blink() -> Path:
+    """Compile ``blink.c`` with ``$CC`` (else cc, gcc) and -O2; cached by its text.
+
+    Raises ``EnvironmentProblem`` without a C compiler.
+    """
+    compiler = shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc")
+    if compiler is None:
+        raise EnvironmentProblem("no C compiler for blink.c; apt install gcc")
+    source = resources.files("glintfpga.sim").joinpath("blink.c")
+    key = hashlib.sha256((compiler + source.read_text()).encode()).hexdigest()
+    program = cache_dir() / f"blink-{key[:16]}"
+    if not program.exists():
+        program.parent.mkdir(parents=True, exist_ok=True)
+        built = program.with_suffix(f".{os.getpid()}")
+        with resources.as_file(source) as path:
+            done = subprocess.run(
+                [compiler, "-O2", "-o", str(built), str(path), "-lm"],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        if done.returncode:
+            raise EnvironmentProblem(f"{compiler} cannot compile blink.c: {done.stderr[:200]!r}")
+        built.replace(program)
+    return program
+
+
+def run_blink(image: Path, *, lanes: int, count: int, text: bytes = b"") -> list[tuple[int, int]]:
+    """Greedy tokens after ``text`` (after EOS, or token 0, without one): (id, logit CRC) each.
+
+    EOS does not end them. Raises ``DeviceError`` when the program refuses the image.
+    """
+    lines = _run([str(image), str(lanes), str(count)], text).splitlines()
+    return [(int(token), int(crc, 16)) for token, crc in map(str.split, lines)]
+
+
+def tokens_per_second(image: Path, *, lanes: int, count: int = 200_000) -> float:
+    """Speed of one core, greedy, CRC of every token's logits included."""
+    return float(_run(["-s", str(image), str(lanes), str(count)], b"").split()[0])
+
+
+def _run(arguments: list[str], text: bytes) -> str:
+    done = subprocess.run(
+        [str(compile_blink()).encode(), *map(str.encode, arguments), *([text] if text else [])],
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        raise DeviceError(f"blink.c failed: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout.decode()

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""The simulated board as a serial port of its own, for minicom or another glintfpga.
+
+The operating system's pseudo-terminal has two ends; programs open the one whose name `PtyServer`
+gives, and find a board behind it.
+"""
+
+import os
+import select
+import threading
+
+from glintfpga.quant.errors import EnvironmentProblem
+from glintfpga.sim.port import SimPort
+
+__all__ = ["PtyServer"]
+
+_READ_S = 0.005
+_REST_S = 0.1
+
+
+class PtyServer:
+    """Connects a `SimPort` to a new pseudo-terminal, raw, 115200 baud at first.
+
+    The rate that a program sets on the terminal is the rate of the simulated line.
+
+    Members: ``name``, the path to open.
+
+    Raises ``EnvironmentProblem`` where there are no pseudo-terminals (Windows).
+    """
+
+    def __init__(self, port: SimPort):
+        try:
+            import pty
+            import termios
+            import tty
+        except ImportError:
+            raise EnvironmentProblem(
+                "this system has no pseudo-terminals; use the port sim: instead"
+            ) from None
+        self._port = port
+        self._termios = termios
+        self._rates = {
+            getattr(termios, name): int(name[1:])
+            for name in dir(termios)
+            if name[0] == "B" and name[1:].isdigit() and int(name[1:]) > 0
+        }
+        # Our own handle of the far end keeps the terminal alive between two programs.
+        self._near, self._far = pty.openpty()
+        tty.setraw(self._far)
+        settings = termios.tcgetattr(self._far)
+        settings[4] = settings[5] = termios.B115200
+        termios.tcsetattr(self._far, termios.TCSANOW, settings)
+        os.set_blocking(self._near, False)
+        self._baud = 115_200
+        self._outgoing = b""
+        self.name = os.ttyname(self._far)
+
+    def serve(self, stop: threading.Event | None = None) -> None:
+        """Run the board until ``stop`` is set (or for ever)."""
+        while stop is None or not stop.is_set():
+            self.step()
+
+    def step(self) -> None:
+        """Carry bytes both ways and run a slice of simulated time."""
+        quiet = self._port.resting and not self._outgoing
+        ready, _, _ = select.select([self._near], [], [], _REST_S if quiet else 0)
+        self._follow_rate()
+        if ready:
+            self._port.write(os.read(self._near, 4096))
+        if not self._port.resting:
+            self._outgoing += self._port.read(4096, _READ_S)
+        if self._outgoing:
+            try:
+                self._outgoing = self._outgoing[os.write(self._near, self._outgoing) :]
+            except BlockingIOError:
+                # Nobody reads. A UART would lose these bytes too, once a buffer is full.
+                self._outgoing = self._outgoing[-65536:]
+
+    def close(self) -> None:
+        """Take the terminal away and close the port."""
+        os.close(self._near)
+        os.close(self._far)
+        self._port.close()
+
+    def _follow_rate(self) -> None:
+        baud = self._rates.get(self._termios.tcgetattr(self._far)[5], self._baud)
+        if baud != self._baud:
+            self._baud = baud
+            self._port.set_baud(baud)

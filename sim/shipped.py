@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""The simulation that ships: ``sim.wasm``, and what it was made of in ``sim.json``."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+
+from glintfpga.quant.errors import EnvironmentProblem
+from glintfpga.sim.compiled import CompiledSim, WasmProgram
+
+__all__ = ["SimManifest", "shipped_manifest", "shipped_sim", "write_manifest"]
+
+_MAKE_AGAIN = "run make sim"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimManifest:
+    """What ``sim.json`` holds; hashes are sha256 in hexadecimal."""
+
+    wasm: str
+    rtlil: str
+    """Of the device's RTLIL without source paths."""
+    harness: str
+    image: str
+    """As in the header of the image of power-up."""
+    lanes: int
+    plan: int
+    clk_hz: int
+
+
+def shipped_manifest() -> SimManifest:
+    """Read ``sim.json``; raises ``EnvironmentProblem`` when it is missing or damaged."""
+    try:
+        return SimManifest(**json.loads(_file("sim.json").read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise EnvironmentProblem(f"sim.json cannot be read ({error}); {_MAKE_AGAIN}") from error
+
+
+def shipped_sim() -> CompiledSim:
+    """The shipped device, just powered up; only the checksum of ``sim.wasm`` is checked.
+
+    Raises ``EnvironmentProblem`` when a file is missing or damaged.
+    """
+    manifest = shipped_manifest()
+    try:
+        code = _file("sim.wasm").read_bytes()
+    except OSError as error:
+        raise EnvironmentProblem(f"sim.wasm cannot be read ({error}); {_MAKE_AGAIN}") from error
+    if (found := hashlib.sha256(code).hexdigest()) != manifest.wasm:
+        raise EnvironmentProblem(
+            f"sim.wasm has sha256 {found[:16]}..., sim.json says {manifest.wasm[:16]}...; "
+            f"{_MAKE_AGAIN}"
+        )
+    return CompiledSim(WasmProgram(code), clk_hz=manifest.clk_hz)
+
+
+def write_manifest(manifest: SimManifest, path: Path) -> None:
+    """Write ``sim.json``."""
+    path.write_text(json.dumps(asdict(manifest), indent=2) + "\n")
+
+
+def _file(name: str):
+    return resources.files("glintfpga.sim").joinpath(name)

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+"""A waveform (VCD) of one answer: all ports and registers, clock edge by clock edge."""
+
+from pathlib import Path
+
+from glintfpga.firmware.messages import generate, prompt
+from glintfpga.firmware.protocol import BAUDS
+from glintfpga.quant.errors import EnvironmentProblem
+from glintfpga.sim.exchange import SimHost
+from glintfpga.sim.port import open_sim_port
+
+__all__ = ["record_trace"]
+
+
+def record_trace(path: Path, *, text: bytes = b"Hi", tokens: int = 2) -> int:
+    """Write what happens on the wire and inside while the device answers ``text``.
+
+    The session is opened and set to the highest rate before the waveform starts, as that is
+    mostly the slow line. Returns the clock cycles recorded.
+
+    Raises ``EnvironmentProblem`` when the file cannot be written.
+    """
+    port = open_sim_port()
+    host = SimHost(port)
+    vocab = int.from_bytes(host.info.image_header[16:18], "little")
+    host.set_baud(len(BAUDS) - 1)
+    sim = port.sim
+    first = sim.cycles
+    sim.trace_start()
+    host.ask(prompt(list(text), vocab), generate(tokens))
+    try:
+        path.write_bytes(sim.trace_take())
+    except OSError as error:
+        raise EnvironmentProblem(f"cannot write {str(path)!r}: {error.strerror}") from error
+    return sim.cycles - first

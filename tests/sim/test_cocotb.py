@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+import json
+from dataclasses import asdict
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from glintfpga.firmware.image import Image
+from glintfpga.firmware.protocol import Op
+from glintfpga.hdl.device import Device
+from glintfpga.quant.checkpoint import read_checkpoint
+from glintfpga.quant.float_model import FloatModel
+from glintfpga.quant.plan import PLAN9, PLAN12
+from glintfpga.quant.quantize import quantize
+from glintfpga.quant.quantize_report import snr_db
+from glintfpga.quant.random_model import random_model
+from glintfpga.quant.reference import ReferenceModel, logit_crc
+from glintfpga.quant.spec import ModelSpec
+from glintfpga.sim.cocotb_bench import Bench
+from glintfpga.sim.cocotb_runner import run_cocotb
+
+CLK_HZ, BAUD = 24_000_000, 3_000_000
+CHECKPOINT = Path(str(resources.files("glintfpga.train"))) / "release/blink-base/model.safetensors"
+
+
+def run(folder, image, plan, **bench):
+    """Replies of the gateware to the greedy answer."""
+    power_up, replies = folder / "power_up.glint", folder / "replies.json"
+    power_up.write_bytes(image.data)
+    what = Bench(
+        lanes=2, clk_hz=CLK_HZ, baud=BAUD, image=str(power_up), replies=str(replies), **bench
+    )
+    (folder / "bench.json").write_text(json.dumps(asdict(what)))
+    device = Device(clk_hz=CLK_HZ, lanes=2, plan=plan, image=image, bauds=(BAUD,) * 5)
+    run_cocotb(
+        device,
+        module="glintfpga.sim.cocotb_device",
+        folder=folder,
+        env={"GLINT_BENCH": str(folder / "bench.json")},
+    )
+    return json.loads(replies.read_text())
+
+
+def random_image(seed, plan, **sizes):
+    spec = ModelSpec(eos=None, **sizes)
+    return Image.from_model(random_model(np.random.default_rng(seed), spec, plan))
+
+
+def test_whole_protocol(tmp_path):
+    image = random_image(1, PLAN9, loops=2, hidden=5, vocab=64, window=6)
+    other = random_image(2, PLAN9, loops=1, hidden=4, vocab=16, window=3)
+    (tmp_path / "other.glint").write_bytes(other.data)
+    run(tmp_path, image, PLAN9, other=str(tmp_path / "other.glint"), text="Hello", count=10)
+
+
+def test_trained_model_against_float(tmp_path, record_property):
+    checkpoint = read_checkpoint(CHECKPOINT)
+    model, _ = quantize(checkpoint, plan=PLAN12)
+    text = "Once upon a time"
+    replies = run(tmp_path, Image.from_model(model), PLAN12, other="", text=text, count=16)
+    crcs, tokens = [], []
+    for op, body in replies:
+        if op == Op.TOKENS:
+            entries = np.frombuffer(bytes.fromhex(body), [("token", "u1"), ("crc", "<u4")])
+            tokens += entries["token"].tolist()
+            crcs += entries["crc"].tolist()
+    assert len(tokens) == 16
+    reference, exact = ReferenceModel(model, lanes=2), FloatModel(checkpoint)
+    fixed, real = [], []
+    context = [*text.encode(), *tokens[:-1]]
+    for token in context:
+        fixed.append(reference.step(token)[0])
+        real.append(exact.step([token])[0])
+    answered = fixed[len(text) - 1 :]
+    # The gateware has these very logits: what follows holds for it too.
+    assert crcs == [logit_crc(logits) for logits in answered]
+    a, b = np.array(real) / np.log(2), model.plan.logit.real(np.array(fixed))
+    snr = snr_db(a - a.mean(axis=-1, keepdims=True), b - b.mean(axis=-1, keepdims=True))
+    record_property("logit_snr_db", round(snr, 1))
+    assert snr >= 25, f"{snr:.1f} dB"

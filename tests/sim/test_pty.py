@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+import contextlib
+import sys
+import threading
+
+import pytest
+
+from glintfpga.quant.errors import EnvironmentProblem
+from glintfpga.sim.port import SimPort
+from glintfpga.sim.pty import PtyServer
+
+serial = pytest.importorskip("serial")
+
+
+@pytest.fixture
+def server(swapper):
+    server = PtyServer(SimPort(swapper))
+    stop = threading.Event()
+    thread = threading.Thread(target=server.serve, args=[stop])
+    thread.start()
+    yield server
+    stop.set()
+    thread.join()
+    server.close()
+
+
+def exchange(name, baud, data):
+    with contextlib.closing(serial.Serial(name, baud, timeout=5)) as line:
+        line.write(data)
+        return line.read(len(data))
+
+
+def test_follows_the_rate_of_the_program(server):
+    # The device behind it works at 3 Mbaud and nothing else.
+    assert exchange(server.name, 3_000_000, b"hello") == b"idmmn"
+    assert exchange(server.name, 3_000_000, bytes(range(200))) == bytes(b ^ 1 for b in range(200))
+
+
+def test_another_rate_is_noise(server):
+    with contextlib.closing(serial.Serial(server.name, 1_000_000, timeout=0.3)) as line:
+        line.write(b"hello")
+        assert line.read(5) != b"idmmn"
+
+
+def test_system_without_pseudo_terminals(monkeypatch, swapper):
+    monkeypatch.setitem(sys.modules, "pty", None)
+    with pytest.raises(EnvironmentProblem, match="use the port sim: instead"):
+        PtyServer(SimPort(swapper))
