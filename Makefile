@@ -6,6 +6,7 @@
 #   make chat      chat with a board, or with the simulated one
 #   make sim       rebuild the shipped compiled simulation
 #   make lint      ruff, mypy, import rules
+#   make figures   the table of README.md, from the last build (EVAL=folder: perplexities too)
 #   make nightly   the tests with long runs and random examples
 
 VENV  := .venv
@@ -13,7 +14,7 @@ BIN   := $(VENV)/bin
 BOARD := tangnano20k
 PYTEST_ARGS := -n auto
 
-.PHONY: build test chat sim nightly lint clean system-python system-test
+.PHONY: build test chat sim figures nightly lint clean system-python system-test
 
 build: $(VENV)/.base $(VENV)/.build
 	$(BIN)/glintfpga build --board $(BOARD)
@@ -29,6 +30,9 @@ chat: $(VENV)/.base
 
 sim: $(VENV)/.base $(VENV)/.dev
 	$(BIN)/python -m glintfpga.sim.rebuild
+
+figures: $(VENV)/.base $(VENV)/.build
+	$(BIN)/python -m glintfpga.host.figures $(if $(EVAL),--eval $(EVAL))
 
 lint: $(VENV)/.base $(VENV)/.test
 	PATH="$(CURDIR)/$(BIN):$$PATH" .ci/lint

@@ -6,7 +6,7 @@ from typing import Any
 
 from glintfpga.quant.errors import InputError
 
-__all__ = ["check_timing", "critical_paths", "fmax_of", "summary", "text", "utilization"]
+__all__ = ["check_timing", "count_lut_slots", "critical_paths", "fmax_of", "summary", "text", "utilization"]
 
 _SHOWN = ("LUT4", "ALU", "DFF", "BSRAM", "MULT18X18", "MULT9X9", "RAM16SDP4", "rPLL", "IOB")
 
@@ -65,12 +65,25 @@ def critical_paths(routed: Mapping[str, Any]) -> list[dict[str, Any]]:
     return paths
 
 
+def count_lut_slots(cells: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """LUT slots of a routed netlist: LUTs and ALUs (which share them), and route-through LUTs.
+
+    The router's JSON report leaves out the ALUs and counts the LUTs that it put in front of lone
+    registers; its log, whose line this equals, does neither.
+    """
+    through = sum(name.endswith("_passthrough_lut$") for name in cells)
+    luts = sum(cell["type"] in ("LUT1", "LUT2", "LUT3", "LUT4") for cell in cells.values())
+    alus = sum(cell["type"] == "ALU" for cell in cells.values())
+    return {"logic": luts - through + alus, "route_through": through}
+
+
 def summary(
     *,
     routed: Mapping[str, Any],
     cells: Mapping[str, int],
     memories: Mapping[str, Any],
     carry_heads: int,
+    lut_slots: Mapping[str, int],
     steps: Sequence[Mapping[str, Any]],
     cycles: Mapping[str, Any] | None,
     warnings: Sequence[str],
@@ -78,12 +91,15 @@ def summary(
     """The contents of report.json.
 
     `routed` is the report of the router, `cells` counts cells after synthesis, `memories` gives
-    depth, width and cells of each, `steps` name, seconds and cached. `cycles` is the table of
+    depth, width and cells of each, `lut_slots` is from `count_lut_slots`, `steps` name, seconds and cached. `cycles` is the table of
     cycles a token, where the gateware has one.
     """
+    used = utilization(routed)
+    used["LUT4"]["used"] = lut_slots["logic"]
     return {
         "fmax": fmax_of(routed),
-        "utilization": utilization(routed),
+        "utilization": used,
+        "lut_route_through": lut_slots["route_through"],
         "critical_paths": critical_paths(routed),
         "synthesized_cells": dict(cells),
         "memories": dict(memories),

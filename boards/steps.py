@@ -11,7 +11,8 @@ from glintfpga.boards import carry, contents, memory, resources
 from glintfpga.boards.board import Board
 from glintfpga.boards.cache import Result
 from glintfpga.boards.design import Design
-from glintfpga.boards.report import summary
+from glintfpga.boards.memory import cells_of
+from glintfpga.boards.report import count_lut_slots, summary
 from glintfpga.boards.toolchain import GOWIN_PACK, NEXTPNR, YOSYS
 
 __all__ = ["Step", "Steps"]
@@ -131,6 +132,7 @@ class Steps:
             cells=results["check"].json("cells.json"),
             memories=results["memory"].json("memories.json"),
             carry_heads=results["carry"].json("carry.json")["repaired"],
+            lut_slots=results["memory"].json("lut_slots.json"),
             steps=[
                 {"name": name, "seconds": result.seconds, "cached": result.cached}
                 for name, result in results.items()
@@ -198,6 +200,7 @@ class Steps:
         placement = memory.locate(netlist, words)
         memory.fill(netlist, words, placement)
         _write(folder / "top.pnr.json", netlist)
+        _write(folder / "lut_slots.json", count_lut_slots(cells_of(netlist)))
         _write(
             folder / "memories.json",
             {

@@ -11,6 +11,7 @@ import sys
 from importlib import resources
 from pathlib import Path
 
+from glintfpga.boards.board import TANGNANO20K
 from glintfpga.firmware.image import Image
 from glintfpga.hdl.device import Device
 from glintfpga.quant.checkpoint import read_checkpoint
@@ -24,8 +25,8 @@ __all__ = ["CLK_HZ", "LANES", "default_device", "default_image", "is_stale", "re
 
 LANES = 4
 PLAN = PLAN12
-CLK_HZ = 27_000_000
-"""The board's oscillator. The slower the clock, the fewer cycles a byte on the wire costs."""
+CLK_HZ = round(TANGNANO20K.default_clock_mhz * 1e6)
+"""The clock of the default bitstream: `sim:` is the same gateware."""
 
 _log = logging.getLogger("glintfpga.sim")
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 import pytest
 
-from glintfpga.boards.report import check_timing, summary, text
+from glintfpga.boards.report import check_timing, count_lut_slots, summary, text
 from glintfpga.quant.errors import InputError
 
 ROUTED = {
@@ -39,6 +39,7 @@ def report(**kwargs):
         "cells": {"LUT4": 900},
         "memories": {"top.m": {"depth": 16, "width": 4, "cells": ["m.0.0"]}},
         "carry_heads": 2,
+        "lut_slots": {"logic": 950, "route_through": 40},
         "steps": [{"name": "synth", "seconds": 12.5, "cached": True}],
         "cycles": {"token": 460},
         "warnings": ["multipliers not timed"],
@@ -66,7 +67,7 @@ def test_summary():
 
 def test_text():
     found = text(report())
-    assert "LUT4                     1000 of  20736    4.8 %" in found
+    assert "LUT4                      950 of  20736    4.6 %" in found
     assert "clock clk                81.0 MHz reached, 54 MHz asked" in found
     assert "slowest path 0.77 ns (0.50 ns of it routing)" in found
     assert "token                     460 cycles" in found
@@ -86,3 +87,14 @@ def test_timing():
 def test_rounded_constraint_is_met():
     # The router gives the constraint as the period it rounded to picoseconds.
     check_timing(ROUTED | {"fmax": {"clk": {"achieved": 81.0, "constraint": 81.0004}}})
+
+
+def test_lut_slots_count_alus_but_no_route_through():
+    cells = {
+        "a": {"type": "LUT4"},
+        "b": {"type": "LUT1"},
+        "c": {"type": "ALU"},
+        "d_passthrough_lut$": {"type": "LUT1"},
+        "e": {"type": "DFF"},
+    }
+    assert count_lut_slots(cells) == {"logic": 3, "route_through": 1}

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: MIT
+"""The README's table of figures: ``python -m glintfpga.host.figures [--eval DIR]``.
+
+Collects from one default build (its report), the shipped simulation, the C model on one core and,
+with ``--eval``, the perplexity files; writes docs/figures.json and the table in README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from glintfpga.host.files import write_bytes
+from glintfpga.quant.errors import InputError
+
+__all__ = ["END", "START", "collect", "main", "table"]
+
+START, END = "<!-- figures: make figures -->", "<!-- end of figures -->"
+_ROOT = Path(__file__).parent.parent
+_LONG_WINDOW = 256
+_PEERS = (
+    ("gateGPT, Virtex-5, 80 MHz, context 16", "60.6 k tokens/s", "quoted"),
+    ("TALOS-V2, DE1-SoC, 56.25 MHz, context 16", "53 k tokens/s", "quoted"),
+    ("ZyboGPT, Zybo Z7-10, 150 MHz, context 128, 115 k parameters", "3.1 k tokens/s", "quoted"),
+)
+
+
+def collect(report: dict[str, Any], manifest: dict[str, Any]) -> dict[str, Any]:
+    """All figures but the perplexities, as plain JSON values."""
+    from dataclasses import replace
+
+    from glintfpga.firmware.schedule import step_cycles, token_cycles
+    from glintfpga.host.bench import bench
+    from glintfpga.host.models import image_of
+    from glintfpga.host.session import open_session
+    from glintfpga.sim.cpu import tokens_per_second
+
+    image = image_of(None)
+    spec, lanes = image.model.spec, manifest["lanes"]
+    with open_session("sim:") as session:
+        simulated = bench(session.client, how="simulated", tokens=2000)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.glint"
+        path.write_bytes(image.data)
+        cpu = tokens_per_second(path, lanes=lanes)
+    long = replace(spec, window=_LONG_WINDOW)
+    (fmax,) = report["fmax"].values()
+    return {
+        "build": {key: manifest[key] for key in ("board", "lanes", "plan", "clock_mhz", "seed")},
+        "fmax_mhz": fmax["achieved_mhz"],
+        "lut4": report["utilization"]["LUT4"],
+        "bsram": report["utilization"]["BSRAM"],
+        "mult18x18": report["utilization"]["MULT18X18"],
+        "cycles": {k: v["value"] for k, v in simulated["cycles_per_token"].items()},
+        "cycles_window_256": {str(p): token_cycles(long, lanes, p) for p in (1, 16, 64, 256)},
+        "steps": step_cycles(spec, lanes, _LONG_WINDOW),
+        "prefill_cycles": simulated["prefill"]["cycles_per_token"]["value"],
+        "first_byte_s": simulated["first_byte"]["seconds"]["value"],
+        "wire": {
+            baud: entry["reached"]["value"]
+            for baud, entry in simulated["tokens_per_second_wire"].items()
+        },
+        "cpu_tokens_per_second": cpu,
+    }
+
+
+def perplexities(folder: Path, lanes: int) -> dict[str, dict[str, float]]:
+    """Byte-perplexity float and fixed on the text files of ``folder``, 256-byte windows."""
+    from glintfpga.host.models import image_of, read_float_model
+    from glintfpga.quant.evaluate import FixedScorer, byte_perplexity, read_text
+    from glintfpga.quant.float_model import FloatModel
+
+    model, exact = image_of(None).model, FloatModel(read_float_model(None))
+    result = {}
+    for name in ("wikitext2-valid", "wikitext2-test", "train-heldout"):
+        text = read_text(folder / f"{name}.txt.xz")
+        fixed = FixedScorer(model, lanes=lanes)
+        result[name] = {
+            "float": byte_perplexity(exact, text, benchmark=name, numerics="float").value,
+            "fixed": byte_perplexity(fixed, text, benchmark=name, numerics="fixed").value,
+        }
+    return result
+
+
+def table(figures: dict[str, Any]) -> str:
+    """The figures as a Markdown table, each with how it was got."""
+    build, clock_hz = figures["build"], figures["build"]["clock_mhz"] * 1e6
+    cycles, long = figures["cycles"], figures["cycles_window_256"]
+    shares = figures["steps"]
+    total = sum(shares.values())
+    lut, ram, dsp = figures["lut4"], figures["bsram"], figures["mult18x18"]
+
+    def at(counts: dict[str, int]) -> str:
+        return " / ".join(str(counts[p]) for p in ("1", "16", "64", "256"))
+
+    rows = [
+        ("cycles a token at position 1 / 16 / 64 / 256", at(cycles), "simulated"),
+        ("the same with a window of 256", at(long), "schedule, equal to simulation in tests"),
+        (
+            "of these (window 8): " + ", ".join(shares),
+            " / ".join(f"{100 * count / total:.0f} %" for count in shares.values()),
+            "schedule",
+        ),
+        (
+            f"clock; highest of the logic ({build['lanes']} lanes, seed {build['seed']})",
+            f"{build['clock_mhz']:g} MHz; {figures['fmax_mhz']:.1f} MHz",
+            "from nextpnr, which does not time multipliers",
+        ),
+        (
+            "tokens a second on the chip, sampling and CRC on",
+            f"{clock_hz / cycles['256']:,.0f}",
+            "computed: clock / simulated cycles",
+        ),
+        (
+            "the same, window 256 full",
+            f"{clock_hz / long['256']:,.0f}",
+            "computed",
+        ),
+        (
+            "tokens a second over the wire, 115,200 / 3,000,000 baud",
+            " / ".join(f"{rate:,.0f}" for rate in figures["wire"].values()),
+            "simulated",
+        ),
+        ("prompt, cycles a token", f"{figures['prefill_cycles']:.0f}", "simulated"),
+        ("time to first byte, 3 Mbaud", f"{figures['first_byte_s'] * 1e6:.0f} us", "simulated"),
+        (
+            "LUT4 / block RAM / MULT18X18",
+            " / ".join(f"{i['used']} of {i['available']}" for i in (lut, ram, dsp)),
+            "from nextpnr",
+        ),
+    ]
+    for name, value in figures.get("perplexity", {}).items():
+        loss = 100 * (value["fixed"] / value["float"] - 1)
+        rows.append(
+            (
+                f"byte-perplexity, {name}, float / fixed point",
+                f"{value['float']:.3f} / {value['fixed']:.3f} (+{loss:.2f} %)",
+                "measured, 256-byte windows",
+            )
+        )
+    rows.append(
+        (
+            "one CPU core, the same integers in C (`sim/blink.c`)",
+            f"{figures['cpu_tokens_per_second']:,.0f} tokens/s",
+            "measured on a shared x86-64 server core",
+        )
+    )
+    rows += _PEERS
+    lines = ["| | | how |", "|---|---|---|"]
+    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", type=Path, default=_ROOT / "build" / "tangnano20k")
+    parser.add_argument("--eval", type=Path, help="folder with wikitext2-valid.txt.xz and others")
+    arguments = parser.parse_args()
+    try:
+        report = json.loads((arguments.build / "report.json").read_text())
+        manifest = json.loads((arguments.build / "manifest.json").read_text())
+    except OSError as error:
+        raise InputError(f"no build in {str(arguments.build)!r}: run make build first") from error
+    store, readme = _ROOT / "docs" / "figures.json", _ROOT / "README.md"
+    figures = collect(report, manifest)
+    if arguments.eval:
+        figures["perplexity"] = perplexities(arguments.eval, manifest["lanes"])
+    elif store.exists():
+        figures["perplexity"] = json.loads(store.read_text()).get("perplexity", {})
+    write_bytes(store, (json.dumps(figures, indent=2) + "\n").encode())
+    before, rest = readme.read_text().split(START)
+    after = rest.split(END)[1]
+    write_bytes(
+        readme, f"{before}{START}\n{table(figures)}\n{END}{after}".encode()
+    )
+    print(table(figures))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
