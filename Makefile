@@ -17,6 +17,7 @@ PYTEST_ARGS := -n auto
 .PHONY: build test chat sim figures nightly lint clean system-python system-test
 
 build: $(VENV)/.base $(VENV)/.build
+	$(BIN)/python -m glintfpga.sim.rebuild --check
 	$(BIN)/glintfpga build --board $(BOARD)
 
 test: system-test $(VENV)/.base $(VENV)/.test

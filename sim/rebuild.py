@@ -14,10 +14,8 @@ from pathlib import Path
 from glintfpga.boards.board import TANGNANO20K
 from glintfpga.firmware.image import Image
 from glintfpga.hdl.device import Device
-from glintfpga.quant.checkpoint import read_checkpoint
 from glintfpga.quant.errors import EnvironmentProblem
 from glintfpga.quant.plan import PLAN12
-from glintfpga.quant.quantize import quantize
 from glintfpga.sim.cxxrtl import build_wasm, harness_text, rtlil_hash, rtlil_text
 from glintfpga.sim.shipped import SimManifest, shipped_manifest, write_manifest
 
@@ -34,8 +32,7 @@ _log = logging.getLogger("glintfpga.sim")
 def default_image() -> Image:
     """The model of power-up: the default of the release folder."""
     release = Path(str(resources.files("glintfpga.train"))) / "release" / "blink-base"
-    model, _ = quantize(read_checkpoint(release / "model.safetensors"), plan=PLAN)
-    return Image.from_model(model)
+    return Image.read(release / "model.glint")
 
 
 def default_device(image: Image) -> Device:

@@ -3,6 +3,7 @@ import json
 import math
 from dataclasses import replace
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from glintfpga.firmware.image import Image
 from glintfpga.quant.checkpoint import Checkpoint, read_checkpoint
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.fold import fold
@@ -220,3 +222,13 @@ class TestReport:
     )
     def test_snr(self, real, approximate, db):
         assert snr_db(np.array(real, float), np.array(approximate, float)) == db
+
+
+def test_released_image_is_of_the_released_checkpoint(shipped, result):
+    model, _ = result
+    released = Image.read(Path(str(SHIPPED)).with_suffix(".glint")).model
+    # Calibration is float arithmetic: another processor may round one weight the other way.
+    assert released.spec == model.spec
+    for ours, theirs in zip(model.passes, released.passes, strict=True):
+        for name in ("wq", "wk", "wv", "gate", "up", "down", "loop_embedding"):
+            assert np.abs(getattr(ours, name) - getattr(theirs, name)).max() <= 1
