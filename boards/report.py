@@ -6,7 +6,15 @@ from typing import Any
 
 from glintfpga.quant.errors import InputError
 
-__all__ = ["check_timing", "count_lut_slots", "critical_paths", "fmax_of", "summary", "text", "utilization"]
+__all__ = [
+    "check_timing",
+    "count_lut_slots",
+    "critical_paths",
+    "fmax_of",
+    "summary",
+    "text",
+    "utilization",
+]
 
 _SHOWN = ("LUT4", "ALU", "DFF", "BSRAM", "MULT18X18", "MULT9X9", "RAM16SDP4", "rPLL", "IOB")
 
@@ -91,8 +99,8 @@ def summary(
     """The contents of report.json.
 
     `routed` is the report of the router, `cells` counts cells after synthesis, `memories` gives
-    depth, width and cells of each, `lut_slots` is from `count_lut_slots`, `steps` name, seconds and cached. `cycles` is the table of
-    cycles a token, where the gateware has one.
+    depth, width and cells of each, `lut_slots` is from `count_lut_slots`, `steps` name,
+    seconds and cached. `cycles` is the table of cycles a token, where the gateware has one.
     """
     used = utilization(routed)
     used["LUT4"]["used"] = lut_slots["logic"]
