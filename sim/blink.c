@@ -317,7 +317,7 @@ int main(int count, char **arguments) {
     const char *text = count - speed > 4 ? arguments[4] : "";
     int tokens = atoi(arguments[3]), token = model.eos == 0xFFFF ? 0 : model.eos;
     struct timespec start, end;
-    clock_gettime(CLOCK_MONOTONIC, &start);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start);
     if (*text)
         for (; *text; text++)
             enter((uint8_t)*text);
@@ -332,7 +332,7 @@ int main(int count, char **arguments) {
         if (i + 1 < tokens)
             enter(token);
     }
-    clock_gettime(CLOCK_MONOTONIC, &end);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
     double seconds = (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9;
     if (speed)
         printf("%.0f tokens/s (crc %08x)\n", tokens / seconds, all);

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+"""Whether the gateware keeps the line busy when its core is faster than the line."""
+
+import numpy as np
+import pytest
+
+from glintfpga.firmware.image import Image
+from glintfpga.firmware.messages import generate, message
+from glintfpga.firmware.protocol import BAUDS, Data, Op, parse_frame
+from glintfpga.quant.plan import PLAN12
+from glintfpga.quant.random_model import random_model
+from glintfpga.quant.spec import ModelSpec
+from glintfpga.sim import shipped
+from glintfpga.sim.exchange import SimHost, SoftwareLine
+from glintfpga.sim.port import SimPort
+from glintfpga.sim.rebuild import LANES
+
+TOKENS = 4000
+BYTE_BITS = 10
+
+
+@pytest.fixture(scope="module")
+def image():
+    spec = ModelSpec(loops=1, vocab=64, hidden=4, window=8, eos=None)
+    return Image.from_model(random_model(np.random.default_rng(5), spec, PLAN12, edges=0.0))
+
+
+def record(host, *messages):
+    """Ask, and acknowledge each frame at once; pairs (frame, cycles at the end of each byte)."""
+    sim = host.port.sim
+    host.talk.ask(*messages)
+    frames = []
+    outgoing = host.talk.step(b"", host.port.clock())
+    while not host.talk.done:
+        sim.put(outgoing)
+        frame, times = b"", []
+        while not frame.endswith(b"\0"):
+            sim.run(100_000, wanted=1)
+            byte = sim.get(1)
+            assert byte, f"silence at {host.port.clock()} s"
+            frame += byte
+            times.append(sim.cycles)
+        frames.append((parse_frame(frame[:-1]), times))
+        outgoing = host.talk.step(frame, host.port.clock())
+    sim.put(outgoing)
+    return frames
+
+
+@pytest.mark.parametrize("temperature", [0, 256])
+def test_a_fast_model_fills_the_line(image, temperature, record_property):
+    host = SimHost(SimPort(shipped.shipped_sim()))
+    host.set_baud(len(BAUDS) - 1)
+    command = generate(TOKENS, temperature=temperature, seed=3)
+    host.ask(message(Op.LOAD, image.data))
+    frames = record(host, command)
+    times = [
+        at for frame, ends in frames if isinstance(frame, Data) and frame.payload for at in ends
+    ]
+    byte = host.port.sim.clk_hz * BYTE_BITS / BAUDS[-1]
+    share = len(times) * byte / (times[-1] - times[0] + byte)
+    record_property("share_of_line", share)
+    assert 0.95 <= share <= 1.001
+
+    oracle = SimHost(SoftwareLine(image, lanes=LANES))
+    expected, found = oracle.ask(command), host.talk.take_replies()
+    for op in (Op.TOKENS, Op.DONE):
+        texts = [b"".join(body for kind, body in side if kind == op) for side in (found, expected)]
+        assert texts[0] == texts[1]
