@@ -11,6 +11,9 @@ from glintfpga.quant.errors import DeviceError
 
 __all__ = ["LinkLost", "SerialTransport", "Transport"]
 
+PSEUDO_SLOWNESS = 40.0
+"""Behind a pseudo-terminal is a simulation (``sim --pty``), which is two orders slower than a
+board: all waits are as many times longer, by a clock that runs slower."""
 SLICE_S = 0.02
 """How long one read waits. It never changes: each change makes pyserial set up the port again."""
 
@@ -58,11 +61,12 @@ class SerialTransport:
 
     def __init__(self, *, name: str, baud: int):
         self.name = name
+        self.slowness = PSEUDO_SLOWNESS if name.startswith("/dev/pts/") else 1.0
         try:
             self._port = serial.serial_for_url(name, do_not_open=True)
             self._port.baudrate = baud
             self._port.timeout = SLICE_S
-            self._port.write_timeout = 2
+            self._port.write_timeout = 2 * self.slowness
             if hasattr(self._port, "exclusive"):
                 self._port.exclusive = True
             self._port.open()
@@ -70,10 +74,10 @@ class SerialTransport:
             raise DeviceError(_why_not(name, error)) from error
 
     def clock(self) -> float:
-        return time.monotonic()
+        return time.monotonic() / self.slowness
 
     def read(self, size: int, timeout: float) -> bytes:
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * self.slowness
         try:
             waiting = self._port.in_waiting
             while not waiting and time.monotonic() < deadline:

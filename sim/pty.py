@@ -14,7 +14,7 @@ from glintfpga.sim.port import SimPort
 
 __all__ = ["PtyServer"]
 
-_READ_S = 0.005
+_READ_S = 0.0005
 _REST_S = 0.1
 
 

@@ -62,8 +62,8 @@ def _lines(result: dict[str, Any]) -> list[str]:
     if result["prefill"] is not None:
         rate = result["prefill"]["tokens_per_second_chip"]
         lines.append(f"prompt: {_shown(rate)} tokens/s on the chip")
-    first = result["first_byte"]
-    lines.append(f"first byte: {_shown(first['seconds'], '.6f')} s at {first['baud']} baud")
+    if (first := result["first_byte"]) is not None:
+        lines.append(f"first byte: {_shown(first['seconds'], '.6f')} s at {first['baud']} baud")
     for baud, entry in result["tokens_per_second_wire"].items():
         lines.append(
             f"wire at {baud} baud: {_shown(entry['reached'])} tokens/s "
