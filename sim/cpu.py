@@ -51,7 +51,7 @@ def run_blink(image: Path, *, lanes: int, count: int, text: bytes = b"") -> list
 
 
 def tokens_per_second(image: Path, *, lanes: int, count: int = 200_000) -> float:
-    """Speed of one core (processor time, so neighbours do not count), greedy, CRC of every token's logits included."""
+    """Tokens per second of processor time on one core, greedy, every CRC included."""
     return float(_run(["-s", str(image), str(lanes), str(count)], b"").split()[0])
 
 
