@@ -8,7 +8,7 @@ from glintfpga.firmware.messages import token_bytes
 from glintfpga.firmware.protocol import BAUDS, MAX_BODY, MAX_CHUNK
 from glintfpga.host.client import Client
 
-__all__ = ["POSITIONS", "RATES", "bench", "wire_bound"]
+__all__ = ["POSITIONS", "RATES", "bench", "cycles_at", "wire_bound"]
 
 POSITIONS = (1, 16, 64, 256)
 """Tokens in the context at which the cycles of a token are taken."""
@@ -59,7 +59,7 @@ def bench(
     cycles: dict[str, Number] = {}
     speed: dict[str, Number] = {}
     for position in POSITIONS:
-        count = _cycles_at(client, position)
+        count = cycles_at(client, position)
         if count and info.clock_hz:
             cycles[str(position)] = {"value": count, "how": how}
             speed[str(position)] = {"value": info.clock_hz / count, "how": "computed"}
@@ -93,7 +93,7 @@ def _filled(client: Client, count: int) -> None:
     client.prompt([(37 * i + 11) % min(client.vocab, 256) for i in range(count)])
 
 
-def _cycles_at(client: Client, position: int) -> int:
+def cycles_at(client: Client, position: int) -> int:
     """Cycles of a token that is entered as the ``position``-th and sampled from.
 
     The first token after a prompt is sampled from what the prompt left; the next one enters.
