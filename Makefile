@@ -7,7 +7,7 @@
 #   make sim       rebuild the shipped compiled simulation
 #   make lint      ruff, mypy, import rules
 #   make figures   the table of README.md, from the last build (EVAL=folder: perplexities too)
-#   make nightly   the tests with long runs and random examples
+#   make nightly   the tests with long runs and random examples; other seeds and lanes
 
 VENV  := .venv
 BIN   := $(VENV)/bin
@@ -23,8 +23,11 @@ build: $(VENV)/.base $(VENV)/.build
 test: system-test $(VENV)/.base $(VENV)/.test
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(PYTEST_ARGS)
 
-nightly: system-test $(VENV)/.base $(VENV)/.test
+nightly: system-test $(VENV)/.base $(VENV)/.test $(VENV)/.build
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(PYTEST_ARGS) -m "" --hypothesis-profile=nightly
+	for seed in 2 3; do $(BIN)/glintfpga build --seed $$seed --out build/seed$$seed || exit; done
+	$(BIN)/glintfpga build --lanes 2 --out build/lanes2
+	$(BIN)/glintfpga build --lanes 8 --plan 9 --out build/lanes8
 
 chat: $(VENV)/.base
 	$(BIN)/glintfpga chat

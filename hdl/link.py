@@ -124,7 +124,7 @@ class Link(wiring.Component):
             m.d.sync += greet.eq(0)
         m.d.comb += self.greeting.eq(greet | writer.greeting)
 
-        # Frames of this session.
+        # Frames that carry its number.
         ours = Signal()
         valid_data = Signal()
         heard = Signal()
