@@ -33,7 +33,7 @@ class NumberPlan:
     shift_bits: int
     """Steps above the least one that a lane can do, as bits. Trained weights use 7 to 14 at 12
     bits, so three are enough there, and then no product can exceed ``value``: that saves the
-    saturation too, a sixth of a lane's logic."""
+    saturation too."""
     qk: QFormat
     """q and k, before and after RoPE."""
     v: QFormat

@@ -243,7 +243,3 @@ class CompiledSim:
         while size := self.program.call("sim_trace_take"):
             parts.append(self.program.load(size))
         return b"".join(parts)
-
-    def trace_stop(self) -> None:
-        """End the waveform."""
-        self.program.call("sim_trace_stop")
