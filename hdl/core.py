@@ -217,7 +217,8 @@ class Core(wiring.Component):
     def _k_address(self, m: Module) -> Signal:
         word, index = self._sequencer.word, self._sequencer.index
         descriptor = self._descriptor
-        up_base = descriptor.gate_base + 1 + (descriptor.hidden_less_1 >> 3)
+        # Not `+ 1 + (hidden_less_1 >> 3)`: two adders with a carry in from logic would need repair.
+        up_base = descriptor.gate_base + Mux(descriptor.hidden_less_1[3], 2, 1)
         base = Signal(9)
         offset = Signal(9)
         with m.Switch(word.rows):
