@@ -54,8 +54,8 @@ class BuildOptions:
     board: str = "tangnano20k"
     image: bytes | None = None
     """A `.glint` file; None builds a device that waits for one."""
-    name: str = "blink"
-    """Name of the bitstream file."""
+    model_name: str | None = None
+    """What the manifest calls the model."""
     lanes: int = 4
     plan: int = 12
     clock_mhz: float | None = None
@@ -98,15 +98,14 @@ def build(options: BuildOptions, progress: Progress | None = None) -> BuildResul
         seed=options.seed,
         tools=tuple(tool.identity() for tool in TOOLS),
     )
-    facts: dict[str, Any] = {"image_sha256": None, "spec": None}
+    facts: dict[str, Any] = {"model": options.model_name, "image_sha256": None, "spec": None}
     if options.image is not None:
-        facts = _image_facts(options.image)
+        facts |= _image_facts(options.image)
     return build_design(
         design,
         board=board,
         clock_mhz=clock_mhz,
         seed=options.seed,
-        name=options.name,
         out=options.out or Path("build", board.name),
         facts=facts,
         progress=progress,
@@ -119,12 +118,12 @@ def build_design(
     board: Board,
     clock_mhz: float,
     seed: int,
-    name: str,
+    name: str = "blink",
     out: Path,
     facts: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> BuildResult:
-    """Build any design; `facts` go into the manifest. Errors as of `build`."""
+    """Build any design as `<name>.fs`; `facts` go into the manifest. Errors as of `build`."""
     versions = check_tools()
     run = _Run(Cache(out / "cache"), progress)
     steps = Steps(design=design, board=board, clock_mhz=clock_mhz, seed=seed, logs=out)

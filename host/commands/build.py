@@ -57,7 +57,7 @@ def command(
     """Make a bitstream, with open tools from PyPI.
 
     Finished steps are kept: another model redoes only the last ones, and takes seconds. The
-    folder gets the bitstream (.fs), report.json and manifest.json.
+    folder gets the bitstream blink.fs, report.json and manifest.json.
 
     \b
     glintfpga build --board tangnano20k
@@ -73,7 +73,7 @@ def command(
     chosen = BuildOptions(
         board=board,
         image=image.data,
-        name=name,
+        model_name=name,
         lanes=lanes,
         plan=image.model.plan.code,
         clock_mhz=clock_mhz,

@@ -30,7 +30,7 @@ def command(bitstream: Path | None, board: str, persist: bool, serial: str | Non
 
     \b
     glintfpga flash
-    glintfpga flash build/tangnano20k/blink-base.fs --persist
+    glintfpga flash build/tangnano20k/blink.fs --persist
     """
     from glintfpga.boards.board import board_of
     from glintfpga.boards.flash import flash
@@ -52,12 +52,12 @@ def command(bitstream: Path | None, board: str, persist: bool, serial: str | Non
 
 
 def default_bitstream(board: str) -> Path:
-    """The newest bitstream in ``build/<board>``, else the shipped one, else ``InputError``."""
+    """``build/<board>/blink.fs``, else the shipped one, else ``InputError``."""
     from glintfpga.quant.errors import InputError
 
-    built = sorted(Path("build", board).glob("*.fs"), key=lambda path: path.stat().st_mtime)
-    if built:
-        return built[-1]
+    built = Path("build", board, "blink.fs")
+    if built.is_file():
+        return built
     release = Path(str(resources.files("glintfpga.boards"))) / "release"
     shipped = sorted(release.glob(f"{board}*.fs"))
     if shipped:

@@ -179,7 +179,7 @@ def test_build_names_its_steps(command, built, tmp_path):
         "warning: multipliers not timed",
     ]
     (options,) = built
-    assert (options.name, options.lanes, options.plan) == ("blink-base", 2, 12)
+    assert (options.model_name, options.lanes, options.plan) == ("blink-base", 2, 12)
     assert (options.clock_mhz, options.out) == (54.0, tmp_path)
 
 
@@ -187,7 +187,7 @@ def test_build_takes_the_plan_of_an_image(command, built, tmp_path, new_image):
     path = tmp_path / "nine.glint"
     path.write_bytes(new_image(plan=9).data)
     assert command("build", "--model", path)[0] == 0
-    assert (built[0].name, built[0].plan) == ("nine", 9)
+    assert (built[0].model_name, built[0].plan) == ("nine", 9)
     assert command("build", "--model", path, "--plan", 12)[0] == 2
 
 
