@@ -24,8 +24,7 @@ class TangNano20kPlatform(GowinPlatform):
 
     The released `GowinPlatform` renders commands for an older place and route tool, derives a chip
     database name that does not exist for this part, and writes no clock constraints. The overrides
-    here repair that; `boards.build` takes the rendered files and runs the tools itself, `export`
-    uses the rendered commands too.
+    here repair that; `boards.build` takes the rendered files and runs the tools itself.
 
     Resources: `clk27`, `led` 0..5 (lit by 1), `button` 0..1 (S1, S2; pressed is 1), `uart`,
     `ws2812`, `spi_flash_1x`.
@@ -97,7 +96,8 @@ class TangNano20kPlatform(GowinPlatform):
         """Render the files of a build; `kwargs` override the options given here."""
         defaults = {
             # Wide multiplexers cost this design a third more LUTs than they save levels.
-            "synth_opts": "-family gw2a -nowidelut",
+            # Multipliers are instances; what is left as a product is meant to be logic.
+            "synth_opts": "-family gw2a -nowidelut -nodsp",
             # Amaranth's "old data on a collision" would cost registers and logic around each
             # block RAM. The gateware never reads and writes one address in the same cycle. Ports
             # without a clock must not be marked.

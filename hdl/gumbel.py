@@ -38,6 +38,8 @@ class GumbelNoise(wiring.Component):
 
     Latency 4 cycles, a group each cycle: 1 table, 2 product, 1 rounding. A lane takes a
     multiplier (18 x 18); two lanes share a block RAM, whose two ports read the same table.
+    Eight lanes multiply in logic: a DSP macro cannot mix widths, and the macros that eight
+    18-bit products take are needed for the 9-bit ones of the lanes.
 
     Parameters
     ----------
@@ -77,7 +79,9 @@ class GumbelNoise(wiring.Component):
                 table = Memory(shape=width, depth=len(words), init=words)
                 m.submodules[f"table{lane}"] = table
             port = table.read_port(domain="sync")
-            scale = Multiplier(a_width=width, b_width=PLAN12.temperature.width + 1)
+            scale = Multiplier(
+                a_width=width, b_width=PLAN12.temperature.width + 1, in_logic=self.lanes > 4
+            )
             m.submodules[f"scale{lane}"] = scale
             gumbel = Signal(signed(width), name=f"gumbel{lane}")
             m.d.comb += [

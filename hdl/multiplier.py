@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A registered multiplier: the chip's DSP primitive on the board, its twin elsewhere."""
+"""A registered multiplier: the chip's DSP primitive on the board, its twin in logic elsewhere."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ class Multiplier(wiring.Component):
 
     On a Gowin platform this is MULT9X9 (both operands at most 9 bits) or MULT18X18 with AREG,
     BREG and OUT_REG on; the tools infer neither these registers nor their timing (nextpnr has no
-    multiplier timing), so it is never left to inference. Operands above 18 bits are refused.
+    multiplier timing), so it is never left to inference. ``in_logic`` takes the twin there too.
+    Operands above 18 bits are refused.
     """
 
-    def __init__(self, *, a_width: int, b_width: int) -> None:
+    def __init__(self, *, a_width: int, b_width: int, in_logic: bool = False) -> None:
         widest = max(a_width, b_width)
         if widest > 18:
             raise ValueError(f"operands must have at most 18 bits, not {widest!r}")
         self.a_width = a_width
         self.b_width = b_width
+        self.in_logic = in_logic
         self.primitive_width = 9 if widest <= 9 else 18
         super().__init__(
             {
@@ -38,7 +40,7 @@ class Multiplier(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        if isinstance(platform, GowinPlatform):
+        if isinstance(platform, GowinPlatform) and not self.in_logic:
             width = self.primitive_width
             a, b = Signal(signed(width)), Signal(signed(width))
             product = Signal(signed(2 * width))
