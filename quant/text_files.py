@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""Files of text, plain or packed with xz, read in pieces of bounded size."""
+
+from __future__ import annotations
+
+import lzma
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from glintfpga.quant.errors import InputError
+
+__all__ = ["MAX_TEXT_BYTES", "pieces", "read_text"]
+
+MAX_TEXT_BYTES = 1 << 27
+"""Longer than any usual benchmark, and what a small packed file can make us hold."""
+
+_PIECE_BYTES = 1 << 20
+_UNPACK_BYTES = 80 << 20
+"""For the unpacker's dictionary: xz's highest level, -9, asks for 65 MiB."""
+
+
+def read_text(path: str | Path, *, limit: int | None = None) -> bytes:
+    """Read ``.txt`` or ``.txt.xz``, or its first ``limit`` bytes.
+
+    Raises ``InputError`` when it cannot be read, or has more than 128 MiB and no smaller limit.
+    """
+    path = Path(path)
+    if not path.name.endswith((".txt", ".txt.xz")):
+        raise InputError(f"{os.fspath(path)!r} is no text: give a .txt or .txt.xz file")
+    wanted = MAX_TEXT_BYTES + 1 if limit is None else min(limit, MAX_TEXT_BYTES)
+    text = bytearray()
+    for piece in pieces(path):
+        text += piece[: wanted - len(text)]
+        if len(text) == wanted:
+            break
+    if len(text) > MAX_TEXT_BYTES:
+        raise InputError(f"{os.fspath(path)!r} has more than {MAX_TEXT_BYTES} bytes: cut it")
+    return bytes(text)
+
+
+def pieces(path: Path) -> Iterator[bytes]:
+    """Yield the content in pieces of at most 1 MiB; a name that ends in .xz is unpacked.
+
+    A packed file is one xz stream. Raises ``InputError`` when the file cannot be read, is damaged,
+    or goes on after the end of the stream.
+    """
+    try:
+        with path.open("rb") as file:
+            if path.suffix == ".xz":
+                yield from _unpacked(iter(lambda: file.read(_PIECE_BYTES), b""))
+            else:
+                yield from iter(lambda: file.read(_PIECE_BYTES), b"")
+    except (OSError, ValueError, EOFError, lzma.LZMAError) as error:  # ValueError: a NUL in a name
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot read {os.fspath(path)!r}: {reason}") from error
+
+
+def _unpacked(packed: Iterator[bytes]) -> Iterator[bytes]:
+    unpacker = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_UNPACK_BYTES)
+    while not unpacker.eof:
+        piece = next(packed, b"") if unpacker.needs_input else b""
+        if unpacker.needs_input and not piece:
+            raise EOFError("it ends in the middle: fetch it again")
+        yield unpacker.decompress(piece, max_length=_PIECE_BYTES)
+    if unpacker.unused_data or next(packed, b""):
+        raise EOFError("it goes on after its end: pack it again as one stream")
