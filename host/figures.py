@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from glintfpga.host.files import write_bytes
-from glintfpga.quant.errors import InputError
+from glintfpga.host.files import read_bytes, write_bytes
+from glintfpga.quant.errors import GlintError, InputError
+from glintfpga.quant.strict_json import parse_object
 
-__all__ = ["END", "START", "collect", "main", "table"]
+__all__ = ["END", "START", "built", "collect", "main", "table"]
 
 START, END = "<!-- figures: make figures -->", "<!-- end of figures -->"
 _ROOT = Path(__file__).parent.parent
 _LONG_WINDOW = 256
+_SETTINGS = ("board", "lanes", "plan", "clock_mhz", "seed")
+_CELLS = ("LUT4", "BSRAM", "MULT18X18")
 _PEERS = (
     ("gateGPT, Virtex-5, 80 MHz, context 16", "60.6 k tokens/s", "quoted"),
     ("TALOS-V2, DE1-SoC, 56.25 MHz, context 16", "53 k tokens/s", "quoted"),
@@ -28,35 +33,56 @@ _PEERS = (
 )
 
 
-def collect(report: dict[str, Any], manifest: dict[str, Any]) -> dict[str, Any]:
-    """All figures but the perplexities, as plain JSON values."""
+def built(folder: Path) -> dict[str, Any]:
+    """Figures of the build in ``folder``; ``InputError`` when its files are not those of one."""
+    report, manifest = (_object(folder / name) for name in ("report.json", "manifest.json"))
+    try:
+        (fmax,) = report["fmax"].values()
+        return {
+            "build": {key: manifest[key] for key in _SETTINGS},
+            "fmax_mhz": fmax["achieved_mhz"],
+            **{name.lower(): dict(report["utilization"][name]) for name in _CELLS},
+        }
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"the files in {str(folder)!r} are not those of a build ({error}): run make build first"
+        ) from error
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        return parse_object(read_bytes(path, what="report of the build"))
+    except InputError as error:
+        raise InputError(f"{str(path)!r}: {error}: make it again") from error
+
+
+def collect(build: dict[str, Any]) -> dict[str, Any]:
+    """All figures but the perplexities, as plain JSON values; ``build`` is from `built`."""
     from dataclasses import replace
 
     from glintfpga.firmware.image import Image
     from glintfpga.firmware.schedule import step_cycles
-    from glintfpga.host.bench import POSITIONS, bench, cycles_at
+    from glintfpga.host.bench import POSITIONS, STEPS, bench, cycles_at
     from glintfpga.host.models import image_of
+    from glintfpga.host.progress import counting
     from glintfpga.host.session import open_session
     from glintfpga.sim.cpu import tokens_per_second
 
     image = image_of(None)
-    spec, lanes = image.model.spec, manifest["lanes"]
+    spec, lanes = image.model.spec, build["build"]["lanes"]
     with open_session("sim:") as session:
-        simulated = bench(session.client, how="simulated", tokens=2000)
-        long = replace(image.model, spec=replace(spec, window=_LONG_WINDOW))
-        session.client.load(Image.from_model(long).data)
-        long_cycles = {str(p): cycles_at(session.client, p) for p in POSITIONS}
-    with tempfile.TemporaryDirectory() as folder:
+        with counting("bench", STEPS) as show:
+            simulated = bench(session.client, how="simulated", tokens=2000, progress=show)
+        with counting(f"cycles of window {_LONG_WINDOW}"):
+            long = replace(image.model, spec=replace(spec, window=_LONG_WINDOW))
+            session.client.load(Image.from_model(long).data)
+            long_cycles = {str(p): cycles_at(session.client, p) for p in POSITIONS}
+    with tempfile.TemporaryDirectory() as folder, counting("the same on a processor core"):
         path = Path(folder) / "model.glint"
         path.write_bytes(image.data)
         cpu = tokens_per_second(path, lanes=lanes)
-    (fmax,) = report["fmax"].values()
     return {
-        "build": {key: manifest[key] for key in ("board", "lanes", "plan", "clock_mhz", "seed")},
-        "fmax_mhz": fmax["achieved_mhz"],
-        "lut4": report["utilization"]["LUT4"],
-        "bsram": report["utilization"]["BSRAM"],
-        "mult18x18": report["utilization"]["MULT18X18"],
+        **build,
         "cycles": {k: v["value"] for k, v in simulated["cycles_per_token"].items()},
         "cycles_window_256": long_cycles,
         "steps": step_cycles(spec, lanes, _LONG_WINDOW),
@@ -73,18 +99,21 @@ def collect(report: dict[str, Any], manifest: dict[str, Any]) -> dict[str, Any]:
 def perplexities(folder: Path, lanes: int) -> dict[str, dict[str, float]]:
     """Byte-perplexity float and fixed on the text files of ``folder``, 256-byte windows."""
     from glintfpga.host.models import image_of, read_float_model
-    from glintfpga.quant.evaluate import FixedScorer, byte_perplexity, read_text
-    from glintfpga.quant.float_model import FloatModel
+    from glintfpga.host.progress import counting
+    from glintfpga.quant.evaluation.perplexity import windows
+    from glintfpga.quant.evaluation.scorers import FixedScorer, FloatScorer
+    from glintfpga.quant.text_files import read_text
 
-    model, exact = image_of(None).model, FloatModel(read_float_model(None))
+    fixed = FixedScorer(image_of(None).model, lanes=lanes)
+    exact = FloatScorer(read_float_model(None))
     result = {}
     for name in ("wikitext2-valid", "wikitext2-test", "train-heldout"):
         text = read_text(folder / f"{name}.txt.xz")
-        fixed = FixedScorer(model, lanes=lanes)
-        result[name] = {
-            "float": byte_perplexity(exact, text, benchmark=name, numerics="float").value,
-            "fixed": byte_perplexity(fixed, text, benchmark=name, numerics="fixed").value,
-        }
+        with counting(f"perplexity of {name}"):
+            result[name] = {
+                "float": windows(exact, text, benchmark=name, numerics="float").value,
+                "fixed": windows(fixed, text, benchmark=name, numerics="fixed").value,
+            }
     return result
 
 
@@ -157,29 +186,34 @@ def table(figures: dict[str, Any]) -> str:
 
 
 def main() -> int:
+    """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", type=Path, default=_ROOT / "build" / "tangnano20k")
     parser.add_argument("--eval", type=Path, help="folder with wikitext2-valid.txt.xz and others")
     arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        report = json.loads((arguments.build / "report.json").read_text())
-        manifest = json.loads((arguments.build / "manifest.json").read_text())
-    except OSError as error:
-        raise InputError(f"no build in {str(arguments.build)!r}: run make build first") from error
-    store, readme = _ROOT / "docs" / "figures.json", _ROOT / "README.md"
-    figures = collect(report, manifest)
-    if arguments.eval:
-        figures["perplexity"] = perplexities(arguments.eval, manifest["lanes"])
-    elif store.exists():
-        figures["perplexity"] = json.loads(store.read_text()).get("perplexity", {})
-    write_bytes(store, (json.dumps(figures, indent=2) + "\n").encode())
-    before, rest = readme.read_text().split(START)
-    after = rest.split(END)[1]
-    write_bytes(
-        readme, f"{before}{START}\n{table(figures)}\n{END}{after}".encode()
-    )
-    print(table(figures))
+        print(_renewed(arguments.build, arguments.eval))
+    except GlintError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
     return 0
+
+
+def _renewed(build: Path, texts: Path | None) -> str:
+    """The table, after writing it and its figures."""
+    store, readme = _ROOT / "docs" / "figures.json", _ROOT / "README.md"
+    facts = built(build)
+    before, rest = readme.read_text(encoding="utf-8").split(START)
+    after = rest.split(END)[1]
+    figures = collect(facts)
+    if texts:
+        figures["perplexity"] = perplexities(texts, facts["build"]["lanes"])
+    elif store.exists():
+        figures["perplexity"] = _object(store).get("perplexity", {})
+    write_bytes(store, (json.dumps(figures, indent=2) + "\n").encode())
+    write_bytes(readme, f"{before}{START}\n{table(figures)}\n{END}{after}".encode())
+    return table(figures)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,8 @@ __all__ = ["quantize", "rope_fraction"]
 
 
 _ANY_FRAC = 18
+_MOST_FRAC = 1000
+"""2**1000 is a float64; numbers near 1e-300 would ask for more."""
 _SHORT_WINDOW = 24
 _SNR_SEQUENCES = 64
 
@@ -102,7 +104,9 @@ def rope_fraction(checkpoint: Checkpoint) -> tuple[int, int]:
 def _balance(ranges: Ranges, index: int) -> int:
     """Powers of two to take from q and give to k."""
     q, k = ranges.largest("q", index), ranges.largest("k", index)
-    return round(math.log2(q / k) / 2) if q and k else 0
+    # Trained ranges differ by a few octaves; a dead q or k may have 1e-300.
+    octaves = math.log2(q) - math.log2(k) if q and k else 0.0
+    return max(-_ANY_FRAC, min(_ANY_FRAC, round(octaves / 2)))
 
 
 class _Matrix:
@@ -134,7 +138,7 @@ def finest_frac(real: FloatArray, width: int) -> int:
     largest = float(np.abs(real).max())
     if largest == 0.0:
         return _ANY_FRAC
-    frac = width - math.frexp(largest)[1]
+    frac = min(width - math.frexp(largest)[1], _MOST_FRAC)
     while True:
         fmt = QFormat(width, frac)
         stored = _half_up(real, frac)

@@ -8,6 +8,7 @@ corpus takes minutes; with a batch of one it is the oracle of every hardware tes
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 
@@ -16,9 +17,12 @@ from glintfpga.quant.errors import InputError
 from glintfpga.quant.model import PassWeights, QuantizedModel
 from glintfpga.quant.qformat import QFormat, shift_round
 
-__all__ = ["LANES", "ReferenceModel", "logit_crc"]
+__all__ = ["LANES", "Observer", "ReferenceModel", "logit_crc"]
 
 LANES = (2, 4, 8)
+
+Observer = Callable[[int, slice, np.ndarray, np.ndarray], None]
+"""Called with pass, ring slots of one softmax group, running maximum (batch,), p (batch, P)."""
 
 
 def logit_crc(logits: np.ndarray) -> int:
@@ -31,17 +35,25 @@ def logit_crc(logits: np.ndarray) -> int:
 class ReferenceModel:
     """A device's model state: residual x, KV rings, position.
 
-    ``model`` is what the image holds; ``lanes`` is P, which fixes the order of softmax groups.
-    Raises ``InputError`` for a P that no device has.
+    ``model`` is what the image holds; ``lanes`` is P, which fixes the order of softmax groups;
+    ``observer`` sees every group. Raises ``InputError`` for a P that no device has.
     """
 
-    def __init__(self, model: QuantizedModel, *, lanes: int, batch: int = 1) -> None:
+    def __init__(
+        self,
+        model: QuantizedModel,
+        *,
+        lanes: int,
+        batch: int = 1,
+        observer: Observer | None = None,
+    ) -> None:
         if lanes not in LANES:
             raise InputError(f"lanes must be one of {LANES}, not {lanes!r}")
         self.model = model
         self.plan = model.plan
         self.lanes = lanes
         self.batch = batch
+        self._observe: Observer = observer or (lambda index, rows, top, p: None)
         self.reset()
 
     def reset(self, batch: int | None = None) -> None:
@@ -110,6 +122,7 @@ class ReferenceModel:
             rows = slice(group * self.lanes, (group + 1) * self.lanes)
             products = (keys[:, rows] * q[:, None]).sum(axis=-1)
             top, p = blocks.group_weights(plan, products, self._valid(rows), state.top)
+            self._observe(index, rows, top, p)
             state = blocks.accumulate(state, top, p, values[:, rows])
         self.x = blocks.residual_add(plan, self.x, blocks.attention_output(plan, state))
 

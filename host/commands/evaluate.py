@@ -2,14 +2,20 @@
 """``glintfpga eval``."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from glintfpga.host.commands import options
 
+if TYPE_CHECKING:
+    from glintfpga.quant.evaluation.rows import Score
+    from glintfpga.quant.evaluation.scorers import Scorer
+
 __all__ = ["command"]
+
+_COLUMNS = "{:<22} {:<17} {:<21} {:>9} {:>8} {:>9}"
 
 
 @click.command("eval")
@@ -27,9 +33,12 @@ __all__ = ["command"]
     metavar="DIR",
     default=Path("data/eval"),
     show_default=True,
-    help="Folder with .txt or .txt.xz files, or one such file.",
+    help="Folder with .txt and .jsonl files (also .xz), or one such file.",
 )
-@click.option("--bytes", "limit", type=click.IntRange(2), metavar="N", help="First N bytes only.")
+@click.option("--fetch", is_flag=True, help="First fetch the public sets DIR lacks (network).")
+@click.option(
+    "--bytes", "limit", type=click.IntRange(2), metavar="N", help="First N bytes only of a text."
+)
 @click.option(
     "--plan",
     type=click.Choice(["12", "9"]),
@@ -43,60 +52,66 @@ def command(
     model: Path,
     numerics: str,
     data: Path,
+    fetch: bool,
     limit: int | None,
     plan: int | None,
     lanes: int,
     as_json: bool,
 ) -> None:
-    """Measure the byte perplexity of a model on texts; needs neither a device nor PyTorch.
+    """Measure a model on WikiText-2, BLiMP, ARC-Easy or any text; needs no device, no PyTorch.
 
     MODEL is a .safetensors checkpoint, a .glint image (fixed only) or the name of a shipped model.
-    The text is cut into windows of 256 bytes; the first byte of each is not scored.
+    A text gives its byte perplexity in windows of 256 bytes, whose first is not scored, and as one
+    piece; WikiText pages that of lm-evaluation-harness; sentence pairs and questions accuracies.
 
     \b
+    glintfpga eval blink-base --fetch
     glintfpga eval blink-base --data wikitext2-test.txt.xz
     """
-    from glintfpga.host.models import image_of, read_float_model
     from glintfpga.host.progress import counting
-    from glintfpga.quant.evaluate import FixedScorer, Scorer, byte_perplexity, read_text
-    from glintfpga.quant.float_model import FloatModel
+    from glintfpga.quant.evaluation.fetch import fetch_sets
+    from glintfpga.quant.evaluation.sets import find_sets, read_set
 
-    scorer: Scorer
-    if numerics == "float":
-        scorer = FloatModel(read_float_model(model))
-    else:
-        scorer = FixedScorer(image_of(model, plan=plan).model, lanes=lanes)
-    rows = []
-    for path in _texts(data):
-        text = read_text(path)[:limit]
+    scorer = _scorer(model, numerics, plan, lanes)
+    if fetch:
+        with counting("fetching", 1) as show:
+            fetch_sets(data, progress=lambda done, total: show(done / total))
+    rows: list[Score] = []
+    for path in find_sets(data):
         with counting(path.name, 1) as show:
-            score = byte_perplexity(
-                scorer,
-                text,
-                benchmark=path.name.removesuffix(".xz").removesuffix(".txt"),
-                numerics=numerics,
-                progress=_share(show),
-            )
-        rows.append(score)
-        if not as_json:
-            click.echo(
-                f"{score.benchmark}: byte perplexity {score.value:.4f} "
-                f"± {score.stderr:.4f} ({score.numerics}, {score.n} bytes)"
-            )
+            found = read_set(path, limit=limit)
+            for score in found.score(
+                scorer, numerics=numerics, progress=lambda done, total: show(done / total)
+            ):
+                if not (as_json or rows):
+                    print(_COLUMNS.format("benchmark", "form", "metric", "value", "±", "n"))
+                rows.append(score)
+                if not as_json:
+                    print(_line(score), flush=True)
     if as_json:
-        click.echo(json.dumps([score.to_json() for score in rows], indent=2))
+        facts: dict[str, object] = {"model": str(model), "numerics": numerics}
+        if numerics == "fixed":
+            facts["lanes"] = lanes
+        click.echo(json.dumps(facts | {"rows": [score.to_json() for score in rows]}, indent=2))
 
 
-def _share(show: Callable[[float], None]) -> Callable[[int, int], None]:
-    return lambda done, total: show(done / total)
+def _scorer(model: Path, numerics: str, plan: int | None, lanes: int) -> "Scorer":
+    from glintfpga.host.models import image_of, read_float_model
+    from glintfpga.quant.evaluation.scorers import FixedScorer, FloatScorer
+
+    if numerics == "float":
+        return FloatScorer(read_float_model(model))
+    return FixedScorer(image_of(model, plan=plan).model, lanes=lanes)
 
 
-def _texts(data: Path) -> list[Path]:
-    from glintfpga.quant.errors import InputError
+def _line(score: "Score") -> str:
+    from glintfpga.host.text import one_line
 
-    if data.is_file():
-        return [data]
-    found = sorted(p for p in data.glob("*") if p.name.endswith((".txt", ".txt.xz")))
-    if not found:
-        raise InputError(f"there is no .txt or .txt.xz file in {str(data)!r}; name another --data")
-    return found
+    return _COLUMNS.format(
+        one_line(score.benchmark),
+        score.form,
+        score.metric,
+        f"{score.value:.4f}",
+        f"{score.stderr:.4f}",
+        score.n,
+    )
