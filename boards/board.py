@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 from glintfpga.quant.errors import InputError
 
-__all__ = ["BOARDS", "TANGNANO20K", "Board", "Capacity", "board_of"]
+__all__ = ["BOARDS", "TANGNANO20K", "Board", "Capacity", "Floor", "board_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,21 @@ class Capacity:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Floor:
+    """The chip's grid of tiles, (0, 0) at the top left, as the tools' chip database has it."""
+
+    columns: int
+    rows: int
+    bsram: Mapping[int, tuple[int, ...]]
+    """First columns of the block RAMs of a row; each is BSRAM_TILES wide."""
+    dsp: Mapping[int, tuple[int, ...]]
+    """First columns of the pairs of DSP macros of a row (4 MULT18X18); each is DSP_TILES wide."""
+
+    BSRAM_TILES: ClassVar[int] = 3
+    DSP_TILES: ClassVar[int] = 9
+
+
+@dataclass(frozen=True, kw_only=True)
 class Board:
     """A board: chip, clocks and tool names."""
 
@@ -37,6 +52,8 @@ class Board:
     """Part number, as the place and route tool wants it."""
     chip_database: str
     """Name of the chip in the open tools' databases."""
+    idcode: int
+    """What the chip calls itself, on JTAG and in its bitstreams."""
     clock_pin: str
     clock_hz: int
     """The oscillator."""
@@ -46,12 +63,15 @@ class Board:
     timed_mhz: float
     """Above this clock the multipliers may be too slow: the tools do not time them."""
     capacity: Capacity
+    floor: Floor
     platform_class: str
     """`module:class` of the Amaranth platform."""
     dividers: Mapping[float, tuple[int, int, int]]
     """PLL settings (IDIV_SEL, FBDIV_SEL, ODIV_SEL) of the clocks; none for the oscillator's."""
     pack_options: tuple[str, ...]
     """Which configuration pins the packer gives to the design."""
+    apio_board: str
+    """What apio calls the board."""
 
     def platform(self) -> Any:
         """A new Amaranth platform; imports the gateware library."""
@@ -77,18 +97,32 @@ TANGNANO20K = Board(
     title="Sipeed Tang Nano 20K",
     part="GW2AR-LV18QN88C8/I7",
     chip_database="GW2A-18C",
+    idcode=0x0000081B,
     clock_pin="4",
     clock_hz=27_000_000,
     clocks_mhz=(27.0, 54.0, 81.0, 94.5, 108.0),
     default_clock_mhz=54.0,
     timed_mhz=81.0,
     capacity=Capacity(lut4=20736, dff=15552, bsram=46, mult18x18=48, mult9x9=96, ram16=648),
+    floor=Floor(
+        columns=56,
+        rows=55,
+        bsram=MappingProxyType(
+            {
+                9: tuple(range(4, 50, 3)),
+                27: (*range(1, 23, 3), *range(31, 47, 3)),
+                45: tuple(range(4, 50, 3)),
+            }
+        ),
+        dsp=MappingProxyType(dict.fromkeys((18, 36), tuple(range(1, 47, 9)))),
+    ),
     platform_class="glintfpga.boards.tangnano20k:TangNano20kPlatform",
     dividers=MappingProxyType(
         {54.0: (0, 1, 16), 81.0: (0, 2, 8), 94.5: (1, 6, 8), 108.0: (0, 3, 8)}
     ),
     # Only the pins of the SPI flash need this. JTAG stays as it is.
     pack_options=("--sspi_as_gpio", "--mspi_as_gpio"),
+    apio_board="sipeed-tang-nano-20k",
 )
 
 BOARDS: Mapping[str, Board] = MappingProxyType({TANGNANO20K.name: TANGNANO20K})

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from glintfpga.quant.errors import InputError
+from glintfpga.quant.strict_json import parse_object
+
 __all__ = ["Cache", "Result", "digest_of", "file_digest", "publish"]
 
 _RECORD = "step.json"
@@ -80,16 +83,15 @@ class Cache:
 
     def _finished(self, folder: Path) -> Result | None:
         try:
-            record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-            for name, digest in record["files"].items():
-                if file_digest(folder / name) != digest:
-                    return None
-        except (OSError, ValueError, KeyError):
+            record = parse_object((folder / _RECORD).read_bytes())
+            digests, seconds = record["files"], record["seconds"] * 1.0  # a TypeError for a text
+            found = {name: file_digest(folder / name) for name in digests}
+        except (OSError, KeyError, TypeError, ValueError, OverflowError, InputError):
+            return None
+        if found != digests:
             return None
         os.utime(folder)
-        return Result(
-            folder=folder, digests=record["files"], seconds=record["seconds"], cached=True
-        )
+        return Result(folder=folder, digests=digests, seconds=seconds, cached=True)
 
     def _prune(self, folder: Path) -> None:
         """Forget the results of a step that were not used for the longest time."""

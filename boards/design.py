@@ -51,12 +51,13 @@ def source_digest(folders: tuple[str, ...] = _SOURCES) -> str:
 def expected_resources(lanes: int, plan_code: int) -> Resources:
     """Multipliers and memories of the device, exactly.
 
-    A lane has seven multipliers of the plan's width and a wide one for noise; RoPE has four of
-    the plan's width; norm and divide have nine wide ones. Raises InputError for other lanes.
+    A lane has seven multipliers of the plan's width and, up to four lanes, a wide one for noise;
+    RoPE has four of the plan's width; norm and divide have nine wide ones. Raises InputError for
+    other lanes.
     """
     if (lanes, plan_code) not in _BLOCK_RAMS:
         raise InputError(f"no device has {lanes!r} lanes of plan {plan_code!r}")
-    narrow, wide = 7 * lanes + 4, lanes + 9
+    narrow, wide = 7 * lanes + 4, 9 + (lanes if lanes <= 4 else 0)
     bsram = _BLOCK_RAMS[lanes, plan_code]
     if plan_code == 9:
         return Resources(mult18x18=wide, mult9x9=narrow, bsram=bsram)
@@ -72,11 +73,13 @@ def device_design(
     clock_mhz: float,
     seed: int = 1,
     tools: tuple[str, ...] = (),
+    build_id: bytes | None = None,
 ) -> Design:
     """The device with a model in it, or without one.
 
-    Its build id is made from the sources, the options and `tools`, the identities of the tools,
-    but not from the model. The id lies in a memory, so another one needs no new synthesis.
+    Its build id, unless given, is made from the sources, the options and `tools`, the identities
+    of the tools, but not from the model. It lies in a memory, so another one needs no new
+    synthesis.
 
     Raises InputError for an image of another number plan.
     """
@@ -93,7 +96,7 @@ def device_design(
     sources = source_digest()
     options = (board.name, str(lanes), str(plan_code), repr(clock_mhz), str(seed))
     logic = digest_of(sources, *options, *tools)
-    build_id = bytes.fromhex(logic)[:8]
+    made_id = bytes.fromhex(logic)[:8] if build_id is None else build_id
 
     def top() -> Any:
         from glintfpga.boards.top import BoardTop
@@ -104,14 +107,14 @@ def device_design(
             lanes=lanes,
             plan=plan,
             image=model,
-            build_id=build_id,
+            build_id=made_id,
         )
         return BoardTop(device=device, board=board, clock_mhz=clock_mhz)
 
-    facts: dict[str, Any] = {"lanes": lanes, "plan": plan_code, "build_id": build_id.hex()}
+    facts: dict[str, Any] = {"lanes": lanes, "plan": plan_code, "build_id": made_id.hex()}
     return Design(
         top=top,
-        inputs=(logic, "no model" if image is None else digest_of(image.hex())),
+        inputs=(logic, "no model" if image is None else digest_of(image.hex()), made_id.hex()),
         expected=expected_resources(lanes, plan_code),
         facts=facts,
         cycles=None if model is None else _cycles(model.model.spec, lanes),

@@ -13,13 +13,13 @@ from glintfpga.boards.board import Board
 from glintfpga.boards.memory import Netlist, cells_of
 from glintfpga.quant.errors import InputError
 
-__all__ = ["Resources", "check", "count"]
+__all__ = ["NAMES", "Resources", "check", "count"]
 
 _BSRAM = frozenset(
     ("SP", "SPX9", "SDPB", "SDPX9B", "DPB", "DPX9B", "pROM", "pROMX9", "SDP", "SDPX9", "DP", "DPX9")
 )
 _MULT18X18 = {"MULT18X18": 1, "MULTALU18X18": 2, "MULTADDALU18X18": 2, "MULTALU36X18": 2}
-_NAMES = {
+NAMES = {
     "mult18x18": "MULT18X18",
     "mult9x9": "MULT9X9",
     "bsram": "block RAMs",
@@ -68,7 +68,7 @@ def check(netlist: Netlist, expected: Resources | None, board: Board) -> dict[st
         room = getattr(board.capacity, key)
         if used > room:
             raise InputError(
-                f"the design needs {used} {_NAMES[key]}, {board.name} has {room}: build with fewer "
+                f"the design needs {used} {NAMES[key]}, {board.name} has {room}: build with fewer "
                 "lanes"
             )
     # A DSP macro holds either two wide or four narrow multipliers.
@@ -84,6 +84,6 @@ def check(netlist: Netlist, expected: Resources | None, board: Board) -> dict[st
 def _differences(found: Mapping[str, int], expected: Mapping[str, int]) -> list[str]:
     return [
         f"{found[key]} {name} instead of {expected[key]}"
-        for key, name in _NAMES.items()
+        for key, name in NAMES.items()
         if found[key] != expected[key]
     ]

@@ -11,9 +11,10 @@ from glintfpga.boards import carry, contents, memory, resources
 from glintfpga.boards.board import Board
 from glintfpga.boards.cache import Result
 from glintfpga.boards.design import Design
+from glintfpga.boards.floorplan import FLOORPLAN, floorplan
 from glintfpga.boards.memory import cells_of
 from glintfpga.boards.report import count_lut_slots, summary
-from glintfpga.boards.toolchain import GOWIN_PACK, NEXTPNR, YOSYS
+from glintfpga.boards.toolchain import FIRST_RUN, GOWIN_PACK, NEXTPNR, YOSYS
 
 __all__ = ["Step", "Steps"]
 
@@ -23,23 +24,24 @@ Results = Mapping[str, Result]
 # The packer knows the top level by this name only.
 _TOP = "top"
 
-# What the tools say on their way, what we say then, and how far they are.
+# What the tools say on their way, what we say then, how far they are, and about how many lines
+# there are until the next: measured on default builds, where "routing clocks" is wide nets too.
 _SYNTH_PHASES = (
-    ("Executing PROC pass", "reading the design", 0.05),
-    ("Executing MEMORY pass", "memories", 0.2),
-    ("Executing MEMORY_LIBMAP pass", "memories", 0.3),
-    ("Executing TECHMAP pass", "mapping", 0.4),
-    ("Executing ABC9 pass", "logic", 0.6),
-    ("Executing AUTONAME pass", "writing the netlist", 0.9),
+    ("Executing PROC pass", "reading the design", 0.05, 4100),
+    ("Executing TECHMAP pass", "mapping", 0.4, 2100),
+    ("Executing ABC9 pass", "logic", 0.6, 400),
 )
 _ROUTE_PHASES = (
-    ("Pack wide LUTs", "packing", 0.02),
-    ("Running main analytical placer", "placing", 0.1),
-    ("Running simulated annealing placer", "refining the placement", 0.45),
-    ("Routing globals", "routing clocks", 0.8),
-    ("Routing..", "routing", 0.85),
-    ("Critical path report", "timing", 0.97),
+    ("Pack wide LUTs", "packing", 0.0, 20),
+    ("Running custom HCLK placer", "preparing the placement", 0.01, 7),
+    ("Running main analytical placer", "placing", 0.05, 29),
+    ("Running simulated annealing placer", "refining the placement", 0.36, 7),
+    ("Routing globals", "routing clocks", 0.43, 85),
+    ("Routing..", "routing", 0.8, 50),
+    ("Critical path report", "timing", 0.99, 100),
 )
+_TOLD = 0.005
+"""Less progress within a phase is not worth telling."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +68,8 @@ class Steps:
     def in_order(self) -> list[Step]:
         """All steps that are cached; the report is not one of them."""
         options = (self.board.name, repr(self.clock_mhz))
-        route = self._route_arguments()
-        pack = self._pack_arguments()
+        route = self.route_arguments()
+        pack = self.pack_arguments()
         return [
             Step(
                 name="elaborate",
@@ -104,7 +106,7 @@ class Steps:
             Step(
                 name="memory",
                 inputs=lambda done: [
-                    *_digests(done, "route", "top.pnr.json"),
+                    *_digests(done, "route", "top.pnr.json", "report.json"),
                     *_digests(done, "elaborate", "contents.json"),
                 ],
                 make=self._memory,
@@ -146,10 +148,11 @@ class Steps:
         plan = self.board.platform().prepare(self.design.top(), _TOP, emit_src=False)
         listen("taking memory contents out", 0.8)
         rtlil, words = contents.split(_text(plan.files[f"{_TOP}.il"]))
-        (folder / "top.il").write_text(rtlil, encoding="utf-8")
-        (folder / "contents.json").write_text(contents.dump(words), encoding="utf-8")
+        # As bytes: later steps depend on these files, whose newlines are the same everywhere.
+        (folder / "top.il").write_bytes(rtlil.encode())
+        (folder / "contents.json").write_bytes(contents.dump(words).encode())
         for name in ("top.ys", "top.cst", "top.sdc"):
-            (folder / name).write_text(_text(plan.files[name]), encoding="utf-8")
+            (folder / name).write_bytes(_text(plan.files[name]).encode())
 
     def _synth(self, folder: Path, results: Results, listen: Listen) -> None:
         for name in ("top.il", "top.ys"):
@@ -158,7 +161,7 @@ class Steps:
             ["top.ys"],
             folder=folder,
             log=self.logs / "synth.log",
-            listen=_phases(_SYNTH_PHASES, listen),
+            listen=_Phases(_SYNTH_PHASES, listen),
         )
 
     def _check(self, folder: Path, results: Results, listen: Listen) -> None:
@@ -173,14 +176,15 @@ class Steps:
         for name in ("top.cst", "top.sdc"):
             _copy(results["elaborate"], name, folder)
         NEXTPNR.run(
-            self._route_arguments(),
+            self.route_arguments(),
             folder=folder,
             log=self.logs / "route.log",
-            listen=_phases(_ROUTE_PHASES, listen),
+            listen=_Phases(_ROUTE_PHASES, listen),
         )
         (folder / "top.syn.json").unlink()
 
-    def _route_arguments(self) -> list[str]:
+    def route_arguments(self) -> list[str]:
+        """What nextpnr-himbaechel is called with."""
         return [
             *("--device", self.board.part),
             *("--vopt", f"family={self.board.chip_database}"),
@@ -201,6 +205,8 @@ class Steps:
         memory.fill(netlist, words, placement)
         _write(folder / "top.pnr.json", netlist)
         _write(folder / "lut_slots.json", count_lut_slots(cells_of(netlist)))
+        routed = results["route"].json("report.json")
+        _write(folder / FLOORPLAN, floorplan(netlist, routed, self.board))
         _write(
             folder / "memories.json",
             {
@@ -221,10 +227,11 @@ class Steps:
 
     def _pack(self, folder: Path, results: Results, listen: Listen) -> None:
         _copy(results["carry"], "top.pnr.json", folder)
-        GOWIN_PACK.run(self._pack_arguments(), folder=folder, log=self.logs / "pack.log")
+        GOWIN_PACK.run(self.pack_arguments(), folder=folder, log=self.logs / "pack.log")
         (folder / "top.pnr.json").unlink()
 
-    def _pack_arguments(self) -> list[str]:
+    def pack_arguments(self) -> list[str]:
+        """What gowin_pack is called with."""
         return [
             *("-d", self.board.chip_database),
             *("-o", "top.fs"),
@@ -233,22 +240,37 @@ class Steps:
         ]
 
 
-def _phases(phases: Sequence[tuple[str, str, float]], listen: Listen) -> Callable[[str], None]:
-    """A listener for tool output that tells each phase once."""
-    at = 0
+class _Phases:
+    """A listener for tool output: tells each phase as it begins, and how far its lines are."""
 
-    def hear(line: str) -> None:
-        nonlocal at
-        if line.startswith("Preparing to run "):
-            listen(line, 0.0)
-        for number in range(at, len(phases)):
-            pattern, detail, fraction = phases[number]
+    def __init__(self, phases: Sequence[tuple[str, str, float, int]], listen: Listen):
+        self._phases = phases
+        self._listen = listen
+        self._at = -1
+        self._lines = 0
+        self._told = 0.0
+
+    def __call__(self, line: str) -> None:
+        if line.startswith(FIRST_RUN):
+            self._listen(line, 0.0)
+        self._lines += 1
+        for number in range(self._at + 1, len(self._phases)):
+            pattern, detail, fraction, _ = self._phases[number]
             if pattern in line:
-                at = number + 1
-                listen(detail, fraction)
+                self._at, self._lines, self._told = number, 0, fraction
+                self._listen(detail, fraction)
                 return
+        if self._at >= 0:
+            self._tell_lines()
 
-    return hear
+    def _tell_lines(self) -> None:
+        following = [fraction for _, _, fraction, _ in self._phases[self._at + 1 :]]
+        _, detail, fraction, lines = self._phases[self._at]
+        share = min(1.0, self._lines / lines)
+        reached = fraction + share * ((following or [1.0])[0] - fraction)
+        if reached - self._told >= _TOLD:
+            self._told = reached
+            self._listen(detail, reached)
 
 
 def _digests(results: Results, step: str, *names: str) -> list[str]:
@@ -264,7 +286,7 @@ def _read(result: Result, name: str) -> str:
 
 
 def _write(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value) + "\n", encoding="utf-8")
+    path.write_bytes((json.dumps(value) + "\n").encode())
 
 
 def _text(content: str | bytes) -> str:

@@ -106,8 +106,9 @@ class Image:
         try:
             with Path(path).open("rb") as file:
                 data = file.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise InputError(f"cannot read {str(path)!r}: {error.strerror}") from error
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(f"cannot read {str(path)!r}: {reason}") from error
         try:
             return cls.from_bytes(data)
         except InputError as error:

@@ -1,6 +1,71 @@
 # SPDX-License-Identifier: MIT
+import hashlib
+import json
+
+import pytest
 from hypothesis import settings
+
+from glintfpga.boards.bitstream import crc16
+from glintfpga.sim.damage import TALLY
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("nightly", max_examples=1000, deadline=None, print_blob=True)
 settings.load_profile("ci")
+
+
+def _bitstream(frames):
+    """The text of a bitstream for the board's chip."""
+    header = [bytes.fromhex("06000000 0000081b"), b"\x3b\x80" + len(frames).to_bytes(2, "big")]
+    lines = [b"\xff\xff", b"\xa5\xc3", *header]
+    covered = b"".join(header)
+    for frame in frames:
+        crc = crc16(covered + frame).to_bytes(2, "little")
+        covered = b"\xff" * 6
+        lines.append(frame + crc + covered)
+    lines += [b"\x08\0\0\0", b"\xff\xff"]
+    return b"//Made for a test\n" + b"".join(
+        f"{int.from_bytes(line, 'big'):0{8 * len(line)}b}\n".encode() for line in lines
+    )
+
+
+FS = _bitstream([bytes(range(9 * i, 9 * i + 16)) for i in range(4)])
+
+
+@pytest.fixture(scope="session")
+def fs():
+    """A whole bitstream of two dozen lines."""
+    return FS
+
+
+@pytest.fixture
+def write_build(tmp_path):
+    """Write what a build leaves: a bitstream, and a manifest that fits unless told otherwise."""
+
+    def write(folder=tmp_path, data=FS, **other):
+        folder.mkdir(parents=True, exist_ok=True)
+        facts = {
+            "bitstream": "blink.fs",
+            "bitstream_sha256": hashlib.sha256(data).hexdigest(),
+            "board": "tangnano20k",
+            "clock_mhz": 54.0,
+            "seed": 1,
+            "lanes": 4,
+            "plan": 12,
+            "build_id": "0123456789abcdef",
+            "model": "blink-base",
+            "image_sha256": "1" * 64,
+            "gateware_sha256": "2" * 64,
+            "contents_sha256": "3" * 64,
+            "fmax": {},
+        }
+        (folder / "blink.fs").write_bytes(data)
+        (folder / "manifest.json").write_text(json.dumps(facts | other))
+        return folder / "blink.fs"
+
+    return write
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What hostile input came to; docs/robustness.md is made from it."""
+    for what, tally in TALLY.items():
+        terminalreporter.write_line(f"{what}: {tally}")

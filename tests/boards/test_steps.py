@@ -138,6 +138,7 @@ def test_words_end_up_in_the_bitstream(tools, tmp_path):
         "top.table": {"depth": 16, "width": 4, "cells": ["table.0.0"]}
     }
     assert [step["name"] for step in report["steps"]] == list(STEPS)[:-1]
+    assert json.loads((tmp_path / "floorplan.json").read_text())["board"] == "tangnano20k"
 
 
 @pytest.mark.parametrize(
@@ -208,3 +209,19 @@ def test_fast_clocks_are_warned_of(tools, tmp_path):
 def test_source_digest_is_stable():
     assert source_digest() == source_digest()
     assert source_digest(("quant",)) != source_digest(("boards",))
+
+
+def test_phases_go_by_what_the_tool_says_and_by_its_lines():
+    told = []
+    phases = (("begin", "beginning", 0.2, 10), ("Routing..", "routing", 0.6, 4))
+    hear = steps_module._Phases(phases, lambda *event: told.append(event))
+    lines = ["noise", "Preparing to run x", "we begin", *["..."] * 3, "Routing..", *["at"] * 6]
+    for line in lines:
+        hear(line)
+    expected = [
+        ("Preparing to run x", 0.0),
+        *[("beginning", 0.2 + 0.04 * count) for count in range(4)],
+        *[("routing", 0.6 + 0.1 * count) for count in range(5)],
+    ]
+    assert [detail for detail, _ in told] == [detail for detail, _ in expected]
+    assert [share for _, share in told] == pytest.approx([share for _, share in expected])

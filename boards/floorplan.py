@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""Where a build's cells lie on the chip: floorplan.json, small enough to be drawn in a page.
+
+    board, part     names
+    columns, rows   size of the chip in tiles; tile (0, 0) is at the top left
+    slots           {"BSRAM" | "DSP": {"width": tiles, "at": [[x, y], ...]}}, used or not
+    kinds, blocks   what `cells` counts
+    cells           [[x, y, kind, block, count], ...]; kind and block are indices
+    path            slowest path between clocked cells, or null: from_clock, to_clock, delay_ns and
+                    steps [{kind, delay_ns, cell, type, bel, block, x, y, net}, ...]
+
+A step ends at the cell it names; its kind is "clk-to-q", "logic", "routing" (then it has a net) or
+"setup".
+
+A cell belongs to the block whose signal synthesis named it after. Memories and multipliers keep
+their module; logic and flip-flops at the border of two modules may carry the other one's name.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from glintfpga.boards.board import Board
+from glintfpga.boards.memory import Netlist, cells_of
+
+__all__ = ["FLOORPLAN", "KINDS", "ROUTE_THROUGH", "block_of", "floorplan"]
+
+FLOORPLAN = "floorplan.json"
+ROUTE_THROUGH = "route-through"
+"""A LUT that the router uses as a wire, in front of a lone flip-flop."""
+KINDS = ("LUT", ROUTE_THROUGH, "ALU", "DFF", "BSRAM", "MULT18X18", "MULT9X9", "RAM16", "PLL", "IOB")
+
+_BEL = re.compile(r"X(\d+)Y(\d+)/([A-Z]\w*)")
+_PACKING = "DUMMY_CELL"  # parts of a multiplier that the tool reserves
+
+_BLOCKS = tuple(
+    (re.compile(pattern), name)
+    for pattern, name in (
+        (r"device\.core\.lane(\d+)\.", "lane {}"),
+        (r"device\.core\.norm\.", "norm"),
+        (r"device\.core\.rope(_rows)?\.", "rope"),
+        (r"device\.core\.(weighed_sum|running_top|divide)\b", "softmax"),
+        (r"device\.core\.(residual|embed_rows)\.", "residual"),
+        (r"device\.core\.(sequencer|table|position)\.", "sequencer"),
+        (r"device\.core\.sampler\.(trivium|gumbel)\b", "noise"),
+        (r"device\.core\.sampler\.crc\b", "logit CRC"),
+        (r"device\.core\.sampler\b", "sampler"),
+        (r"device\.core\.", "core"),
+        (r"device\.(receiver|transmitter)\.", "UART"),
+        (r"device\.service\.link\.", "link"),
+        (r"device\.service\.loader\.", "loader"),
+        (r"device\.service\.", "commands"),
+        (r"", "board"),
+    )
+)
+
+
+def block_of(cell: str) -> str:
+    """The block of a cell, by its name in the flat netlist; "board" for all outside the device."""
+    for pattern, name in _BLOCKS:
+        if match := pattern.match(cell):
+            return name.format(*match.groups())
+    raise AssertionError("the last pattern matches everything")
+
+
+def floorplan(netlist: Netlist, routed: Mapping[str, Any], board: Board) -> dict[str, Any]:
+    """Contents of floorplan.json from a routed netlist and the router's report."""
+    cells = cells_of(netlist)
+    counts: Counter[tuple[int, int, str, str]] = Counter()
+    for name, cell in cells.items():
+        bel = _BEL.match(_bel_of(cell))
+        kind = _kind_of(name, cell, bel)
+        if bel and kind:
+            counts[int(bel[1]), int(bel[2]), kind, block_of(name)] += 1
+    blocks = sorted({key[3] for key in counts})
+    kinds = [kind for kind in KINDS if any(key[2] == kind for key in counts)]
+    return {
+        "board": board.name,
+        "part": board.part,
+        "columns": board.floor.columns,
+        "rows": board.floor.rows,
+        "slots": _slots(board),
+        "kinds": kinds,
+        "blocks": blocks,
+        "cells": sorted(
+            [x, y, kinds.index(kind), blocks.index(block), count]
+            for (x, y, kind, block), count in counts.items()
+        ),
+        "path": _slowest_path(routed, cells),
+    }
+
+
+def _slots(board: Board) -> dict[str, Any]:
+    floor = board.floor
+    return {
+        name: {"width": width, "at": [[x, y] for y, columns in rows.items() for x in columns]}
+        for name, rows, width in (
+            ("BSRAM", floor.bsram, floor.BSRAM_TILES),
+            ("DSP", floor.dsp, floor.DSP_TILES),
+        )
+    }
+
+
+def _bel_of(cell: Mapping[str, Any]) -> str:
+    """Place of a cell, such as `X18Y29/LUT3`; empty for one without a place."""
+    return str(cell.get("attributes", {}).get("NEXTPNR_BEL", ""))
+
+
+def _kind_of(name: str, cell: Mapping[str, Any], bel: re.Match[str] | None) -> str | None:
+    if bel is None or cell["type"] == _PACKING:
+        return None
+    if name.endswith("_passthrough_lut$"):
+        return ROUTE_THROUGH
+    return next((kind for kind in KINDS if bel[3].startswith(kind)), None)
+
+
+def _slowest_path(
+    routed: Mapping[str, Any], cells: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any] | None:
+    paths = [
+        path
+        for path in routed["critical_paths"]
+        if path["path"] and "async" not in path["from"] and "async" not in path["to"]
+    ]
+    if not paths:
+        return None
+    path = max(paths, key=_delay)
+    steps = []
+    for step in path["path"]:
+        name = step["to"]["cell"]
+        cell = cells.get(name, {})
+        x, y = step["to"]["loc"]
+        steps.append(
+            {
+                "kind": step["type"],
+                "delay_ns": round(step["delay"], 3),
+                "cell": name,
+                "type": cell.get("type", ""),
+                "bel": _bel_of(cell),
+                "block": block_of(name),
+                "x": x,
+                "y": y,
+            }
+            | ({"net": step["net"]} if "net" in step else {})
+        )
+    return {
+        "from_clock": path["from"],
+        "to_clock": path["to"],
+        "delay_ns": round(_delay(path), 3),
+        "steps": steps,
+    }
+
+
+def _delay(path: Mapping[str, Any]) -> float:
+    return float(sum(step["delay"] for step in path["path"]))

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""manifest.json, which stands beside a bitstream and says what it is."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from glintfpga.boards.cache import digest_of, file_digest
+from glintfpga.quant.errors import InputError
+from glintfpga.quant.strict_json import parse_object
+
+__all__ = ["MANIFEST", "Manifest", "gateware_facts", "manifest_beside", "read_manifest"]
+
+MANIFEST = "manifest.json"
+MAX_BYTES = 1 << 20
+_LOGIC = ("top.il", "top.ys", "top.cst", "top.sdc")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a bitstream is; the file has more in it. Hashes are sha256 in hexadecimal."""
+
+    bitstream: str
+    """Name of the file."""
+    bitstream_sha256: str
+    board: str
+    clock_mhz: float
+    seed: int
+    """Of the placer."""
+    lanes: int
+    plan: int
+    """Bits of the numbers."""
+    build_id: str
+    """What the device says in its hello, in hexadecimal."""
+    model: str | None
+    """Name of the model inside; None for a device that waits for one."""
+    image_sha256: str | None
+    """Of the model's `.glint` file."""
+    gateware_sha256: str
+    contents_sha256: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.model or 'no model'}, {self.clock_mhz:g} MHz, {self.lanes} lanes, "
+            f"{self.plan}-bit numbers, build {self.build_id}"
+        )
+
+
+def gateware_facts(digests: Mapping[str, str]) -> dict[str, str]:
+    """Hashes of what the step `elaborate` wrote, from those of its files.
+
+    `gateware_sha256` is of the logic and its constraints, without source paths, model or build
+    id. `contents_sha256` is of the words of the memories, model and build id among them.
+    """
+    return {
+        "gateware_sha256": digest_of(*(digests[name] for name in _LOGIC)),
+        "contents_sha256": digests["contents.json"],
+    }
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest. Raises InputError when it is missing, damaged or lacks something."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot read {str(path)!r}: {reason}") from None
+    if len(data) > MAX_BYTES:
+        raise InputError(
+            f"{str(path)!r} is larger than {MAX_BYTES >> 20} MiB: build the bitstream again"
+        )
+    try:
+        facts = parse_object(data)
+    except InputError as error:
+        raise InputError(f"{str(path)!r} is {error}: build the bitstream again") from None
+    for field in fields(Manifest):
+        value = facts.get(field.name)
+        if field.name not in facts or not _FORMS[field.name](value):
+            raise InputError(
+                f"{str(path)!r} says {value!r:.80} for {field.name!r}: build the bitstream again"
+            )
+    return Manifest(**{field.name: facts[field.name] for field in fields(Manifest)})
+
+
+def manifest_beside(bitstream: Path, *, board: str) -> Manifest | None:
+    """The manifest in the folder of a bitstream; None when there is none, or of another file.
+
+    Raises InputError when the bitstream is not the one that its manifest describes, or is for
+    another board than `board`.
+    """
+    path = bitstream.parent / MANIFEST
+    try:
+        if not path.exists():
+            return None
+    except OSError as error:
+        raise InputError(f"cannot read {str(path)!r}: {error.strerror}") from None
+    manifest = read_manifest(path)
+    if manifest.bitstream != bitstream.name:
+        return None
+    if manifest.board != board:
+        raise InputError(
+            f"{str(bitstream)!r} is for the board {manifest.board!r}, not for {board!r}: "
+            f"name it with --board, or run: glintfpga build --board {board}"
+        )
+    try:
+        digest = file_digest(bitstream)
+    except OSError as error:
+        raise InputError(f"cannot read {str(bitstream)!r}: {error.strerror}") from None
+    if digest != manifest.bitstream_sha256:
+        raise InputError(
+            f"{str(bitstream)!r} has sha256 {digest[:16]}..., its {MANIFEST} says "
+            f"{manifest.bitstream_sha256[:16]}...: it is damaged or half written, build it again"
+        )
+    return manifest
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 255 and value.isprintable()
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 1 << 32
+
+
+def _is_hex(digits: int) -> Callable[[Any], bool]:
+    pattern = re.compile(f"[0-9a-f]{{{digits}}}")
+    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+_is_sha256 = _is_hex(64)
+
+_FORMS: Mapping[str, Callable[[Any], bool]] = {
+    "bitstream": _is_name,
+    "bitstream_sha256": _is_sha256,
+    "board": _is_name,
+    "clock_mhz": lambda value: type(value) in (int, float) and 0 < value < 1e6,
+    "seed": _is_count,
+    "lanes": _is_count,
+    "plan": _is_count,
+    "build_id": _is_hex(16),
+    "model": lambda value: value is None or _is_name(value),
+    "image_sha256": lambda value: value is None or _is_sha256(value),
+    "gateware_sha256": _is_sha256,
+    "contents_sha256": _is_sha256,
+}

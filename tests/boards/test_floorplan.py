@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: MIT
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from amaranth.hdl import Fragment
+
+from glintfpga.boards import floorplan as module
+from glintfpga.boards.board import TANGNANO20K
+from glintfpga.boards.floorplan import block_of, floorplan
+from glintfpga.hdl.device import Device
+from glintfpga.quant.plan import PLANS
+
+FLOOR = TANGNANO20K.floor
+CORE = "device.core"
+
+
+def cell(kind, bel):
+    return {"type": kind, "attributes": {"NEXTPNR_BEL": bel} if bel else {}}
+
+
+CELLS = {
+    f"{CORE}.norm.a_LUT4_F": cell("LUT4", "X2Y3/LUT0"),
+    f"{CORE}.norm.b_LUT3_F": cell("LUT3", "X2Y3/LUT7"),
+    f"{CORE}.norm.c_DFFRE_Q_passthrough_lut$": cell("LUT1", "X2Y3/LUT1"),
+    f"{CORE}.norm.c_DFFRE_Q": cell("DFFRE", "X2Y3/DFF1"),
+    f"{CORE}.lane3.d_ALU_SUM": cell("ALU", "X2Y3/ALU4"),
+    f"{CORE}.lane3.k_bank.0.1": cell("DP", "X4Y9/BSRAM"),
+    f"{CORE}.lane3.dot0.dsp": cell("MULT18X18", "X1Y18/MULT18X1801"),
+    f"{CORE}.lane3.dot0.part": cell("DUMMY_CELL", "X1Y18/MULT9X902"),
+    "clocks.pll": cell("rPLL", "X55Y45/PLL"),
+    "$PACKER_VCC_DRV": cell("GOWIN_VCC", "X0Y0/VCC"),
+    "not.placed": cell("LUT4", ""),
+}
+
+
+def step(kind, delay, start, end, loc, net=None):
+    found = {
+        "type": kind,
+        "delay": delay,
+        "from": {"cell": start, "loc": loc, "port": "Q"},
+        "to": {"cell": end, "loc": loc, "port": "I0"},
+    }
+    return found | ({"net": net} if net else {})
+
+
+def path(delay, clock="posedge clk"):
+    a, b = f"{CORE}.norm.c_DFFRE_Q", f"{CORE}.norm.a_LUT4_F"
+    steps = [
+        step("clk-to-q", 0.231, a, a, [2, 3]),
+        step("routing", delay, a, b, [2, 3], net="wire"),
+    ]
+    return {"from": clock, "to": "posedge clk", "path": steps}
+
+
+def plan_of(*paths):
+    return floorplan({"modules": {"top": {"cells": CELLS}}}, {"critical_paths": paths}, TANGNANO20K)
+
+
+def test_cells_are_counted_by_tile_kind_and_block():
+    plan = plan_of()
+    found = {
+        (x, y, plan["kinds"][kind], plan["blocks"][block]): count
+        for x, y, kind, block, count in plan["cells"]
+    }
+    assert found == {
+        (2, 3, "LUT", "norm"): 2,
+        (2, 3, "route-through", "norm"): 1,
+        (2, 3, "DFF", "norm"): 1,
+        (2, 3, "ALU", "lane 3"): 1,
+        (4, 9, "BSRAM", "lane 3"): 1,
+        (1, 18, "MULT18X18", "lane 3"): 1,
+        (55, 45, "PLL", "board"): 1,
+    }
+    assert (plan["columns"], plan["rows"], plan["board"]) == (56, 55, "tangnano20k")
+
+
+def test_slowest_clocked_path():
+    plan = plan_of(path(0.5), path(0.75), path(9.0, clock="<async>"))
+    assert plan["path"]["delay_ns"] == 0.981
+    assert plan["path"]["from_clock"] == "posedge clk"
+    assert plan["path"]["steps"][1] == {
+        "kind": "routing",
+        "delay_ns": 0.75,
+        "cell": f"{CORE}.norm.a_LUT4_F",
+        "type": "LUT4",
+        "bel": "X2Y3/LUT0",
+        "block": "norm",
+        "x": 2,
+        "y": 3,
+        "net": "wire",
+    }
+    assert "net" not in plan["path"]["steps"][0]
+
+
+@pytest.mark.parametrize("paths", [(), ({"from": "a", "to": "b", "path": []},)])
+def test_no_path(paths):
+    assert plan_of(*paths)["path"] is None
+
+
+@pytest.mark.parametrize(
+    "name, block",
+    [
+        (f"{CORE}.lane0.k_bank.0.0", "lane 0"),
+        (f"{CORE}.running_top$307.top_DFFR_Q", "softmax"),
+        (f"{CORE}.sampler.crc$47.state_64", "logit CRC"),
+        (f"{CORE}.sampler.argmax.best_DFFRE_Q", "sampler"),
+        (f"{CORE}.third_2_LUT4_F", "core"),
+        ("device.service.hello$191.bytes.0.0", "commands"),
+        ("lights.time_DFFR_Q", "board"),
+        ("oscillator.buf.buf0", "board"),
+    ],
+)
+def test_block_of_a_cell(name, block):
+    assert block_of(name) == block
+
+
+def modules(fragment, name):
+    """Names of all modules below, with a dot behind, as cells in them begin."""
+    for inner, inner_name, _ in fragment.subfragments:
+        if inner_name:
+            yield f"{name}.{inner_name}."
+            yield from modules(Fragment.get(inner, None), f"{name}.{inner_name}")
+
+
+def test_blocks_are_those_of_the_gateware():
+    device = Device(clk_hz=54_000_000, lanes=4, plan=PLANS[12], image=None, build_id=bytes(8))
+    names = list(modules(Fragment.get(device, None), "device"))
+    used = Counter(map(block_of, names))
+    patterns = {re.sub(r" \{\}$", "", name) for _, name in module._BLOCKS}
+    assert {re.sub(r" \d+$", "", name) for name in used} == patterns - {"board"}
+    assert used["lane 3"] > 0 and "lane 4" not in used
+    assert [name for name in names if block_of(name) == "core"] == [f"{CORE}."]
+
+
+def test_floor_agrees_with_the_capacity():
+    capacity = TANGNANO20K.capacity
+    assert sum(map(len, FLOOR.bsram.values())) == capacity.bsram
+    assert 4 * sum(map(len, FLOOR.dsp.values())) == capacity.mult18x18
+    special = len(FLOOR.bsram) + len(FLOOR.dsp) + 2  # rows of pins at top and bottom
+    assert 8 * (FLOOR.columns - 2) * (FLOOR.rows - special) == capacity.lut4
+    for rows, width in ((FLOOR.bsram, FLOOR.BSRAM_TILES), (FLOOR.dsp, FLOOR.DSP_TILES)):
+        for columns in rows.values():
+            tiles = [x + i for x in columns for i in range(width)]
+            assert len(set(tiles)) == len(tiles) and max(tiles) < FLOOR.columns - 1
+
+
+def test_floor_agrees_with_the_chip_database():
+    chipdb = pytest.importorskip("apycula.chipdb", reason="needs the build extra")
+    folder = Path(chipdb.__file__).parent
+    chip = chipdb.load_chipdb(str(folder / f"{TANGNANO20K.chip_database}.msgpack.xz"))
+    assert (chip.cols, chip.rows) == (FLOOR.columns, FLOOR.rows)
+    for name, rows in (("BSRAM", FLOOR.bsram), ("DSP", FLOOR.dsp)):
+        found = {}
+        for y in range(chip.rows):
+            columns = tuple(x for x in range(chip.cols) if name in chip[y, x].bels)
+            found |= {y: columns} if columns else {}
+        assert found == dict(rows), name
