@@ -1,15 +1,25 @@
 # SPDX-License-Identifier: MIT
 """``glintfpga flash``."""
 
+import contextlib
 import logging
-from importlib import resources
+import re
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from glintfpga.host.commands import options
 
-__all__ = ["command", "default_bitstream"]
+if TYPE_CHECKING:
+    from glintfpga.host.progress import Progress
+
+__all__ = ["chosen", "command"]
+
+_BAR = re.compile(r"(\w[\w ]*): *\[.*\] *([\d.]+) *%")
+"""The flash tool's own bar; each of erasing, writing and verifying has one."""
 
 _log = logging.getLogger("glintfpga")
 
@@ -26,7 +36,8 @@ def command(bitstream: Path | None, board: str, persist: bool, serial: str | Non
     """Load a bitstream into a board.
 
     BITSTREAM is a .fs file; without it the last one built in this folder, else the shipped one.
-    Without --persist it is gone when the board loses power.
+    Without --persist it is gone when the board loses power; with it, what was written is read
+    back and compared.
 
     \b
     glintfpga flash
@@ -34,32 +45,49 @@ def command(bitstream: Path | None, board: str, persist: bool, serial: str | Non
     """
     from glintfpga.boards.board import board_of
     from glintfpga.boards.flash import flash
+    from glintfpga.host.progress import counting
     from glintfpga.host.usb import warnings_of
 
     board_of(board)
     for line in warnings_of():
         _log.warning("%s", line)
-    path = bitstream or default_bitstream(board)
-    _log.info("writing %s to the %s", path, "flash memory" if persist else "FPGA")
-    flash(
-        path,
-        board=board,
-        persist=persist,
-        serial_number=serial,
-        progress=lambda line: _log.debug("%s", line),
-    )
+    with chosen(bitstream, board) as (path, title):
+        _log.info("writing %s to the %s", title, "flash memory" if persist else "FPGA")
+        with counting("flash", 100) as show:
+            flash(
+                path,
+                board=board,
+                persist=persist,
+                serial_number=serial,
+                progress=partial(_hear, show),
+            )
     _log.info("done; next: glintfpga chat")
 
 
-def default_bitstream(board: str) -> Path:
-    """``build/<board>/blink.fs``, else the shipped one, else ``InputError``."""
-    from glintfpga.quant.errors import InputError
+def _hear(show: "Progress", line: str) -> None:
+    _log.debug("%s", line)
+    if match := _BAR.search(line):
+        show(float(match[2]), match[1], phase=match[1])
 
-    built = Path("build", board, "blink.fs")
-    if built.is_file():
-        return built
-    release = Path(str(resources.files("glintfpga.boards"))) / "release"
-    shipped = sorted(release.glob(f"{board}*.fs"))
-    if shipped:
-        return shipped[0]
-    raise InputError(f"there is no bitstream for {board!r}; run: glintfpga build --board {board}")
+
+@contextlib.contextmanager
+def chosen(bitstream: Path | None, board: str) -> Iterator[tuple[Path, str]]:
+    """The .fs file to write and what to call it.
+
+    The named one, else ``build/<board>/blink.fs``, else the shipped one, as a temporary file. A
+    file with a manifest beside it has to agree with it. Raises ``InputError`` where it does not,
+    and as ``boards.shipped.shipped``.
+    """
+    from glintfpga.boards.manifest import manifest_beside
+    from glintfpga.boards.shipped import BITSTREAM, shipped
+
+    built = Path("build", board, BITSTREAM)
+    if bitstream is None and not built.exists():
+        release = shipped(board)
+        with release.unpacked() as path:
+            yield path, f"the shipped bitstream ({release.manifest})"
+        return
+    path = bitstream or built
+    manifest = manifest_beside(path, board=board)
+    title = str(path) if bitstream else f"the last build, {path}"
+    yield path, f"{title} ({manifest or 'without a manifest'})"
