@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""``glintfpga report``."""
+
+import logging
+from pathlib import Path
+
+import click
+
+from glintfpga.host.commands import options
+
+__all__ = ["PROMPT", "command", "folder_of"]
+
+PROMPT = "The meaning of life is "
+
+_log = logging.getLogger("glintfpga")
+
+
+@click.command("report")
+@click.argument("build", metavar="[BUILD_DIR]", type=options.MODEL, required=False)
+@click.option(
+    "-o",
+    "--output",
+    type=options.MODEL,
+    default=Path("report.html"),
+    show_default=True,
+    metavar="FILE",
+    help="The page to write.",
+)
+@click.option("--prompt", default=PROMPT, show_default=True, help="Text whose attention is drawn.")
+@click.option(
+    "--model",
+    type=options.MODEL,
+    metavar="NAME|PATH",
+    help="The model that was built in, when it is not a shipped one.",
+)
+@click.option("--board", default="tangnano20k", show_default=True, help="Whose build, without one.")
+@click.option("--open", "show", is_flag=True, help="Open the page in the browser.")
+@options.verbosity
+def command(
+    build: Path | None, output: Path, prompt: str, model: Path | None, board: str, show: bool
+) -> None:
+    """Draw a build as one HTML page: floorplan, use, cycles, attention, number ranges, timing.
+
+    BUILD_DIR is a folder that build wrote; without it the last build in this folder, else the
+    shipped one. The page loads nothing from anywhere.
+
+    \b
+    glintfpga report
+    glintfpga report build/tangnano20k -o page.html --prompt "To be, or not" --open
+    """
+    from glintfpga.host.files import write_bytes
+    from glintfpga.host.progress import counting
+    from glintfpga.host.report.attention import prompt_ids
+    from glintfpga.host.report.inputs import read_build
+    from glintfpga.host.report.page import page
+    from glintfpga.host.report.subject import subject_of
+
+    with counting("report", 3) as progress:
+        read = read_build(build or folder_of(board))
+        ids = prompt_ids(prompt, read.spec.vocab if read.spec else 256)
+        progress(1)
+        subject = subject_of(read.manifest, model)
+        progress(2)
+        text = page(read, subject, ids)
+    write_bytes(output, text.encode("utf-8"))
+    _log.info("%s: %d KB, open it in a browser", output, len(text) >> 10)
+    if show:
+        click.launch(output.resolve().as_uri())
+
+
+def folder_of(board: str) -> Path:
+    """``build/<board>`` when it has a report, else the shipped one, else ``InputError``."""
+    from glintfpga.boards.board import board_of
+    from glintfpga.boards.shipped import release_folder
+    from glintfpga.host.report.inputs import REPORT
+    from glintfpga.quant.errors import InputError
+
+    for folder in (Path("build", board_of(board).name), release_folder() / board):
+        if (folder / REPORT).is_file():
+            return folder
+    raise InputError(
+        f"there is no build of {board!r} here and none ships; run: glintfpga build --board {board}"
+    )
