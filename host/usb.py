@@ -9,9 +9,19 @@ from pathlib import Path
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
-from glintfpga.boards.flash import BAD_FIRMWARE
+from glintfpga.boards.flash_failures import BAD_FIRMWARE, UPDATE_PAGE
 
-__all__ = ["BridgePort", "bridge_ports", "sibling_of", "uart_ports", "warnings_of"]
+__all__ = [
+    "BRIDGE",
+    "JTAG_INTERFACE",
+    "NO_FIRMWARE",
+    "UART_INTERFACE",
+    "BridgePort",
+    "bridge_ports",
+    "sibling_of",
+    "uart_ports",
+    "warnings_of",
+]
 
 BRIDGE = (0x0403, 0x6010)
 """USB id of the on-board bridge: an FT2232 look-alike, JTAG on interface 0, UART on 1."""
@@ -59,18 +69,18 @@ def sibling_of(name: str, found: Iterable[ListPortInfo] | None = None) -> Bridge
 
 
 def warnings_of(found: Sequence[ListPortInfo] | None = None) -> list[str]:
-    """Known troubles of the boards that are plugged in, one line each."""
+    """Known troubles of the boards that are plugged in, one line each: what it is; what to do."""
     infos = list_ports.comports() if found is None else found
+    update = f"update it as {UPDATE_PAGE} says"
     lines = []
     if any((info.vid, info.pid) == NO_FIRMWARE for info in infos):
         lines.append(
-            "a board shows up as 349b:6160: its debugger firmware is not running; "
-            "update it as Sipeed's update_debugger page says"
+            f"a board shows up as 349b:6160: its debugger firmware is not running; {update}"
         )
     if any(port.serial_number.startswith(BAD_FIRMWARE) for port in bridge_ports(infos)):
         lines.append(
-            f"the board's debugger firmware is {BAD_FIRMWARE}, which fails JTAG and runs the UART "
-            "at four times the rate; update it as Sipeed's update_debugger page says"
+            f"the board's debugger firmware is {BAD_FIRMWARE}, which fails to write bitstreams and "
+            f"divides the rate of the UART by four; {update}"
         )
     return lines
 
@@ -102,5 +112,5 @@ def _same(device: str, name: str) -> bool:
         return True
     try:
         return Path(device).resolve() == Path(name).resolve()
-    except OSError:
+    except (OSError, ValueError, RuntimeError):  # a NUL in the name, links in a circle
         return False
