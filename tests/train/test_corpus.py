@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+import numpy as np
+import pytest
+
+from glintfpga.quant.errors import EnvironmentProblem, InputError
+from glintfpga.train.data.corpus import EOS, Selection, open_corpus
+from glintfpga.train.data.spacing import spaced
+
+
+def ids(*documents):
+    return [code for text in documents for code in (*text.encode(), EOS)]
+
+
+@pytest.fixture
+def small(corpus_of):
+    return corpus_of(a=["One, two.", "Three.\nFour é"], b=["Five"])[1]
+
+
+@pytest.fixture
+def large(corpus_of, sentences, tmp_path):
+    _, manifest = corpus_of(a=[sentences(seed) for seed in range(250)])
+    return open_corpus(manifest, cache=tmp_path / "cache")
+
+
+def test_streams(small, tmp_path):
+    documents = ["One, two.", "Three.\nFour é", "Five"]
+    corpus = open_corpus(small, cache=tmp_path / "cache")
+    assert corpus.raw.dtype == np.uint16
+    assert corpus.raw.tolist() == ids(*documents)
+    assert corpus.spaced.tolist() == ids(*map(spaced, documents))
+    assert corpus.documents == 3
+    assert not corpus.raw_heldout.size and not corpus.spaced_heldout.size
+
+
+def test_every_hundredth_document_is_held_out(large, sentences):
+    held_out = [sentences(99), sentences(199)]
+    assert large.raw_heldout.tolist() == ids(*held_out)
+    assert large.spaced_heldout.tolist() == ids(*map(spaced, held_out))
+    kept = [sentences(seed) for seed in range(250) if seed not in (99, 199)]
+    assert large.raw.tolist() == ids(*kept)
+    assert large.documents == 248
+
+
+def test_made_once(small, tmp_path):
+    calls = []
+    first = open_corpus(small, cache=tmp_path, progress=lambda *call: calls.append(call))
+    assert calls[-1][0] == calls[-1][1] == sum(source.bytes for source in small.sources)
+    calls.clear()
+    again = open_corpus(small, cache=tmp_path, progress=lambda *call: calls.append(call))
+    assert calls == []
+    assert again.digest == first.digest and again.raw.tolist() == first.raw.tolist()
+
+
+@pytest.mark.parametrize("damage", ["raw.u16", "corpus.json"])
+def test_a_damaged_cache_is_made_again(small, tmp_path, damage):
+    first = open_corpus(small, cache=tmp_path).raw.tolist()
+    (file,) = tmp_path.glob(f"corpus/*/{damage}")
+    file.write_bytes(file.read_bytes()[:-2])
+    assert open_corpus(small, cache=tmp_path).raw.tolist() == first
+    assert len(list(tmp_path.glob("corpus/*"))) == 1
+
+
+def test_selection(corpus_of, sentences, tmp_path):
+    _, manifest = corpus_of(a=[sentences(seed) for seed in range(120)])
+    some = Selection(name="some", kept=frozenset({3, 5}))
+    corpus = open_corpus(manifest, cache=tmp_path, selection=some)
+    assert corpus.raw.tolist() == ids(sentences(3), sentences(5))
+    assert corpus.raw_heldout.tolist() == ids(sentences(99))
+    assert open_corpus(manifest, cache=tmp_path).documents == 119
+    with pytest.raises(InputError, match="no documents to train on"):
+        open_corpus(manifest, cache=tmp_path, selection=Selection(name="no", kept=frozenset()))
+    assert not list(tmp_path.glob("corpus/.draft*"))
+
+
+def is_part(row, stream):
+    return row.astype("<u2").tobytes() in stream.astype("<u2").tobytes()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_windows_are_parts_of_their_stream(large, share):
+    rows = large.windows(np.random.default_rng(0), 8, 100, spaced_share=share)
+    assert rows.shape == (8, 101) and rows.dtype == np.uint16
+    first = round(8 * share)
+    assert all(is_part(row, large.spaced) for row in rows[:first])
+    assert all(is_part(row, large.raw) for row in rows[first:])
+
+
+def test_shares_are_right_on_average(large):
+    rng = np.random.default_rng(0)
+    taken = [large.windows(rng, 3, 100, spaced_share=0.5) for _ in range(400)]
+    counts = [sum(is_part(row, large.spaced) for row in rows) for rows in taken[:40]]
+    assert set(counts) == {1, 2}
+
+
+def test_windows_reach_both_ends(corpus_of, tmp_path):
+    _, manifest = corpus_of(a=["abcdef"])
+    corpus = open_corpus(manifest, cache=tmp_path)
+    rows = corpus.windows(np.random.default_rng(0), 100, 4, spaced_share=0)
+    assert {bytes(row[:4].astype(np.uint8)) for row in rows} == {b"abcd", b"bcde", b"cdef"}
+    with pytest.raises(InputError, match="7 ids, too few for a window of 8: add text"):
+        corpus.windows(np.random.default_rng(0), 1, 7, spaced_share=0)
+
+
+def test_windows_repeat_with_the_seed(large):
+    one, two = (large.windows(np.random.default_rng(5), 4, 20) for _ in range(2))
+    assert np.array_equal(one, two)
+
+
+def test_pair_counts(small, tmp_path):
+    corpus = open_corpus(small, cache=tmp_path)
+    wanted = np.zeros((257, 257))
+    for share, stream in ((0.25, corpus.spaced), (0.75, corpus.raw)):
+        for a, b in zip(stream[:-1].tolist(), stream[1:].tolist()):
+            wanted[a, b] += share
+    assert np.allclose(corpus.pair_counts(spaced_share=0.25), wanted)
+
+
+def test_changed_file(small, tmp_path):
+    path = small.path(small.sources[0])
+    path.write_text("One, too.")
+    with pytest.raises(InputError, match="is not the file of the manifest"):
+        open_corpus(small, cache=tmp_path)
+
+
+def test_no_text_and_no_cache(corpus_of, small, tmp_path):
+    _, empty = corpus_of(a=[""])
+    with pytest.raises(InputError, match="no documents to train on: add text"):
+        open_corpus(empty, cache=tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EnvironmentProblem, match="choose another cache"):
+        open_corpus(small, cache=tmp_path / "file")

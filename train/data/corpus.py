@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: MIT
+"""The training text as streams of ids in memory-mapped files, and windows drawn from them.
+
+A stream is uint16, little-endian: bytes 0..255, and 256 behind each document. There are two of the
+same documents: ``raw``, and ``spaced`` in the spacing of WikiText (`spacing`). Every 100th
+document is held out into streams of its own, so that a training can be judged without any
+evaluation set. Streams are made once for the files of a manifest and kept in a cache folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from glintfpga.quant.errors import EnvironmentProblem, InputError
+from glintfpga.train.data.documents import documents
+from glintfpga.train.data.manifest import Manifest, digest_of
+from glintfpga.train.data.spacing import spaced
+
+__all__ = [
+    "EOS",
+    "HELD_OUT_OF",
+    "Corpus",
+    "Progress",
+    "Selection",
+    "all_documents",
+    "open_corpus",
+]
+
+EOS = 256
+HELD_OUT_OF = 100
+"""One document of so many is held out."""
+
+_FORMAT = "1"
+_STREAMS = ("raw", "spaced", "raw-heldout", "spaced-heldout")
+_RECORD = "corpus.json"
+
+IdStream = npt.NDArray[np.uint16]
+
+Progress = Callable[[int, int], None]
+"""Called with bytes of files done and in all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Some documents of a corpus, as `difficulty` chooses them."""
+
+    name: str
+    """Says all that the choice came from: it is part of what names the streams in the cache."""
+    kept: frozenset[int]
+    """Numbers of documents, counted over all files from 0."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corpus:
+    """Streams of one corpus, all read-only and mapped from files."""
+
+    raw: IdStream
+    spaced: IdStream
+    raw_heldout: IdStream
+    spaced_heldout: IdStream
+    documents: int
+    """Documents in ``raw``, and as many in ``spaced``."""
+    digest: str
+    """sha256 over the sources and the settings that made the streams."""
+
+    def windows(
+        self,
+        rng: np.random.Generator,
+        batch: int,
+        length: int,
+        *,
+        spaced_share: float = 0.5,
+    ) -> IdStream:
+        """Draw ``batch`` windows (batch, length + 1), uint16, anywhere in the streams.
+
+        ``spaced_share`` of them (on average; exactly, where that is a whole number) come first
+        and from ``spaced``, the others from ``raw``. Raises ``InputError`` when a stream that is
+        needed is shorter than a window.
+        """
+        first = min(batch, int(batch * spaced_share + rng.random()))
+        rows = np.empty((batch, length + 1), np.uint16)
+        for part, stream in ((rows[:first], self.spaced), (rows[first:], self.raw)):
+            if not len(part):
+                continue
+            if len(stream) <= length:
+                raise InputError(
+                    f"the corpus has {len(stream)} ids, too few for a window of {length + 1}: "
+                    "add text"
+                )
+            starts = rng.integers(0, len(stream) - length, len(part))
+            part[:] = stream[starts[:, None] + np.arange(length + 1)]
+        return rows
+
+    def pair_counts(self, *, spaced_share: float = 0.5) -> npt.NDArray[np.float64]:
+        """How often id b follows id a, (257, 257): both streams, weighed as ``windows`` does."""
+        total = np.zeros((EOS + 1) ** 2)
+        for share, stream in ((spaced_share, self.spaced), (1 - spaced_share, self.raw)):
+            for start in range(0, len(stream) - 1, 1 << 22):
+                part = stream[start : start + (1 << 22) + 1].astype(np.int64)
+                pairs = part[:-1] * (EOS + 1) + part[1:]
+                total += share * np.bincount(pairs, minlength=len(total))
+        return total.reshape(EOS + 1, EOS + 1)
+
+
+def open_corpus(
+    manifest: Manifest,
+    *,
+    cache: Path,
+    selection: Selection | None = None,
+    progress: Progress | None = None,
+) -> Corpus:
+    """Map the streams of a manifest; make them first when the cache does not have them.
+
+    Parameters
+    ----------
+    cache : folder that may be deleted at any time; it gets one folder a corpus, of about 4 bytes
+        a byte of text.
+    selection : documents to train on; those held out stay, so that results can be compared.
+
+    Raises ``InputError`` when a file is missing, damaged or not the one of the manifest, or when
+    there is no text, and ``EnvironmentProblem`` when the cache cannot be written to.
+    """
+    chosen = selection.name if selection else ""
+    parts = [_FORMAT, chosen, *(source.sha256 for source in manifest.sources)]
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    folder = cache / "corpus" / digest[:24]
+    corpus = _mapped(folder)
+    if corpus is None:
+        _build(folder, manifest, digest, selection, progress)
+        corpus = _mapped(folder)
+    if corpus is None:
+        raise EnvironmentProblem(f"cannot keep streams in {os.fspath(folder)!r}: free some space")
+    return corpus
+
+
+def _mapped(folder: Path) -> Corpus | None:
+    """The corpus of a finished folder; ``None`` when it is missing or not whole."""
+    try:
+        record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+        streams = {}
+        for name in _STREAMS:
+            path, size = folder / f"{name}.u16", record["ids"][name]
+            if path.stat().st_size != 2 * size:
+                return None
+            # A plain array over the map: np.memmap would make every slice a slow subclass. An
+            # empty file cannot be mapped.
+            mapped = np.memmap(path, "<u2", "r") if size else np.zeros(0, "<u2")
+            streams[name.replace("-", "_")] = np.asarray(mapped)
+        return Corpus(**streams, documents=record["documents"], digest=record["digest"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _build(
+    folder: Path,
+    manifest: Manifest,
+    digest: str,
+    selection: Selection | None,
+    progress: Progress | None,
+) -> None:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
+        try:
+            record = {"digest": digest, **_write_streams(draft, manifest, selection, progress)}
+            (draft / _RECORD).write_text(json.dumps(record) + "\n", encoding="utf-8")
+            shutil.rmtree(folder, ignore_errors=True)
+            draft.rename(folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"cannot write to {os.fspath(folder.parent)!r}: {error.strerror or error}; "
+            "free space or choose another cache"
+        ) from error
+
+
+def _write_streams(
+    draft: Path, manifest: Manifest, selection: Selection | None, progress: Progress | None
+) -> dict[str, object]:
+    ids = dict.fromkeys(_STREAMS, 0)
+    trained = 0
+    files = {name: (draft / f"{name}.u16").open("wb") for name in _STREAMS}
+    try:
+        for number, document in enumerate(all_documents(manifest, progress)):
+            held_out = number % HELD_OUT_OF == HELD_OUT_OF - 1
+            if selection and not held_out and number not in selection.kept:
+                continue
+            trained += not held_out
+            suffix = "-heldout" if held_out else ""
+            for form, text in (("raw", document), ("spaced", spaced(document.decode()).encode())):
+                stream = np.append(np.frombuffer(text, np.uint8).astype("<u2"), np.uint16(EOS))
+                files[form + suffix].write(stream.tobytes())
+                ids[form + suffix] += len(stream)
+    finally:
+        for file in files.values():
+            file.close()
+    if not trained:
+        raise InputError("the manifest has no documents to train on: add text")
+    return {"ids": ids, "documents": trained}
+
+
+def all_documents(manifest: Manifest, progress: Progress | None = None) -> Iterator[bytes]:
+    """Yield the documents of all files of a manifest, in order.
+
+    Raises ``InputError`` when a file is missing, damaged or not the one of the manifest.
+    """
+    total, done = sum(source.bytes for source in manifest.sources), 0
+    for source in manifest.sources:
+        path = manifest.path(source)
+        if digest_of(path) != (source.bytes, source.sha256):
+            raise InputError(
+                f"{os.fspath(path)!r} is not the file of the manifest: its sha256 differs"
+            )
+        yield from documents(path)
+        done += source.bytes
+        if progress:
+            progress(done, total)
