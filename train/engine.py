@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""What a training loop calls: the fused kernel, or PyTorch where that cannot be had."""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from glintfpga.quant.errors import EnvironmentProblem, InputError
+from glintfpga.quant.spec import ModelSpec
+from glintfpga.train.kernel import ChipNumbers, Kernel
+from glintfpga.train.parameters import Vector
+from glintfpga.train.penalty import RangePenalty
+
+__all__ = ["Engine", "open_engine"]
+
+_log = logging.getLogger("glintfpga.train")
+
+
+class Engine(Protocol):
+    """Parameters are one float32 vector, tokens (batch, length + 1)."""
+
+    size: int
+
+    def step(self, params: Vector, tokens: npt.NDArray[np.uint16]) -> tuple[float, Vector]:
+        """Return the mean loss in nats a token, and the gradient, penalty included."""
+        ...
+
+    def losses(self, params: Vector, tokens: npt.NDArray[np.uint16]) -> Vector:
+        """Return ``-ln P`` of each predicted token, (batch, length)."""
+        ...
+
+    def evaluate(self, params: Vector, tokens: npt.NDArray[np.uint16]) -> float:
+        """Return the mean loss in nats a token."""
+        ...
+
+
+def open_engine(
+    spec: ModelSpec,
+    *,
+    penalty: RangePenalty | None = None,
+    numbers: ChipNumbers | None = None,
+) -> Engine:
+    """Return the kernel; without a compiler, or for a shape it has no code for, PyTorch.
+
+    The second costs a line in the log and a factor of more than twenty. With chip numbers there is
+    no second way, and the kernel's ``EnvironmentProblem`` or ``InputError`` is raised.
+    """
+    try:
+        return Kernel(spec, penalty=penalty, numbers=numbers)
+    except (EnvironmentProblem, InputError) as error:
+        if numbers is not None:
+            raise
+        _log.warning("training in PyTorch, which is far slower: %s", error)
+    from glintfpga.train.eager import Eager
+    from glintfpga.train.shape import Shape
+
+    return Eager(Shape.of(spec), penalty=penalty)

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: MIT
+"""The range penalty that keeps values inside their fixed-point formats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["RangePenalty"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RangePenalty:
+    """``weight / 2 * (|a| - limit)**2`` joins a token's loss for each number beyond its limit.
+
+    q and k are those of the chip (folded, after RoPE), z is ``silu(gate) * up``, x the residual
+    vector behind attention and behind the feed-forward. Reported losses leave the penalty out; the
+    gradients have it. With a window of 8 it costs nothing measurable (13.34 with and without, byte
+    perplexity after 100 M tokens).
+    """
+
+    weight: float = 1e-3
+    qk: float = 16.0
+    z: float = 5.0
+    x: float = 24.0
