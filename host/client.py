@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """What a device can do, as methods; the same for a board, a simulation and software."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from glintfpga.firmware.messages import (
     Counters,
     Done,
-    decode_tokens,
     generate,
     message,
     prompt,
@@ -123,7 +123,7 @@ class Client:
         ``temperature`` is rounded to 1/256; 0 is greedy. Without a seed the noise goes on where
         the last answer left it. ``stop_blank`` also ends at two newlines in a row.
         """
-        steps = round(temperature * 256)
+        steps = round(temperature * 256) if math.isfinite(temperature) else -1
         if not 0 <= steps <= MAX_TEMPERATURE:
             limit = MAX_TEMPERATURE / 256
             raise InputError(f"temperature must be 0..{limit:.2f}, not {temperature!r}")
@@ -132,30 +132,36 @@ class Client:
         self.link.send(
             generate(count, temperature=steps, seed=seed, blank_line=stop_blank, crc=crcs)
         )
-        self._answer = Answer(self.link, vocab=self.vocab, crcs=crcs)
+        self._answer = Answer(self.link, count, vocab=self.vocab, crcs=crcs)
         return self._answer
 
     def score(self, tokens: Sequence[int], *, logits: bool = False) -> list[Score]:
         """Append tokens one by one and report the logits after each."""
         scores: list[Score] = []
         for part in _parts(tokens, self.vocab):
-            data = self._command(score(part, self.vocab, logits=logits), Op.SCORE)
+            size = 4 + 4 * self.vocab * logits
+            data = self._command(
+                score(part, self.vocab, logits=logits), Op.SCORE, Op.SCORES, len(part) * size
+            )
             scores += _scores(data, self.vocab if logits else 0)
         return scores
 
-    def load(self, image: bytes) -> None:
+    def load(self, image: bytes, *, progress: Callable[[int], None] = lambda sent: None) -> None:
         """Replace the model by an image; the context is empty afterwards.
 
+        ``progress`` is called with the bytes on their way.
         Raises ``DeviceError`` when the device refuses it; it then holds no model.
         """
         if len(image) > MAX_MESSAGE:
             raise InputError(f"an image has at most {MAX_MESSAGE} bytes, not {len(image)}")
-        self._command(message(Op.LOAD, image), Op.LOAD)
+        self._command(message(Op.LOAD, image), Op.LOAD, progress=progress)
         self.link.greet()  # the hello tells what it now holds
 
     def counters(self) -> Counters:
         """The device's counters, see `Counters`."""
-        return Counters.decode(self._command(message(Op.COUNTERS), Op.COUNTERS))
+        request = message(Op.COUNTERS)
+        size = len(Counters().encode())
+        return Counters.decode(self._command(request, Op.COUNTERS, Op.COUNTED, size))
 
     def set_baud(self, baud: int) -> bool:
         """Go to one rate of ``BAUDS``; returns whether it works (else 115200 again)."""
@@ -169,17 +175,30 @@ class Client:
         self._finish()
         return self.link.fastest(wanted)
 
-    def _command(self, request: bytes, op: Op) -> bytes:
-        """Send one command; returns the joined bodies of what came before its DONE."""
+    def _command(
+        self,
+        request: bytes,
+        op: Op,
+        answer: Op | None = None,
+        size: int = 0,
+        *,
+        progress: Callable[[int], None] = lambda sent: None,
+    ) -> bytes:
+        """Send one command; returns the joined bodies of its answer, which must have ``size``."""
         self._finish()
-        self.link.send(request)
+        self.link.send(request, progress=progress)
         data = bytearray()
         while True:
             kind, body = self.link.receive()
             if kind == Op.DONE:
                 _check(Done.decode(body), op)
-                return bytes(data)
+                break
             data += body
+            if kind != answer or len(data) > size:
+                raise _nonsense(f"{len(body)} bytes of kind {kind:#x}", op)
+        if len(data) != size:
+            raise _nonsense(f"{len(data)} bytes where {size} were due", op)
+        return bytes(data)
 
     def _finish(self) -> None:
         """End a running answer."""
@@ -202,10 +221,11 @@ class Answer:
         count: tokens that came.
     """
 
-    def __init__(self, link: Link, *, vocab: int, crcs: bool):
+    def __init__(self, link: Link, limit: int, *, vocab: int, crcs: bool):
         self.reason: Reason | None = None
         self.count = 0
         self._link = link
+        self._limit = limit
         self._vocab = vocab
         self._crcs = crcs
         self._aborts = 0
@@ -228,31 +248,46 @@ class Answer:
             op, body = self._link.receive()
             if op == Op.DONE:
                 break
-            for token in self._decode(body):
+            tokens = self._decode(body) if op == Op.TOKENS else []
+            if not 0 < len(tokens) <= self._limit - self.count:
+                raise _nonsense(f"{len(body)} bytes of kind {op:#x}", Op.GENERATE)
+            for token in tokens:
                 self.count += 1
                 yield token
         done = _check(Done.decode(body), Op.GENERATE)
         for _ in range(self._aborts):
             _check(Done.decode(self._link.receive()[1]), Op.ABORT)
-        self.reason = Reason(done.reason)
         if done.count != self.count:
             raise DeviceError(
                 f"the device counted {done.count} tokens, {self.count} arrived; reset it"
             )
+        if done.reason not in set(Reason):
+            raise _nonsense(f"reason {done.reason}", Op.GENERATE)
+        self.reason = Reason(done.reason)
 
-    def _decode(self, body: bytes) -> Iterator[Token]:
-        if not self._crcs:
-            yield from map(Token, decode_tokens(body, self._vocab))
-            return
-        size = token_bytes(self._vocab)
-        for start in range(0, len(body), size + 4):
-            token = int.from_bytes(body[start : start + size], "little")
-            yield Token(token, int.from_bytes(body[start + size : start + size + 4], "little"))
+    def _decode(self, body: bytes) -> list[Token]:
+        """The tokens of a message; none when a part is missing or an id is outside."""
+        width = token_bytes(self._vocab)
+        size = width + 4 * self._crcs
+        entries = [body[start : start + size] for start in range(0, len(body), size)]
+        tokens = [
+            Token(
+                int.from_bytes(entry[:width], "little"),
+                int.from_bytes(entry[width:], "little") if self._crcs else None,
+            )
+            for entry in entries
+        ]
+        whole = len(body) % size == 0 and all(token.id < self._vocab for token in tokens)
+        return tokens if whole else []
+
+
+def _nonsense(what: str, op: Op) -> DeviceError:
+    return DeviceError(f"the device answered {what} to {op.name}; reset it")
 
 
 def _check(done: Done, op: Op) -> Done:
     if done.op != op:
-        raise DeviceError(f"the device answered {done.op:#x} to {op.name}; reset it")
+        raise _nonsense(f"DONE of {done.op:#x}", op)
     if done.status != Status.OK:
         text = WORDS.get(Status(done.status)) if done.status in set(Status) else None
         text = text or f"status {done.status}; flash the bitstream of this release"

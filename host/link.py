@@ -2,44 +2,49 @@
 """Drives one `Endpoint` over a `Transport`: sessions, rates, whole messages in and out."""
 
 import contextlib
+import itertools
 import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterator
 
+from glintfpga.boards.flash_failures import UPDATE_PAGE
 from glintfpga.firmware.endpoint import Endpoint, Role, retry_seconds
 from glintfpga.firmware.messages import Done, message, set_baud, take_message
 from glintfpga.firmware.protocol import (
     BAUDS,
-    FALLBACK_S,
     KEEP_ALIVE_S,
-    VERSION,
-    FrameError,
-    FrameSplitter,
+    MAX_MESSAGE,
+    MESSAGE_HEADER,
+    HelloFlag,
     HelloInfo,
-    Kind,
     Op,
     Status,
-    decode_frame,
 )
+from glintfpga.host.stranger import Stranger
 from glintfpga.host.transport import LinkLost, Transport
 from glintfpga.quant.errors import DeviceError
 
 __all__ = ["Link"]
 
-HELLO_WAIT_S = 1.5
-"""Longer than a device left at another rate needs to come back to the first one."""
+GREETINGS_S = (0.3, 0.6, 1.2)
+"""How long each way to reach a device is tried, in turns. A device left at a higher rate takes two
+greetings, 0.1 s apart, for noise and comes back to the first rate (16 framing errors), at the
+latest after 1 s of silence; a board that was just plugged in has to read its bitstream first."""
+GREETING_S = GREETINGS_S[-1]
+"""How long a device that was there may take to answer."""
 LOST_S = 2.0
 """A device that is asked again and again and says nothing for this long is gone."""
+STUCK_S = 60.0
+"""A device that answers but neither takes nor sends a byte of a message for this long is stuck. The
+slowest, a software device, enters the 2,048 tokens that its ring holds in less."""
 STEP_S = 0.01
+SETTLE_S = 0.002
+"""On its way a last frame may be delayed by a USB bridge, which no simulated line has."""
 TRIALS = 4
 """Exchanges that must pass without an error before a rate is kept."""
 
 _log = logging.getLogger("glintfpga.link")
-
-
-class _NoAnswer(LinkLost):
-    """No hello came back."""
 
 
 class Link:
@@ -64,6 +69,7 @@ class Link:
         self._opener = opener
         self._info: HelloInfo | None = None
         self._lost = False
+        self._moved = 0.0
         self._session_id = secrets.randbelow(256)
         self._held = bytearray()
         self._endpoint = Endpoint(Role.HOST)
@@ -91,7 +97,8 @@ class Link:
     def connect(self) -> HelloInfo:
         """Greet the device at 115200 baud; opens the line again if it was lost.
 
-        Raises ``LinkLost`` when nothing answers and ``DeviceError`` when the protocol version is
+        Bridges that divide the rate are found, and told to the user.
+        Raises ``LinkLost`` when no device answers and ``DeviceError`` when the protocol version is
         foreign.
         """
         if self._lost:
@@ -99,42 +106,60 @@ class Link:
             self.transport = self._opener()
             self._line_rate = BAUDS[0]
             self._lost = False
-        for factor in self.transport.rate_factors:
+        known = self._factor
+        stranger = Stranger(self.transport.name)
+        factors = sorted(self.transport.rate_factors, key=lambda factor: factor != known)
+        for seconds, factor in itertools.product(GREETINGS_S, factors):
             self._factor = factor
-            self._use_rate(BAUDS[0])
-            with contextlib.suppress(_NoAnswer):
-                info = self.greet()
-                if factor != 1:
-                    _log.warning("the USB bridge divides rates by %d; making up for it", factor)
-                return info
-        raise LinkLost(
-            f"the device at {self.transport.name!r} does not answer; is it flashed "
-            "(glintfpga flash), and is this its port?"
-        )
+            if self._use_rate(BAUDS[0]) and self._greet(seconds, stranger):
+                if factor not in (1, known):
+                    self._tell_factor()
+                return self.info
+        self._factor = known
+        raise LinkLost(stranger.verdict())
 
     def greet(self) -> HelloInfo:
         """Begin a new session at the rate of now; the device keeps its context."""
-        watch = _VersionWatch(self.transport.name)
-        for _ in range(2):
-            self._held.clear()
-            self._session_id = (self._session_id + 1 + secrets.randbelow(255)) % 256
-            nonce = secrets.randbelow(1 << 24) << 8 | self._session_id
-            self._endpoint.start_session(nonce, self.clock())
-            deadline = self.clock() + HELLO_WAIT_S
-            while not self._endpoint.open and self.clock() < deadline:
-                watch.feed(self._pump())
-            if self._endpoint.open and self._endpoint.info is not None:
-                self._info = self._endpoint.info
-                watch.check(self._info.version)
-                _log.debug("session %#x with %s", nonce, self.transport.name)
-                return self._info
-        raise _NoAnswer(f"the device at {self.transport.name!r} does not answer; reset it")
+        if not self._greet(GREETING_S, Stranger(self.transport.name)):
+            raise LinkLost(f"the device at {self.transport.name!r} does not answer; reset it")
+        return self.info
 
-    def send(self, data: bytes) -> None:
-        """Queue whole messages; returns when all bytes are in the sending ring."""
+    def _greet(self, seconds: float, stranger: Stranger) -> bool:
+        """Ask for a session and wait so long for it; returns whether there is one."""
+        self._held.clear()
+        self._session_id = (self._session_id + 1 + secrets.randbelow(255)) % 256
+        nonce = secrets.randbelow(1 << 24) << 8 | self._session_id
+        self._endpoint.start_session(nonce, self.clock())
+        deadline = self.clock() + seconds
+        while not self._endpoint.open and self.clock() < deadline:
+            stranger.feed(self._pump())
+        if self._endpoint.info is not None:
+            _check_info(self._endpoint.info, self.transport.name)
+            self._info = self._endpoint.info
+            _log.debug("session %#x with %s", nonce, self.transport.name)
+        return self._endpoint.open
+
+    def _tell_factor(self) -> None:
+        _log.warning(
+            "the USB bridge of %s divides rates by %d: other programs need %d baud to get %d; "
+            "update the board's debugger firmware as %s says",
+            self.transport.name,
+            self._factor,
+            self._factor * BAUDS[0],
+            BAUDS[0],
+            UPDATE_PAGE,
+        )
+
+    def send(self, data: bytes, *, progress: Callable[[int], None] = lambda sent: None) -> None:
+        """Queue whole messages; returns when all bytes are in the sending ring.
+
+        Until then ``progress`` is called with the bytes that have arrived.
+        """
         began = self.clock()
-        while data := data[self._endpoint.write(data) :]:
+        rest = data
+        while rest := rest[self._endpoint.write(rest) :]:
             self._wait(began)
+            progress(len(data) - len(rest) - self._endpoint.unacked)
 
     def receive(self) -> tuple[int, bytes]:
         """The next message ``(op, body)``; waits for it."""
@@ -162,14 +187,11 @@ class Link:
             return False
         # The device switches when it hears the ack of this DONE, so that goes out first.
         self._pump(0.0)
-        self._settle(STEP_S)
-        self._use_rate(baud)
-        if self._rate_works():
+        self._settle(STEP_S if self.transport.real_time else SETTLE_S)
+        if self._use_rate(baud) and self._rate_works():
             _log.debug("%s at %d baud", self.transport.name, baud)
             return True
         _log.debug("%s: %d baud does not work", self.transport.name, baud)
-        self._use_rate(BAUDS[0])
-        self._settle(FALLBACK_S * 1.2)
         self.connect()  # also drops the questions that were asked in vain; the context stays
         return False
 
@@ -213,8 +235,17 @@ class Link:
 
     def _wait(self, began: float) -> None:
         """One step of waiting that started at ``began``."""
+        before = len(self._held), self._endpoint.unacked
         self._pump()
         now = self.clock()
+        if before != (len(self._held), self._endpoint.unacked):
+            self._moved = now
+        if now - max(began, self._moved) > STUCK_S:
+            self._lost = True
+            raise LinkLost(
+                f"the device at {self.transport.name!r} is there but stopped working; reset it, "
+                "then try again"
+            )
         if min(now - began, self._endpoint.silence(now)) > LOST_S:
             self._lost = True
             raise LinkLost(
@@ -222,30 +253,43 @@ class Link:
             )
 
     def _pump(self, timeout: float = STEP_S) -> bytes:
-        try:
+        with self._noticing_loss():
             if out := self._endpoint.poll(self.clock()):
                 self.transport.write(out)
             data = self.transport.read(4096, timeout)
-        except LinkLost:
-            self._lost = True
-            raise
         self._endpoint.feed(data, self.clock())
-        self._held += self._endpoint.read()
+        if len(self._held) <= MESSAGE_HEADER + MAX_MESSAGE:  # else the device has to wait
+            self._held += self._endpoint.read()
         return data
 
     def _settle(self, seconds: float) -> None:
         """Say nothing for a while, and forget what arrives: it may be noise of another rate."""
         deadline = self.clock() + seconds
-        while self.clock() < deadline:
-            self.transport.read(4096, STEP_S)
+        with self._noticing_loss():
+            while self.clock() < deadline:
+                self.transport.read(4096, seconds)
 
-    def _use_rate(self, baud: int) -> None:
-        if baud * self._factor != self._line_rate:
-            self.transport.set_baud(baud * self._factor)
-            self._line_rate = baud * self._factor
+    @contextlib.contextmanager
+    def _noticing_loss(self) -> Iterator[None]:
+        try:
+            yield
+        except LinkLost:
+            self._lost = True
+            raise
+
+    def _use_rate(self, baud: int) -> bool:
+        """Change this end's rate; returns whether the port can."""
+        rate = baud * self._factor
+        if rate != self._line_rate:
+            self._line_rate = 0
+            with self._noticing_loss():
+                if not self.transport.set_baud(rate):
+                    return False
+            self._line_rate = rate
         self.baud = baud
         self._endpoint.retry_s = retry_seconds(baud)
         self._endpoint.keep_alive = KEEP_ALIVE_S if baud > BAUDS[0] else None
+        return True
 
     def _rate_works(self) -> bool:
         damaged = self._endpoint.crc_errors
@@ -259,23 +303,17 @@ class Link:
         return self._endpoint.crc_errors == damaged
 
 
-class _VersionWatch:
-    """Looks for greetings of another protocol version, which an `Endpoint` drops unread."""
-
-    def __init__(self, name: str):
-        self._name = name
-        self._splitter = FrameSplitter()
-
-    def feed(self, data: bytes) -> None:
-        for raw in self._splitter.feed(data):
-            with contextlib.suppress(FrameError):
-                first = decode_frame(raw)[0]
-                if first & 15 == Kind.HELLO:
-                    self.check(first >> 4)
-
-    def check(self, version: int) -> None:
-        if version != VERSION:
+def _check_info(info: HelloInfo, name: str) -> None:
+    """Raise ``DeviceError`` when a device says of itself what no device of this version does."""
+    vocab = int.from_bytes(info.image_header[16:18], "little")
+    for what, value, known in (
+        ("lanes", info.lanes, (2, 4, 8)),
+        ("plan", info.plan, (12, 9)),
+        ("rate", info.baud_index, range(len(BAUDS))),
+        ("vocabulary", vocab, range(2, 513) if info.flags & HelloFlag.MODEL else (vocab,)),
+    ):
+        if value not in known:
             raise DeviceError(
-                f"the device at {self._name!r} speaks protocol version {version}, this host "
-                f"version {VERSION}; flash the bitstream of this release: glintfpga flash"
+                f"the device at {name!r} says {value} for its {what}; "
+                "flash the bitstream of this release: glintfpga flash"
             )

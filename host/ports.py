@@ -66,9 +66,10 @@ class PortTransport:
         except DeviceError as error:
             raise LinkLost(str(error)) from error
 
-    def set_baud(self, baud: int) -> None:
+    def set_baud(self, baud: int) -> bool:
         if self._set_baud is not None:
             self._set_baud(baud)
+        return True
 
     def close(self) -> None:
         self._port.close()
@@ -120,7 +121,7 @@ def port_opener(name: str | None, *, model: Path | None, lanes: int) -> Callable
     """A function that opens the port, and opens it again after it was lost.
 
     ``model`` and ``lanes`` are what a software device starts with; other devices have their own.
-    The search for a board without a name is done again each time, as its name can change.
+    The only board may come back under another name.
     """
     first = choose_port(name)
     if first == SIMULATED:
@@ -128,10 +129,14 @@ def port_opener(name: str | None, *, model: Path | None, lanes: int) -> Callable
     if first in SOFTWARE:
         return lambda: _open_software(first, model=model, lanes=lanes)
 
+    only = [board.device for board in uart_ports()] == [first]
+
     def open_serial() -> Transport:
         device = first
-        if name is None and (boards := uart_ports()):
+        if only and len(boards := uart_ports()) == 1:
             device = boards[0].device
+        if device != first:
+            _log.info("the board is now at %s", device)
         return SerialTransport(name=device, baud=BAUDS[0])
 
     return open_serial

@@ -13,9 +13,10 @@ from glintfpga.host.client import Client
 from glintfpga.host.link import Link
 from glintfpga.host.models import image_of
 from glintfpga.host.ports import port_opener
+from glintfpga.host.progress import counting
 from glintfpga.quant.errors import InputError
 
-__all__ = ["Session", "check_fits", "holds", "open_session"]
+__all__ = ["Session", "check_fits", "holds", "load", "open_session"]
 
 _log = logging.getLogger("glintfpga")
 
@@ -33,19 +34,28 @@ def open_session(
     port: str | None, *, model: Path | None = None, lanes: int = 4, fast: bool = True
 ) -> Iterator[Session]:
     """Open the port, greet the device, go to the fastest rate, and load ``model`` if given."""
-    link = Link(opener=port_opener(port, model=model, lanes=lanes))
-    with Client(link) as client:
-        info = client.connect()
-        _log.debug("%s: %d lanes, %d-bit numbers", link.transport.name, info.lanes, info.plan)
-        if fast:
-            client.fastest(BAUDS[-1])
+    opener = port_opener(port, model=model, lanes=lanes)
+    with contextlib.ExitStack() as stack:
+        with counting(f"connecting to {port or 'the board'}"):
+            client = stack.enter_context(Client(Link(opener=opener)))
+            info = client.connect()
+            name = client.link.transport.name
+            _log.debug("%s: %d lanes, %d-bit numbers", name, info.lanes, info.plan)
+            if fast:
+                client.fastest(BAUDS[-1])
         image = None
         if model is not None:
             image = image_of(model, plan=info.plan)
             if not holds(client, image):
                 check_fits(client, image)
-                client.load(image.data)
+                load(client, image)
         yield Session(client=client, image=image)
+
+
+def load(client: Client, image: Image) -> None:
+    """Load an image, with progress."""
+    with counting("loading the model", len(image.data)) as progress:
+        client.load(image.data, progress=progress)
 
 
 def holds(client: Client, image: Image) -> bool:

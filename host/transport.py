@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The seam between the link and whatever carries its bytes: a serial port, or none at all."""
 
+import contextlib
 import errno
+import logging
+import re
 import time
 from typing import Protocol
 
@@ -11,11 +14,29 @@ from glintfpga.quant.errors import DeviceError
 
 __all__ = ["LinkLost", "SerialTransport", "Transport"]
 
+# What pyserial lets through when a port is gone: it trips over the handle of a closed one, and
+# the error of termios is no OSError.
+_LOST: tuple[type[Exception], ...] = (OSError, TypeError)
+with contextlib.suppress(ImportError):  # Windows has no terminals
+    import termios
+
+    _LOST += (termios.error,)
+
+_CLOSED: tuple[type[Exception], ...] = (
+    *(OSError, ValueError),
+    *(LookupError, TypeError, AttributeError, re.error),  # hwgrep:// and alt:// with wrong options
+)
+"""What pyserial raises for a port that it cannot open."""
+
 PSEUDO_SLOWNESS = 40.0
 """Behind a pseudo-terminal is a simulation (``sim --pty``), which is two orders slower than a
 board: all waits are as many times longer, by a clock that runs slower."""
+PSEUDO_TERMINALS = ("/dev/pts/", "/dev/ttys")
+"""Of Linux and of macOS; serial ports of boards are called otherwise (``ttyS`` is not ``ttys``)."""
 SLICE_S = 0.02
 """How long one read waits. It never changes: each change makes pyserial set up the port again."""
+
+_log = logging.getLogger("glintfpga.link")
 
 
 class LinkLost(DeviceError):
@@ -41,8 +62,8 @@ class Transport(Protocol):
     def write(self, data: bytes) -> None:
         """Send all of ``data``."""
 
-    def set_baud(self, baud: int) -> None:
-        """Change the rate of both directions."""
+    def set_baud(self, baud: int) -> bool:
+        """Change the rate of both directions; returns whether the line has such a rate."""
 
     def close(self) -> None:
         """Give the line back; closing twice is harmless."""
@@ -61,7 +82,7 @@ class SerialTransport:
 
     def __init__(self, *, name: str, baud: int):
         self.name = name
-        self.slowness = PSEUDO_SLOWNESS if name.startswith("/dev/pts/") else 1.0
+        self.slowness = PSEUDO_SLOWNESS if name.startswith(PSEUDO_TERMINALS) else 1.0
         try:
             self._port = serial.serial_for_url(name, do_not_open=True)
             self._port.baudrate = baud
@@ -70,7 +91,7 @@ class SerialTransport:
             if hasattr(self._port, "exclusive"):
                 self._port.exclusive = True
             self._port.open()
-        except (OSError, ValueError) as error:
+        except _CLOSED as error:
             raise DeviceError(_why_not(name, error)) from error
 
     def clock(self) -> float:
@@ -86,21 +107,26 @@ class SerialTransport:
                     return bytes(first) + bytes(self._port.read(rest) if rest else b"")
                 waiting = self._port.in_waiting
             return bytes(self._port.read(min(size, waiting))) if waiting else b""
-        except (OSError, TypeError) as error:  # pyserial trips over the handle of a closed port
+        except _LOST as error:
             raise self._lost(error) from error
 
     def write(self, data: bytes) -> None:
         try:
             self._port.write(data)
-        except OSError as error:
+        except _LOST as error:
             raise self._lost(error) from error
 
-    def set_baud(self, baud: int) -> None:
+    def set_baud(self, baud: int) -> bool:
         try:
             self._port.flush()
+        except _LOST as error:
+            raise self._lost(error) from error
+        try:
             self._port.baudrate = baud
         except (OSError, ValueError) as error:
-            raise DeviceError(f"port {self.name!r} refuses {baud} baud: {error}") from error
+            _log.debug("port %s refuses %d baud: %s", self.name, baud, error)
+            return False
+        return True
 
     def close(self) -> None:
         try:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 import io
 import logging
+import math
 import sys
 import tempfile
 import zlib
@@ -12,7 +13,7 @@ import pytest
 from glintfpga.firmware.device import SoftwareDevice
 from glintfpga.firmware.image import Image
 from glintfpga.firmware.numerics import reference_model
-from glintfpga.firmware.protocol import BAUDS
+from glintfpga.firmware.protocol import BAUDS, FALLBACK_ERRORS
 from glintfpga.host.cli import run
 from glintfpga.host.client import Client
 from glintfpga.host.link import Link
@@ -23,6 +24,34 @@ from glintfpga.quant.sampler import Sampler
 from glintfpga.quant.spec import ModelSpec
 
 TICK_S = 0.0005
+
+
+def resampled(data, sent, read):
+    """What a UART at ``read`` baud makes of bytes sent at ``sent``: bytes, framing errors.
+
+    The receiver is that of `glintfpga.hdl.uart`; time is in bits of the sender.
+    """
+    bits = [bit for byte in data for bit in (0, *((byte >> i) & 1 for i in range(8)), 1)]
+    bits.append(1)
+    step = sent / read
+    out, errors, at = bytearray(), 0, 0.0
+
+    def level(time):
+        return bits[min(int(time), len(bits) - 1)]
+
+    while at < len(bits):
+        if level(at):
+            at = int(at) + 1.0
+            continue
+        start, *byte, stop = (level(at + (i + 0.5) * step) for i in range(10))
+        at += (0.5 if start else 9.5) * step
+        if not start and stop:
+            out.append(sum(bit << i for i, bit in enumerate(byte)))
+        elif not start:
+            errors += 1
+            while not level(at):
+                at = int(at) + 1.0
+    return bytes(out), errors
 
 
 def make_image(seed=47, plan=12, **sizes):
@@ -67,6 +96,8 @@ class World:
         self.line_baud = BAUDS[0]
         self.divider = 1
         self.bad_rates = ()
+        self.fastest = math.inf
+        self.framing_errors = 0
         self.damage = lambda data, arriving: data
         self.on_read = lambda arrived: None
         self.reset()
@@ -97,10 +128,20 @@ class World:
         return client
 
     def carry(self, data, arriving):
-        agreed = self.line_baud == BAUDS[self.device.baud_index] * self.divider
-        if not agreed or self.line_baud in self.bad_rates:
+        """What is left of bytes on their way to the host (``arriving``) or to the device."""
+        if self.line_baud in self.bad_rates:
             return bytes(byte ^ 0x55 for byte in data)
-        return self.damage(data, arriving)
+        host, device = self.line_baud / self.divider, BAUDS[self.device.baud_index]
+        if host == device:
+            self.framing_errors = 0
+            return self.damage(data, arriving)
+        heard, errors = resampled(data, *((device, host) if arriving else (host, device)))
+        if not arriving:
+            self.framing_errors += errors
+            if self.framing_errors >= FALLBACK_ERRORS:
+                self.framing_errors = 0
+                self.device._commands.baud_index = 0
+        return heard
 
 
 class Line:
@@ -137,7 +178,10 @@ class Line:
 
     def set_baud(self, baud):
         self._check()
+        if baud > self.world.fastest:
+            return False
         self.world.line_baud = baud
+        return True
 
     def close(self):
         pass
@@ -171,11 +215,25 @@ def glint(tmp_path, image):
 
 
 @pytest.fixture
+def notes(monkeypatch):
+    """What is told to the user, from INFO on, in a list."""
+    told = []
+    handler = logging.Handler()
+    handler.emit = lambda record: told.append(record.getMessage())
+    log = logging.getLogger("glintfpga")
+    monkeypatch.setattr(log, "handlers", [*log.handlers, handler])
+    monkeypatch.setattr(log, "level", logging.INFO)
+    log.manager._clear_cache()
+    yield told
+    log.manager._clear_cache()
+
+
+@pytest.fixture
 def command(monkeypatch, capfdbinary, tmp_path):
     """Runs a command line; returns exit code, stdout and stderr."""
 
     def go(*arguments, stdin=b""):
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
         logging.getLogger("glintfpga").setLevel(logging.INFO)
         code = run([str(argument) for argument in arguments])

@@ -11,6 +11,15 @@ def ids(answer):
     return [token.id for token in answer]
 
 
+def test_load_tells_how_far_it_is(world, new_image):
+    image = new_image(hidden=16, loops=16)
+    seen = []
+    world.client().load(image.data, progress=seen.append)
+    assert seen == sorted(seen)
+    assert len(set(seen)) >= 3
+    assert len(image.data) / 2 < seen[-1] <= len(image.data)
+
+
 def test_greedy_tokens_and_crcs_are_those_of_the_reference(world, image):
     client = world.client()
     client.prompt(b"The")

@@ -3,6 +3,8 @@ import errno
 import logging
 import os
 import pty
+import termios
+from unittest.mock import MagicMock
 
 import pytest
 import serial
@@ -137,6 +139,78 @@ def test_a_found_board_may_come_back_under_another_name(plugged, monkeypatch):
     plugged([info("/dev/ttyUSB2", "1-2:1.0"), info("/dev/ttyUSB3", "1-2:1.1")])
     opener()
     assert opened == ["/dev/ttyUSB1", "/dev/ttyUSB3"]
+
+
+REPLUGGED = [info("/dev/ttyUSB2", "1-2:1.0"), info("/dev/ttyUSB3", "1-2:1.1")]
+
+
+def test_a_named_board_may_come_back_under_another_name(plugged, monkeypatch, notes):
+    opened = []
+    monkeypatch.setattr(ports, "SerialTransport", lambda name, baud: opened.append(name))
+    plugged(LINUX)
+    opener = port_opener("/dev/ttyUSB0", model=None, lanes=4)
+    opener()
+    plugged(REPLUGGED)
+    opener()
+    plugged([])
+    opener()
+    assert opened == ["/dev/ttyUSB1", "/dev/ttyUSB3", "/dev/ttyUSB1"]
+    assert "the board is now at /dev/ttyUSB3" in notes.messages
+
+
+def test_another_board_does_not_stand_in_for_a_named_one(plugged, monkeypatch):
+    opened = []
+    monkeypatch.setattr(ports, "SerialTransport", lambda name, baud: opened.append(name))
+    other = [info("/dev/ttyUSB2", "1-3:1.0"), info("/dev/ttyUSB3", "1-3:1.1")]
+    plugged([*LINUX, *other])
+    opener = port_opener("/dev/ttyUSB1", model=None, lanes=4)
+    plugged(other)
+    opener()
+    assert opened == ["/dev/ttyUSB1"]
+
+
+@pytest.mark.parametrize(
+    "name, slowness",
+    [
+        ("/dev/pts/4", 40),
+        ("/dev/ttys004", 40),
+        ("/dev/ttyS4", 1),
+        ("/dev/ttyUSB1", 1),
+        ("/dev/cu.usbserial-20230306211", 1),
+        ("COM5", 1),
+    ],
+)
+def test_behind_a_pseudo_terminal_time_is_slow(monkeypatch, name, slowness):
+    monkeypatch.setattr(transport.serial, "serial_for_url", MagicMock())
+    assert SerialTransport(name=name, baud=115200).slowness == slowness
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EIO, "x"), termios.error(errno.EIO, "x"), TypeError("x")]
+)
+def test_port_that_is_gone(monkeypatch, error):
+    lost = MagicMock()
+    monkeypatch.setattr(transport.serial, "serial_for_url", lambda *a, **k: lost)
+    port = SerialTransport(name="P", baud=115200)
+    lost.flush.side_effect = lost.write.side_effect = lost.read.side_effect = error
+    for act in (lambda: port.set_baud(1), lambda: port.write(b"x"), lambda: port.read(1, 0.1)):
+        with pytest.raises(LinkLost, match="^port 'P' was lost .*; plug the board in again$"):
+            act()
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), serial.SerialException("x")])
+def test_rate_that_a_port_does_not_have(monkeypatch, error):
+    class Port(MagicMock):
+        baudrate = property(lambda self: 0, lambda self, baud: self.check(baud))
+
+        def check(self, baud):
+            if baud > 115200:
+                raise error
+
+    monkeypatch.setattr(transport.serial, "serial_for_url", lambda *a, **k: Port())
+    port = SerialTransport(name="P", baud=115200)
+    assert not port.set_baud(3_000_000)
+    assert port.set_baud(115200)
 
 
 @pytest.mark.parametrize(
