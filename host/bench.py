@@ -16,7 +16,11 @@ RATES = (BAUDS[0], BAUDS[-1])
 PREFILL = 256
 TEMPERATURE = 0.8
 SEED = 1
-STEPS = len(POSITIONS) + 2 + len(RATES)
+RATE_STEPS = (30, 4)
+"""How many steps of the progress each rate makes, as the wire takes most of the time."""
+TOLD = 100
+"""Tokens between two calls of the progress, which cost time too."""
+STEPS = len(POSITIONS) + 2 + sum(RATE_STEPS)
 
 Number = dict[str, Any]
 """``{"value": ..., "how": "measured" | "simulated" | "computed"}``."""
@@ -30,13 +34,13 @@ def wire_bound(baud: int, vocab: int) -> float:
 
 
 def bench(
-    client: Client, *, how: str, tokens: int, progress: Callable[[int], None] = lambda done: None
+    client: Client, *, how: str, tokens: int, progress: Callable[[float], None] = lambda done: None
 ) -> dict[str, Any]:
     """All figures of one device, each with where it comes from.
 
     ``how`` is the word for what is read off it, ``tokens`` the length of the answers that are
     timed. A device without a clock (software) has no figures of the chip. The device's context
-    and the rate of the line are different afterwards.
+    and the rate of the line are different afterwards. ``progress`` goes up to `STEPS`.
     """
     info = client.info
     result: dict[str, Any] = {
@@ -50,9 +54,9 @@ def bench(
     }
     done = 0
 
-    def step() -> None:
+    def step(count: int = 1) -> None:
         nonlocal done
-        done += 1
+        done += count
         progress(done)
 
     result["clock_hz"] = {"value": info.clock_hz, "how": "computed"} if info.clock_hz else None
@@ -74,17 +78,18 @@ def bench(
     step()
     result["tokens_per_second_wire"] = {}
     slowest = min((item["value"] for item in speed.values()), default=None)
-    for baud in RATES:
+    for baud, steps in zip(RATES, RATE_STEPS, strict=True):
         bound = wire_bound(baud, client.vocab)
         chip = min(bound, slowest) if slowest else bound
         entry: dict[str, Number | None] = {
             "bound": {"value": chip, "how": "computed"},
             "reached": None,
         }
-        if timed and client.set_baud(baud) and (rate := _rate(client, tokens)):
-            entry["reached"] = {"value": rate, "how": how}
+        if timed and client.set_baud(baud):
+            rate = _rate(client, tokens, _part(progress, done, steps / tokens))
+            entry["reached"] = {"value": rate, "how": how} if rate else None
         result["tokens_per_second_wire"][str(baud)] = entry
-        step()
+        step(steps)
     return result
 
 
@@ -137,15 +142,25 @@ def _first_byte(client: Client, how: str) -> dict[str, Any]:
     }
 
 
-def _rate(client: Client, tokens: int) -> float | None:
+def _part(
+    progress: Callable[[float], None], done: int, steps: float
+) -> Callable[[int], None]:
+    return lambda tokens: progress(done + steps * tokens)
+
+
+def _rate(client: Client, tokens: int, progress: Callable[[int], None]) -> float | None:
     """Tokens a second that arrive, counted from the moment they are asked for."""
     client.reset()
     arrived = 0
     seed: int | None = SEED
     began = last = client.link.clock()
-    while arrived < tokens:
+    for _ in range(tokens):  # answers: a model that only says EOS would never get there
+        if arrived == tokens:
+            break
         for _ in client.generate(tokens - arrived, temperature=TEMPERATURE, seed=seed):
             arrived += 1
             last = client.link.clock()
+            if arrived % TOLD == 0:
+                progress(arrived)
         seed = None
-    return arrived / (last - began) if last > began else None
+    return arrived / (last - began) if arrived == tokens and last > began else None

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The ``glintfpga`` command: loads one file of ``commands/`` and turns errors into exit codes."""
 
+import errno
 import importlib
 import importlib.metadata
 import logging
@@ -14,6 +15,7 @@ from pathlib import Path
 import click
 
 from glintfpga.host.commands.options import verbosity
+from glintfpga.host.text import one_line, prepare_output
 from glintfpga.quant.errors import EnvironmentProblem, GlintError
 
 __all__ = ["COMMANDS", "cli", "main", "run"]
@@ -31,6 +33,7 @@ COMMANDS = {
     "eval": "evaluate",
     "train": "train",
     "merge": "merge",
+    "release": "release",
     "data": "data",
     "report": "report",
     "prove": "prove",
@@ -39,7 +42,13 @@ COMMANDS = {
 }
 """Name of a command and the module of ``commands/`` whose ``command`` it is, in help order."""
 
-EXTRA_OF = {"torch": "train", "amaranth": "build", "amaranth_boards": "build", "apycula": "build"}
+EXTRA_OF = {
+    "torch": "train",
+    "scipy": "train",
+    "amaranth": "build",
+    "amaranth_boards": "build",
+    "apycula": "build",
+}
 """Optional packages and the extra that installs them."""
 
 INTERRUPTED = 130
@@ -111,11 +120,13 @@ def run(arguments: Sequence[str]) -> int:
 
     0 done, 1 device, 2 input or usage (and unexpected errors), 3 environment, 130 Ctrl-C.
     """
+    prepare_output()
     try:
         # Not `cli.main`, which has a ladder of its own with other exit codes.
         with cli.make_context("glintfpga", list(arguments)) as context:
             cli.invoke(context)
-        sys.stdout.flush()
+        if sys.stdout:
+            sys.stdout.flush()
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except GlintError as error:
@@ -130,11 +141,11 @@ def run(arguments: Sequence[str]) -> int:
         return _missing_module(error)
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
-    except BrokenPipeError:
-        # The interpreter flushes stdout once more at exit and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
     except Exception as error:  # noqa: BLE001
+        if _is_closed_pipe(error):
+            # The interpreter flushes stdout once more at exit and would complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return PIPE_CLOSED
         return _failed(
             f"unexpected {type(error).__name__}: {error}; please report it with the log",
             2,
@@ -144,8 +155,15 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _is_closed_pipe(error: Exception) -> bool:
+    if os.name == "nt" and isinstance(error, OSError) and error.errno == errno.EINVAL:
+        # So Windows calls a pipe without a reader, but also a file with a wrong name.
+        return error.filename is None
+    return isinstance(error, BrokenPipeError)
+
+
 def _failed(message: str, code: int, error: BaseException, *, always_log: bool = False) -> int:
-    line = " ".join(message.split())
+    line = one_line(message)
     if always_log or _log.isEnabledFor(logging.DEBUG - 1):
         line += f" [log: {_write_log(error)}]"
     click.echo(f"error: {line}", err=True)

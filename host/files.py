@@ -41,14 +41,17 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file beside ``path`` that takes its place when the block ends well.
 
     When the block raises, ``path`` is left as it was. Raises ``EnvironmentProblem`` when the
-    folder cannot be written to and ``InputError`` when ``path`` is a folder.
+    folder cannot be written to and ``InputError`` when ``path`` is a folder, or no file at all:
+    a file would take the place of /dev/null too.
     """
-    if path.is_dir():
-        raise InputError(f"the output {str(path)!r} is a folder; name a file in it")
     try:
+        if path.is_dir():
+            raise InputError(f"the output {str(path)!r} is a folder; name a file in it")
+        if path.exists() and not path.is_file():
+            raise InputError(f"the output {str(path)!r} is no file; name one")
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise _cannot_write(path, error) from error
     temporary = Path(name)
     try:
@@ -80,7 +83,6 @@ def _usual_mode() -> int:
     return 0o666 & ~mask
 
 
-def _cannot_write(path: Path, error: OSError) -> EnvironmentProblem:
-    return EnvironmentProblem(
-        f"cannot write {str(path)!r}: {error.strerror or error}; choose another place"
-    )
+def _cannot_write(path: Path, error: Exception) -> EnvironmentProblem:
+    reason = getattr(error, "strerror", None) or error
+    return EnvironmentProblem(f"cannot write {str(path)!r}: {reason}; choose another place")

@@ -6,13 +6,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glintfpga.host.files import read_bytes
+from glintfpga.host.progress import counting
 from glintfpga.quant.errors import InputError
 
 if TYPE_CHECKING:
     from glintfpga.firmware.image import Image
     from glintfpga.quant.checkpoint import Checkpoint
 
-__all__ = ["DEFAULT_MODEL", "find_model", "image_of", "read_float_model", "shipped_models"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "find_model",
+    "image_of",
+    "read_float_model",
+    "shipped_models",
+    "title_of",
+]
 
 DEFAULT_MODEL = "blink-base"
 IMAGE_MAGIC = b"GLNT"
@@ -37,6 +45,14 @@ def find_model(name: Path | None) -> Path:
     raise InputError(f"there is no model {wanted!r}; give a file or a shipped name ({names})")
 
 
+def title_of(name: Path | None) -> str:
+    """What to call a model: its file's name, or its folder's where the file is a model.*."""
+    path = Path(DEFAULT_MODEL) if name is None else name
+    if path.stem == "model" and name is not None and path.resolve().parent.name:
+        return path.resolve().parent.name
+    return path.stem
+
+
 def image_of(name: Path | None, *, plan: int | None = None) -> "Image":
     """The image of a model; checkpoints are quantized, to the number plan of this code.
 
@@ -56,7 +72,9 @@ def image_of(name: Path | None, *, plan: int | None = None) -> "Image":
         path = released
     data = read_bytes(path, what="model")
     if not data.startswith(IMAGE_MAGIC):
-        return Image.from_model(quantize(_checkpoint(path, data), plan=plan_of(plan or 12))[0])
+        with counting(f"quantizing {path.name}"):
+            model, _ = quantize(_checkpoint(path, data), plan=plan_of(plan or 12))
+        return Image.from_model(model)
     try:
         image = Image.from_bytes(data)
     except InputError as error:

@@ -3,7 +3,6 @@
 
 import contextlib
 import importlib
-import io
 import logging
 import signal
 import sys
@@ -26,6 +25,7 @@ __all__ = ["Talk"]
 PATIENCE_S = 30.0
 """How long a piped chat waits for a board that went away; at a terminal the user decides."""
 RETRY_S = 0.5
+MAX_LINE = 1 << 20
 PROMPT = "> "
 BYTES_AND_EOS = 257
 
@@ -42,12 +42,14 @@ class Talk:
     temperature: float
     seed: int | None
     _gone_since: float | None = field(default=None, init=False)
+    _told: set[str] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         self._conversation = Conversation(
             client=self.client, image=self.image, lost=self._wait_for_board, back=self._is_back
         )
-        self._terminal = sys.stdin.isatty() and sys.stdout.isatty()
+        # Without a console both are None.
+        self._terminal = all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout))
 
     def run(self) -> None:
         """Answer each line until the input ends; Ctrl-C at the input line leaves as an error.
@@ -59,8 +61,6 @@ class Talk:
                 f"the model has {vocab} tokens, which are not bytes; use generate, "
                 "which writes token numbers"
             )
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="backslashreplace")
         if self._terminal:
             _log.info("Ctrl-C ends an answer, Ctrl-D the chat.")
         while (line := self._read_line()) is not None:
@@ -71,7 +71,9 @@ class Talk:
         """The next line without its end, or None after the last one."""
         with self.client.link.idle():
             if not self._terminal:
-                data = sys.stdin.buffer.readline()
+                data = sys.stdin.buffer.readline(MAX_LINE + 1) if sys.stdin else b""
+                if len(data) > MAX_LINE:
+                    raise InputError(f"a line of more than {MAX_LINE} bytes; break it into lines")
                 return data.rstrip(b"\r\n") if data else None
             with contextlib.suppress(ImportError):
                 importlib.import_module("readline")  # line editing, where the system has it
@@ -133,12 +135,16 @@ class Talk:
             _log.warning("\n%s (waiting for it; Ctrl-C gives up)", error)
         elif not self._terminal and time.monotonic() - self._gone_since > PATIENCE_S:
             raise error
+        elif str(error) not in self._told:
+            _log.warning("%s", error)
+        self._told.add(str(error))
         if self._conversation.stopping:
             raise KeyboardInterrupt
         time.sleep(RETRY_S)
 
     def _is_back(self) -> None:
         self._gone_since = None
+        self._told.clear()
         _log.warning("the device is back; telling it the conversation again")
 
 

@@ -14,7 +14,7 @@ from glintfpga.host.ports import PortTransport
 
 __all__ = ["Mismatch", "Verification", "verify"]
 
-PART = 250
+PART = 100
 """Tokens a command; the first part that differs ends the comparison."""
 TEMPERATURE = 0.8
 SEED = 1

@@ -28,4 +28,4 @@ class Bench:
     @classmethod
     def read(cls) -> "Bench":
         """From the file that the environment names."""
-        return cls(**json.loads(Path(os.environ["GLINT_BENCH"]).read_text()))
+        return cls(**json.loads(Path(os.environ["GLINT_BENCH"]).read_text(encoding="utf-8")))

@@ -75,7 +75,7 @@ async def greedy_answer(pair: Pair) -> None:
     tokens = [ord(letter) % pair.vocab for letter in pair.bench.text]
     replies = await pair.ask(prompt(tokens, pair.vocab), generate(pair.bench.count, crc=True))
     written = [(int(op), body.hex()) for op, body in replies]
-    Path(pair.bench.replies).write_text(json.dumps(written))
+    Path(pair.bench.replies).write_text(json.dumps(written), encoding="utf-8")
 
 
 async def sampled_answers(pair: Pair) -> None:

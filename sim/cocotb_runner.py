@@ -34,7 +34,7 @@ def run_cocotb(
     source = folder / "top.v"
     # Icarus runs an `always @*` only once an input changes, and some never do. Yosys makes all of
     # a module read one variable for that; here it does change, at time 0.
-    source.write_text(_TRIGGER.sub(r"\g<0> initial \1 <= 1;", text))
+    source.write_text(_TRIGGER.sub(r"\g<0> initial \1 <= 1;", text), encoding="utf-8")
     runner = get_runner("icarus")
     # Amaranth writes no timescale, and without one a Timer cannot count picoseconds.
     runner.build(

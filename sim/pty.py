@@ -7,6 +7,7 @@ gives, and find a board behind it.
 
 import os
 import select
+import sys
 import threading
 
 from glintfpga.quant.errors import EnvironmentProblem
@@ -35,7 +36,8 @@ class PtyServer:
             import tty
         except ImportError:
             raise EnvironmentProblem(
-                "this system has no pseudo-terminals; use the port sim: instead"
+                f"sim --pty needs a POSIX system with pseudo-terminals, not {sys.platform!r}; "
+                "use the port sim:"
             ) from None
         self._port = port
         self._termios = termios

@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import logging
 import sys
+import time
 from importlib import resources
 from pathlib import Path
 
@@ -57,8 +58,8 @@ def rebuild(folder: Path) -> None:
     """Write ``sim.wasm`` and ``sim.json`` into ``folder``."""
     image = default_image()
     wasm = folder / "sim.wasm"
-    _log.info("compiling the simulation; a first time takes minutes")
-    rtlil = build_wasm(default_device(image), wasm)
+    began = time.monotonic()
+    rtlil = build_wasm(default_device(image), wasm, tell=lambda step: _log.info("%s", step))
     manifest = SimManifest(
         wasm=hashlib.sha256(wasm.read_bytes()).hexdigest(),
         rtlil=rtlil,
@@ -69,7 +70,7 @@ def rebuild(folder: Path) -> None:
         clk_hz=CLK_HZ,
     )
     write_manifest(manifest, folder / "sim.json")
-    _log.info("%s: %d bytes", wasm, wasm.stat().st_size)
+    _log.info("%s: %d bytes in %.0f s", wasm, wasm.stat().st_size, time.monotonic() - began)
 
 
 def _harness_hash() -> str:
@@ -85,6 +86,7 @@ def main() -> int:
     if not arguments.check:
         rebuild(Path(str(resources.files("glintfpga.sim"))))
         return 0
+    _log.info("comparing the gateware with that of sim.wasm")
     if stale := is_stale():
         _log.error("sim.wasm was made of other sources; run make sim")
     return int(stale)

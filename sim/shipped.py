@@ -3,11 +3,13 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+import re
+from dataclasses import asdict, dataclass, fields
 from importlib import resources
 from pathlib import Path
 
-from glintfpga.quant.errors import EnvironmentProblem
+from glintfpga.quant.errors import EnvironmentProblem, InputError
+from glintfpga.quant.strict_json import parse_object
 from glintfpga.sim.compiled import CompiledSim, WasmProgram
 
 __all__ = ["SimManifest", "shipped_manifest", "shipped_sim", "write_manifest"]
@@ -33,8 +35,13 @@ class SimManifest:
 def shipped_manifest() -> SimManifest:
     """Read ``sim.json``; raises ``EnvironmentProblem`` when it is missing or damaged."""
     try:
-        return SimManifest(**json.loads(_file("sim.json").read_text()))
-    except (OSError, ValueError, TypeError) as error:
+        facts = parse_object(_file("sim.json").read_bytes())
+        for field in fields(SimManifest):
+            value = facts.get(field.name)
+            if not (_is_count(value) if field.type is int else _is_sha256(value)):
+                raise InputError(f"it says {value!r:.80} for {field.name!r}")
+        return SimManifest(**facts)
+    except (OSError, TypeError, InputError) as error:
         raise EnvironmentProblem(f"sim.json cannot be read ({error}); {_MAKE_AGAIN}") from error
 
 
@@ -58,7 +65,15 @@ def shipped_sim() -> CompiledSim:
 
 def write_manifest(manifest: SimManifest, path: Path) -> None:
     """Write ``sim.json``."""
-    path.write_text(json.dumps(asdict(manifest), indent=2) + "\n")
+    path.write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 < value < 1 << 32
+
+
+def _is_sha256(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
 
 
 def _file(name: str):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """``glintfpga generate``."""
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -36,6 +37,7 @@ def command(
     glintfpga generate sim: --prompt "To be" --bytes 200 --seed 1
     glintfpga generate ref: --temperature 0 | xxd
     """
+    from glintfpga.host.progress import counting
     from glintfpga.host.session import open_session
     from glintfpga.host.text import typed_bytes
 
@@ -45,6 +47,12 @@ def command(
         client.reset()
         client.prompt(data)
         out = sys.stdout.buffer
-        for token in client.generate(count, temperature=temperature, seed=seed):
-            out.write(token.id.to_bytes(1 if client.vocab <= 257 else 2, "little"))
-            out.flush()
+        # On a terminal the bytes themselves show how far it is.
+        showing = contextlib.nullcontext() if out.isatty() else counting("generating", count)
+        with showing as progress:
+            answer = client.generate(count, temperature=temperature, seed=seed)
+            for token in answer:
+                out.write(token.id.to_bytes(1 if client.vocab <= 257 else 2, "little"))
+                out.flush()
+                if progress:
+                    progress(answer.count)

@@ -27,7 +27,7 @@ def command(port: str, model: Path) -> None:
     glintfpga load /dev/ttyUSB1 my-model.safetensors
     """
     from glintfpga.host.models import image_of
-    from glintfpga.host.session import check_fits, open_session
+    from glintfpga.host.session import check_fits, load, open_session
     from glintfpga.quant.errors import DeviceError
 
     with open_session(port) as session:
@@ -35,7 +35,7 @@ def command(port: str, model: Path) -> None:
         image = image_of(model, plan=client.info.plan)
         check_fits(client, image)
         began = client.link.clock()
-        client.load(image.data)
+        load(client, image)
         seconds = client.link.clock() - began
         digest = image.sha256.hex()
         if client.image_sha256 != digest or client.info.image_crc != image.crc:

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Options and arguments that several commands share."""
 
+import contextlib
 import logging
+import math
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,22 +14,52 @@ import click
 
 __all__ = [
     "MODEL",
+    "gateware",
     "generation",
     "json_output",
     "lanes",
     "load",
     "optional_port",
-    "output_path",
     "port",
     "verbosity",
 ]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
-MODEL = click.Path(path_type=Path)
-"""A .glint image or a .safetensors checkpoint; opened by ``host.models`` with our own errors."""
 
-output_path = click.Path(path_type=Path, dir_okay=False)
+class _Path(click.Path):
+    """A path that may or may not exist, but that the system can look for.
+
+    A name that is too long, has a NUL or leads through a locked folder would fail later, anywhere.
+    """
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path:
+        try:
+            path = Path(os.fsdecode(super().convert(value, param, ctx)))
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                path.lstat()
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+            reason = getattr(error, "strerror", None) or error
+            self.fail(f"{str(value)!r:.200}: {reason}", param, ctx)
+        return path
+
+
+class _Number(click.FloatRange):
+    """A number of a range, and not NaN, which is beyond neither end."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return number
+
+
+MODEL = _Path(path_type=Path)
+"""A .glint image or a .safetensors checkpoint; opened by ``host.models`` with our own errors."""
 
 TRACE = logging.DEBUG - 1
 """Level of ``-v -v``: also writes tracebacks to a log file."""
@@ -37,7 +71,9 @@ class _Notes(logging.Handler):
     """Writes each record as one plain line on the stderr of the moment."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(record.getMessage(), err=True)
+        # click.echo would go round the stream that keeps such lines above a progress bar.
+        if sys.stderr:
+            print(record.getMessage(), file=sys.stderr)
 
 
 def _set_level(ctx: click.Context, param: click.Parameter, value: int) -> None:
@@ -103,6 +139,38 @@ def lanes(function: Decorated) -> Decorated:
     )(function)
 
 
+def gateware(function: Decorated) -> Decorated:
+    """--board, --model, --lanes, --plan and --clock-mhz of what is built."""
+    for option in (
+        click.option("--clock-mhz", type=float, metavar="F", help="Clock; default: the board's."),
+        click.option(
+            "--plan",
+            type=click.Choice(["12", "9"]),
+            callback=lambda ctx, param, value: value and int(value),
+            help="Bits of the numbers; default: those of a .glint model, else 12.",
+        ),
+        click.option(
+            "--lanes",
+            type=click.Choice(["2", "4", "8"]),
+            default="4",
+            show_default=True,
+            callback=lambda ctx, param, value: int(value),
+            help="Memory lanes that work side by side.",
+        ),
+        click.option(
+            "--model",
+            type=MODEL,
+            metavar="NAME|PATH",
+            help="Model in it; default: the shipped one. It can be replaced with load.",
+        ),
+        click.option(
+            "--board", default="tangnano20k", show_default=True, help="The board to build for."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 def generation(default_bytes: int) -> Callable[[Decorated], Decorated]:
     """--bytes, --temperature and --seed."""
 
@@ -115,7 +183,7 @@ def generation(default_bytes: int) -> Callable[[Decorated], Decorated]:
             ),
             click.option(
                 "--temperature",
-                type=click.FloatRange(0.0, 1023 / 256),
+                type=_Number(0.0, 1023 / 256),
                 default=0.8,
                 show_default=True,
                 help="0 is greedy; rounded to 1/256.",

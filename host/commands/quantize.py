@@ -50,12 +50,15 @@ def command(
     from glintfpga.firmware.image import Image
     from glintfpga.host.files import write_bytes
     from glintfpga.host.models import read_float_model
+    from glintfpga.host.progress import counting
     from glintfpga.quant.plan import plan_of
     from glintfpga.quant.quantize import quantize
 
     if output is None and report is None and not listing:
         raise click.UsageError("Nothing to do: give -o MODEL.glint, --listing or --report FILE.")
-    model, summary = quantize(read_float_model(checkpoint), plan=plan_of(int(plan)), lanes=lanes)
+    with counting(f"quantizing {checkpoint.name}"):
+        source = read_float_model(checkpoint)
+        model, summary = quantize(source, plan=plan_of(int(plan)), lanes=lanes)
     image = Image.from_model(model)
     _log.debug("%s", summary.to_text())
     if output is not None:

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from glintfpga.host.bench import POSITIONS, bench, wire_bound
+from glintfpga.host.bench import POSITIONS, STEPS, bench, wire_bound
 
 
 def give_clock(world, monkeypatch):
@@ -57,7 +57,9 @@ def test_figures_of_a_device_with_a_clock(world, monkeypatch):
     for baud in ("115200", "3000000"):
         assert result["tokens_per_second_wire"][baud]["reached"]["value"] > 0
     assert {item["how"] for item in numbers(result)} == {"simulated", "computed"}
-    assert seen[-1] == 8
+    assert seen == sorted(seen)
+    assert seen[-1] == STEPS
+    assert len(seen) == len(POSITIONS) + 2 + 2 * (400 // 100 + 1)
 
 
 def test_software_has_no_figures_of_the_chip(world):

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +44,7 @@ def test_unexpected_errors_leave_a_log(monkeypatch, command):
     _, _, err = command("load")
     assert err.startswith("error: unexpected ValueError: sur prise; please report it with the log")
     log = err.split("[log: ")[1].rstrip("]\n")
-    assert "Traceback" in Path(log).read_text()
+    assert "Traceback" in Path(log).read_text(encoding="utf-8")
 
 
 def test_tracebacks_of_expected_errors_on_demand(monkeypatch, command):
@@ -89,12 +90,23 @@ def test_version_and_help(command):
         assert b"chat" in out
 
 
-@pytest.mark.parametrize("name", cli.cli.list_commands(None))
-def test_every_command_has_help_and_a_verbosity(command, name):
-    code, out, _ = command(name, "--help")
+def leaves(group, context):
+    """The words that lead to each command, those of groups included."""
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        if isinstance(found, click.Group):
+            yield from ((name, *rest) for rest in leaves(found, context))
+        else:
+            yield (name,)
+
+
+@pytest.mark.parametrize("words", leaves(cli.cli, click.Context(cli.cli)), ids=" ".join)
+def test_every_command_has_help_and_a_verbosity(command, words):
+    code, out, _ = command(*words, "--help")
     assert code == 0
     assert b"--verbose" in out
-    assert f"glintfpga {name}".encode() in out.split(b"Options:")[0]
+    if len(words) == 1:
+        assert f"glintfpga {words[0]}".encode() in out.split(b"Options:")[0]
 
 
 def test_missing_port(command):
@@ -129,6 +141,24 @@ def test_help_is_quick_to_import():
         "print({'numpy', 'serial', 'rich'} & set(sys.modules), file=sys.stderr)"
     )
     assert done.stderr == b"set()\n"
+
+
+@pytest.mark.parametrize(
+    "system, error, closed",
+    [
+        ("nt", OSError(errno.EINVAL, "Invalid argument"), True),
+        ("nt", OSError(errno.EINVAL, "Invalid argument", "a?b"), False),
+        ("nt", BrokenPipeError(errno.EPIPE, "Broken pipe"), True),
+        ("posix", OSError(errno.EINVAL, "Invalid argument"), False),
+        ("posix", BrokenPipeError(errno.EPIPE, "Broken pipe"), True),
+        ("posix", ValueError("x"), False),
+    ],
+)
+def test_closed_pipe_by_the_name_of_each_system(monkeypatch, system, error, closed):
+    with monkeypatch.context() as patch:
+        patch.setattr(cli.os, "name", system)
+        found = cli._is_closed_pipe(error)
+    assert found == closed
 
 
 def test_closed_pipe_is_quiet(glint):

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: MIT
 import json
-from pathlib import Path
 
 import pytest
 
 from glintfpga.boards.build import BuildResult
+from glintfpga.boards.toolchain import FIRST_RUN
 from glintfpga.firmware.image import Image
-from glintfpga.host.commands.flash import default_bitstream
-from glintfpga.quant.errors import InputError
+from glintfpga.host import progress
 
 
 def test_piped_chat(command, glint):
@@ -28,6 +27,14 @@ def test_generate_writes_raw_bytes_and_repeats(command, glint, image):
     assert 0 < len(out) <= 40
     assert command(*arguments, "--seed", 7, "--prompt", "é")[1] == out
     assert command(*arguments, "--seed", 8, "--prompt", "é")[1] != out
+
+
+def test_long_answers_to_a_file_tell_how_far_they_are(command, glint, monkeypatch):
+    told = []
+    monkeypatch.setattr(progress._Lines, "__call__", lambda self, done: told.append(done))
+    arguments = ("generate", "ref:", "--load", glint, "--bytes", 40, "--temperature", 0)
+    _, out, _ = command(*arguments)
+    assert told == list(range(1, len(out) + 1))
 
 
 def test_generate_of_two_byte_tokens(command, tmp_path, new_image):
@@ -127,31 +134,13 @@ def test_quantize_leaves_old_outputs_when_it_fails(command, tmp_path, glint):
     assert old.read_bytes() == b"old"
 
 
-def test_eval(command, tmp_path):
-    text = tmp_path / "some.txt"
-    text.write_bytes(b"To be, or not to be, that is the question. " * 4)
-    code, out, _ = command("eval", "blink-base", "--data", tmp_path)
-    assert code == 0
-    assert out.startswith(b"some: byte perplexity ")
-    for numerics in ("float", "fixed"):
-        arguments = ("--data", text, "--numerics", numerics, "--json", "--bytes", 100)
-        _, out, _ = command("eval", "blink-base", *arguments)
-        (row,) = json.loads(out)
-        assert (row["numerics"], row["n"]) == (numerics, 99)
-
-
-def test_eval_without_data(command, tmp_path):
-    code, _, err = command("eval", "blink-base", "--data", tmp_path)
-    assert code == 2
-    assert "there is no .txt or .txt.xz file in" in err
-
-
 @pytest.fixture
 def built(monkeypatch, tmp_path):
     asked = []
 
     def build(options, progress):
         asked.append(options)
+        progress("synth", f"{FIRST_RUN}yosys for the first time, a minute", 0.0, 0.1)
         progress("synth", "mapping", 0.1, 1.0)
         progress("synth", "done", 0.2, 12.34)
         progress("route", "cached", 0.9, 0.0)
@@ -173,7 +162,8 @@ def test_build_names_its_steps(command, built, tmp_path):
     code, out, err = command("build", "--clock-mhz", 54, "--lanes", 2, "--out", tmp_path)
     assert code == 0
     assert out.decode().strip() == str(tmp_path / "b.fs")
-    assert err.splitlines()[:3] == [
+    assert err.splitlines()[:4] == [
+        "synth      Preparing to run yosys for the first time, a minute",
         "synth      12.3 s",
         "route      kept",
         "warning: multipliers not timed",
@@ -189,33 +179,3 @@ def test_build_takes_the_plan_of_an_image(command, built, tmp_path, new_image):
     assert command("build", "--model", path)[0] == 0
     assert (built[0].model_name, built[0].plan) == ("nine", 9)
     assert command("build", "--model", path, "--plan", 12)[0] == 2
-
-
-def test_flash_chooses_the_last_build(command, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("glintfpga.host.usb.list_ports.comports", list)
-    monkeypatch.setattr("glintfpga.host.commands.flash.resources.files", lambda name: tmp_path)
-    written = []
-    monkeypatch.setattr(
-        "glintfpga.boards.flash.flash", lambda path, **options: written.append((path, options))
-    )
-    with pytest.raises(InputError, match="run: glintfpga build"):
-        default_bitstream("tangnano20k")
-    assert command("flash")[0] == 2
-    (tmp_path / "release").mkdir()
-    shipped = tmp_path / "release" / "tangnano20k-blink.fs"
-    shipped.touch()
-    assert default_bitstream("tangnano20k") == shipped
-    last = Path("build/tangnano20k/blink.fs")
-    last.parent.mkdir(parents=True)
-    last.touch()
-    assert command("flash", "--persist")[0] == 0
-    assert command("flash", "other.fs")[0] == 0
-    assert [path for path, _ in written] == [last, Path("other.fs")]
-    assert [options["persist"] for _, options in written] == [True, False]
-
-
-def test_flash_of_an_unknown_board(command):
-    code, _, err = command("flash", "--board", "nothing")
-    assert code == 2
-    assert "unknown board 'nothing'" in err

@@ -3,7 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from glintfpga.host.models import DEFAULT_MODEL, find_model, image_of, read_float_model
+from glintfpga.host.models import (
+    DEFAULT_MODEL,
+    find_model,
+    image_of,
+    read_float_model,
+    title_of,
+)
 from glintfpga.quant.errors import InputError
 
 HOSTILE = {
@@ -63,3 +69,9 @@ def test_images_keep_their_plan(glint, image):
         image_of(glint, plan=9)
     with pytest.raises(InputError, match="is an image of integers"):
         read_float_model(glint)
+
+
+def test_titles(tmp_path):
+    assert title_of(None) == "blink-base"
+    assert title_of(Path("some/nine.glint")) == "nine"
+    assert title_of(tmp_path / "champion" / "model.safetensors") == "champion"

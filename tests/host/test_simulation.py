@@ -3,6 +3,12 @@
 
 import pytest
 
+from glintfpga.firmware.endpoint import HELLO_S
+from glintfpga.firmware.protocol import BAUDS
+from glintfpga.host.link import Link
+from glintfpga.host.ports import PortTransport
+from glintfpga.sim.port import open_sim_port
+
 
 def test_same_bytes_as_the_reference(command):
     arguments = ("--prompt", "To be", "--bytes", 40, "--temperature", 0.9, "--seed", 3)
@@ -30,6 +36,22 @@ def test_another_model_without_a_rebuild(command, glint):
     arguments = ("--load", glint, "--bytes", 20, "--temperature", 0)
     _, out, _ = command("generate", "sim:", *arguments)
     assert out == command("generate", "ref:", *arguments)[1]
+
+
+def test_board_left_at_the_highest_rate_is_found_at_once():
+    port = open_sim_port()
+
+    def open_line():
+        port.set_baud(BAUDS[0])
+        return PortTransport(name="sim:", port=port, clock=port.clock, set_baud=port.set_baud)
+
+    first = Link(opener=open_line)
+    first.connect()
+    assert first.set_baud(BAUDS[-1])
+    began = port.clock()
+    second = Link(opener=open_line)
+    second.connect()
+    assert port.clock() - began < 2 * HELLO_S
 
 
 @pytest.mark.parametrize("prompt", ["Hi", ""])

@@ -19,7 +19,7 @@ def new_world(new_world):
 @pytest.fixture
 def talk(world, monkeypatch):
     def make(stdin, count=300, temperature=0.0):
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
         client = world.client()
         return Talk(client=client, image=None, count=count, temperature=temperature, seed=None)
 
@@ -110,6 +110,35 @@ def test_board_comes_back(talk, world, monkeypatch, caplog):
     run.run()
     assert len(naps) == 3
     assert len(run._conversation.history) == 3 + 400
+
+
+def test_each_reason_for_the_wait_is_told_once(talk, world, monkeypatch, notes):
+    run = talk(b"one\n", count=5)
+    reasons = [*["no port"] * 3, "another bitstream", "no port", None]
+
+    def open_line():
+        if reason := reasons.pop(0):
+            raise DeviceError(reason)
+        world.plugged = True
+        world.reset()
+        return line()
+
+    line, run.client.link._opener = run.client.link._opener, open_line
+    monkeypatch.setattr("glintfpga.host.talk.time.sleep", lambda seconds: None)
+    world.plugged = False
+    run.run()
+    first, *rest = notes
+    assert first.endswith("plug the board in again (waiting for it; Ctrl-C gives up)")
+    assert rest[:2] == ["no port", "another bitstream"]
+    assert rest[2].startswith("the device is back")
+
+
+def test_without_a_console(talk, monkeypatch):
+    run = talk(b"")
+    for name in ("stdin", "stdout"):
+        monkeypatch.setattr(sys, name, None)
+    run = Talk(client=run.client, image=None, count=5, temperature=0.0, seed=None)
+    run.run()
 
 
 def test_piped_chat_gives_up_after_a_while(talk, world, monkeypatch):

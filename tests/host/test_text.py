@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
+import io
+import sys
+
 import pytest
 
-from glintfpga.host.text import ShownText, typed_bytes
+from glintfpga.host.text import ShownText, prepare_output, typed_bytes
 from glintfpga.quant.errors import InputError
 
 
@@ -37,3 +40,25 @@ def test_typed_bytes():
     assert typed_bytes("é\udcff") == b"\xc3\xa9\xff"
     with pytest.raises(InputError, match="half a character"):
         typed_bytes("\ud83d")
+
+
+def test_output_takes_any_text_whatever_the_code_page(monkeypatch):
+    buffer = io.BytesIO()
+    console = io.TextIOWrapper(buffer, encoding="cp1252", newline="\r\n")
+    console.isatty = lambda: True
+    monkeypatch.setattr(sys, "stdout", console)
+    prepare_output()
+    sys.stdout.write("é ± Ω ☃\n")
+    console.flush()
+    assert buffer.getvalue() == b"\xe9 \xb1 \\u03a9 \\u2603\r\n"
+
+
+def test_output_to_a_file_is_the_same_on_every_system(monkeypatch):
+    buffer = io.BytesIO()
+    file = io.TextIOWrapper(buffer, encoding="cp1252", newline="\r\n")
+    monkeypatch.setattr(sys, "stdout", file)
+    monkeypatch.setattr(sys, "stderr", None)
+    prepare_output()
+    sys.stdout.write("é ± Ω ☃\n")
+    file.flush()
+    assert buffer.getvalue() == "é ± Ω ☃\n".encode()

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+"""``glintfpga merge``."""
+
+import json
+import logging
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from glintfpga.host.commands import options
+from glintfpga.host.training import source_options
+
+if TYPE_CHECKING:
+    from glintfpga.train.tournament import Bracket
+
+__all__ = ["command"]
+
+_log = logging.getLogger("glintfpga")
+_COLUMNS = "{:<9} {:<17} {:>5} {:>12}  {}"
+
+
+@click.command("merge")
+@click.argument("run", type=options.MODEL, metavar="RUN_DIR")
+@click.option(
+    "--top",
+    type=click.IntRange(2, 16),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="Checkpoints whose pairs are merged.",
+)
+@click.option(
+    "--limit",
+    "limit_s",
+    type=click.FloatRange(0.1),
+    default=120.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds that scoring one checkpoint may take.",
+)
+@click.option(
+    "--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes; default: all cores."
+)
+@source_options
+@options.json_output
+@options.verbosity
+def command(
+    run: Path,
+    top: int,
+    limit_s: float,
+    workers: int | None,
+    manifest: Path | None,
+    folder: Path | None,
+    selection: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Play a tournament of the checkpoints of a training in RUN_DIR.
+
+    The best are merged in pairs, merges that beat them stay, until a round brings nothing better.
+    Scores are of the texts that chose in training, in the numbers of its last stage. Writes
+    RUN_DIR/merge: bracket.json, bracket.svg and champion.safetensors.
+
+    \b
+    glintfpga merge runs/blink
+    """
+    from glintfpga.host.bracket import bracket_picture
+    from glintfpga.host.files import write_bytes
+    from glintfpga.host.progress import counting
+    from glintfpga.host.training import cores, find_sources
+    from glintfpga.quant.errors import InputError
+    from glintfpga.train.judge import judge_command
+    from glintfpga.train.record import write_sources
+    from glintfpga.train.tournament import play
+
+    checkpoints = sorted((run / "checkpoints").glob("*.safetensors"))
+    if not checkpoints:
+        raise InputError(f"there is no checkpoint in {str(run / 'checkpoints')!r}: train first")
+    if manifest is not None or selection:
+        write_sources(run, find_sources(manifest, folder, selection))
+    place = run / "merge"
+    with counting("tournament", 1) as show:
+        bracket = play(
+            checkpoints,
+            lambda path: judge_command(run, path),
+            place,
+            top=top,
+            limit_s=limit_s,
+            workers=workers or cores(),
+            progress=lambda number, done, wanted: show(
+                done / wanted, f"round {number}, {done} of {wanted} scored", phase=str(number)
+            ),
+        )
+    write_bytes(place / "bracket.svg", bracket_picture(bracket).encode())
+    if as_json:
+        click.echo(json.dumps(bracket.to_json(), indent=2))
+    else:
+        _show(bracket)
+    _log.info("%s: the winner; %s: the bracket", *(
+        place / name for name in ("champion.safetensors", "bracket.svg")
+    ))  # fmt: skip
+
+
+def _show(bracket: "Bracket") -> None:
+    click.echo(_COLUMNS.format("name", "parents", "t", "nats a byte", "fate"))
+    for number in sorted({entry.round for entry in bracket.entries}):
+        click.echo(f"round {number}" if number else "trained")
+        entries = [entry for entry in bracket.entries if entry.round == number]
+        for entry in sorted(entries, key=lambda e: math.inf if e.score is None else e.score):
+            click.echo(
+                _COLUMNS.format(
+                    entry.name,
+                    " + ".join(entry.parents),
+                    "" if entry.t is None else entry.t,
+                    "-" if entry.score is None else f"{entry.score:.6f}",
+                    "winner" if entry.name == bracket.winner else entry.fate,
+                )
+            )
+    best = bracket[bracket.winner]
+    assert best.score is not None
+    click.echo(f"winner: {best.name}, byte perplexity {math.exp(best.score):.4f}")

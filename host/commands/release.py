@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""``glintfpga release``."""
+
+import logging
+from pathlib import Path
+
+import click
+
+from glintfpga.host.commands import options
+
+__all__ = ["command"]
+
+_log = logging.getLogger("glintfpga")
+
+
+@click.command("release")
+@click.argument("run", type=options.MODEL, metavar="RUN_DIR")
+@click.option("--name", required=True, metavar="NAME", help="Name of the model, as blink-base.")
+@click.option(
+    "--model",
+    type=options.MODEL,
+    metavar="PATH",
+    help="Checkpoint; default: the winner of the tournament, else the best of the training.",
+)
+@click.option(
+    "--data",
+    type=options.MODEL,
+    metavar="DIR",
+    help="Evaluation sets, as for eval; without them the card has no scores.",
+)
+@click.option(
+    "--out",
+    type=options.MODEL,
+    metavar="DIR",
+    default=Path("train/release"),
+    show_default=True,
+    help="Where the folder NAME goes.",
+)
+@options.verbosity
+def command(run: Path, name: str, model: Path | None, data: Path | None, out: Path) -> None:
+    """Make a release of a training in RUN_DIR: weights, image, scores, model card.
+
+    Scores the checkpoint on all sets in float and as the chip counts; every number of the card
+    is in eval.json or the training's config.
+
+    \b
+    glintfpga release runs/blink --name blink-base --data data/eval
+    """
+    from glintfpga.host.progress import counting
+    from glintfpga.quant.checkpoint import read_checkpoint
+    from glintfpga.quant.evaluation.rows import Score
+    from glintfpga.quant.evaluation.scorers import FixedScorer, FloatScorer, Scorer
+    from glintfpga.quant.evaluation.sets import find_sets, read_set
+    from glintfpga.train.config import TrainConfig
+    from glintfpga.train.publish import champion_of, image_of_release, release
+
+    config = TrainConfig.read(run / "config.json")
+    checkpoint = model or champion_of(run)
+    with counting(f"quantizing {checkpoint}"):
+        image = image_of_release(checkpoint, config)
+    scorers: dict[str, Scorer] = {
+        "float": FloatScorer(read_checkpoint(checkpoint)),
+        "fixed": FixedScorer(image.model, lanes=config.lanes),
+    }
+    rows: list[Score] = []
+    for path in [] if data is None else find_sets(data):
+        found = read_set(path)
+        for numerics, scorer in scorers.items():
+            with counting(f"{path.name}, {numerics}", 1) as show:
+                rows += found.score(
+                    scorer, numerics=numerics, progress=lambda done, total: show(done / total)
+                )
+    pictures = [run / "loss.svg", run / "merge" / "bracket.svg"]
+    folder = out / name
+    with counting("writing samples"):
+        release(
+            run,
+            folder,
+            name=name,
+            checkpoint=checkpoint,
+            image=image,
+            rows=rows,
+            pictures=pictures,
+        )
+    _log.info("%s: from %s, %d rows", folder / "README.md", checkpoint, len(rows))

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: MIT
+"""``glintfpga train``."""
+
+import json
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from glintfpga.host.commands import options
+from glintfpga.host.training import source_options
+
+if TYPE_CHECKING:
+    from glintfpga.host.progress import Progress
+    from glintfpga.train.config import TrainConfig
+    from glintfpga.train.run import Run, Status
+
+__all__ = ["command"]
+
+_log = logging.getLogger("glintfpga")
+_PACE_S = 5.0
+_HELD_OUT = "held-out documents"
+
+
+@click.command("train")
+@click.option("--preset", default="blink", show_default=True, metavar="NAME", help="Shape.")
+@click.option("--minutes", type=click.FloatRange(0.01, 1e6), metavar="M", help="About so long.")
+@click.option("--tokens", type=click.IntRange(1, 10**13), metavar="N", help="About so many in all.")
+@click.option(
+    "--out", type=options.MODEL, metavar="RUN", help="Folder of the run; default: runs/PRESET."
+)
+@source_options
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
+@click.option("--window", type=click.IntRange(1, 256), metavar="W", help="Bytes attention sees.")
+@click.option(
+    "--plan",
+    type=click.Choice(["12", "9", "none"]),
+    default="12",
+    show_default=True,
+    help="Bits of the numbers that the last stage trains in; none: float to the end.",
+)
+@click.option(
+    "--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes; default: all cores."
+)
+@click.option("--unreviewed", is_flag=True, help="Take text that data check refuses.")
+@options.verbosity
+def command(
+    preset: str,
+    minutes: float | None,
+    tokens: int | None,
+    out: Path | None,
+    manifest: Path | None,
+    folder: Path | None,
+    selection: tuple[Path, ...],
+    seed: int,
+    window: int | None,
+    plan: str,
+    workers: int | None,
+    unreviewed: bool,
+) -> None:
+    """Train a model; needs the extra glintfpga[train].
+
+    Many short starts, the best of them longer, the best for long, then a little in the device's
+    own numbers. After Ctrl-C or a power cut the same command goes on where it was. Writes
+    RUN/best.safetensors and RUN/loss.svg.
+
+    \b
+    glintfpga train --preset blink --minutes 3
+    glintfpga train --tokens 1000000000 --manifest text.json --out runs/mine
+    """
+    from glintfpga.host.training import cores, find_sources, open_streams, reviewed
+    from glintfpga.train.run import Run
+
+    if minutes is not None and tokens is not None:
+        raise click.UsageError("Give --minutes or --tokens, not both.")
+    place = out or Path("runs") / preset
+    workers = workers or cores()
+    sources = find_sources(manifest, folder, selection)
+    passed = reviewed(sources, named=manifest is not None, unreviewed=unreviewed)
+    corpus = open_streams(sources)
+    config = replace(
+        _config(preset, window, plan),
+        seed=seed,
+        unreviewed=not passed,
+        corpus=corpus.digest,
+        minutes=minutes,
+    )
+    run = Run(place, _sized(config, place, tokens, workers), sources)
+    best = _watched(run, workers)
+    _draw(run)
+    _tell(run, best)
+
+
+def _config(preset: str, window: int | None, plan: str) -> "TrainConfig":
+    from glintfpga.quant.spec import preset as spec_of
+    from glintfpga.train.config import DEFAULT_STAGES, TrainConfig
+
+    spec = spec_of(preset)
+    if window is not None:
+        spec = replace(spec, window=window)
+    stages = [
+        stage if stage.plan is None else replace(stage, plan=int(plan))
+        for stage in DEFAULT_STAGES
+        if stage.plan is None or plan != "none"
+    ]
+    return TrainConfig(spec=spec, stages=tuple(stages))
+
+
+def _sized(config: "TrainConfig", place: Path, tokens: int | None, workers: int) -> "TrainConfig":
+    """The config with its tokens; those of ``minutes`` are fixed when a run begins."""
+    from glintfpga.host.progress import counting
+    from glintfpga.host.training import adopt_stages, engine_for
+    from glintfpga.train.pace import tokens_per_second
+
+    engine, config = engine_for(config)
+    if tokens is not None:
+        return config.scaled(tokens)
+    if config.minutes is None:
+        return config
+    begun = adopt_stages(place, config)
+    if begun is not None:
+        return begun
+    with counting("measuring the speed"):
+        speed = tokens_per_second(engine, config)
+    sized = config.lasting(60 * config.minutes, tokens_per_s=speed, workers=workers)
+    _log.info(
+        "%.3g million tokens a second on one core (measured): %.4g million tokens in %g minutes",
+        speed / 1e6,
+        sized.tokens / 1e6,
+        config.minutes,
+    )
+    return sized
+
+
+def _watched(run: "Run", workers: int) -> Path:
+    from glintfpga.host.progress import counting
+
+    with counting(f"training in {run.folder}", run.config.tokens) as show:
+        return run.go(workers=workers, progress=_Pace(show, len(run.config.stages)))
+
+
+class _Pace:
+    """Tells how far the run is, and its speed over the last seconds."""
+
+    def __init__(self, show: "Progress", stages: int, clock: Callable[[], float] = time.monotonic):
+        self._show = show
+        self._stages = stages
+        self._clock = clock
+        self._since: tuple[float, int] | None = None
+        self._speed = math.nan
+
+    def __call__(self, status: "Status") -> None:
+        for index, factor in status.retreats.items():
+            _log.warning(
+                "the loss of lineage %d was no number: it is back at its last save, with %g of "
+                "its learning rate",
+                index,
+                factor,
+            )
+        now = self._clock()
+        if self._since is None:
+            self._since = now, status.tokens
+        elapsed, done = now - self._since[0], status.tokens - self._since[1]
+        if elapsed >= _PACE_S:
+            self._speed = done / elapsed
+            self._since = now, status.tokens
+        parts = [f"stage {status.stage + 1} of {self._stages}"]
+        parts += [] if math.isnan(status.loss) else [f"loss {status.loss:.3f}"]
+        parts += [] if math.isnan(self._speed) else [f"{self._speed / 1e6:.2f} M tokens/s"]
+        self._show(status.tokens, ", ".join(parts), phase=str(status.stage))
+
+
+def _draw(run: "Run") -> None:
+    from glintfpga.host.curves import curves_picture
+    from glintfpga.host.files import write_bytes
+
+    picture = curves_picture(run.record.curves())
+    if picture is not None:
+        write_bytes(run.folder / "loss.svg", picture.encode())
+        _log.info("%s: the loss", run.folder / "loss.svg")
+
+
+def _tell(run: "Run", best: Path) -> None:
+    """Print the eval lines of the best checkpoint."""
+    from glintfpga.host.training import scored
+    from glintfpga.quant.checkpoint import read_checkpoint
+    from glintfpga.quant.text_files import read_text
+
+    checkpoint = read_checkpoint(best)
+    held_out = run.sources.texts(run.sources.corpus())[0]
+    texts = {_HELD_OUT: bytes(held_out[held_out < 256].astype("u1"))}
+    texts |= {path.name: read_text(path) for path in run.sources.selection}
+    plan = run.config.stages[-1].plan
+    tokens = json.loads(checkpoint.note)["tokens"]
+    click.echo(f"{best}: {checkpoint.spec.param_count:,} parameters, {tokens:,} tokens")
+    for score in scored(checkpoint, texts, plan=plan, lanes=run.config.lanes):
+        click.echo(
+            f"{score.benchmark}, {score.numerics}: byte perplexity {score.value:.3f} "
+            f"± {score.stderr:.3f} over {score.n:,} bytes"
+        )

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: MIT
+"""What the commands of training share: where its text is, and how good a checkpoint is."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from glintfpga.host.progress import counting
+from glintfpga.quant.errors import InputError
+
+if TYPE_CHECKING:
+    from glintfpga.quant.checkpoint import Checkpoint
+    from glintfpga.quant.evaluation.rows import Score
+    from glintfpga.train.config import TrainConfig
+    from glintfpga.train.data.corpus import Corpus
+    from glintfpga.train.engine import Engine
+    from glintfpga.train.worker import Sources
+
+__all__ = [
+    "adopt_stages",
+    "cores",
+    "engine_for",
+    "find_sources",
+    "open_streams",
+    "reviewed",
+    "scored",
+    "source_options",
+]
+
+_Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
+
+_PATH = click.Path(path_type=Path)
+_SCORED_BYTES = 1 << 16
+_log = logging.getLogger("glintfpga")
+
+
+def source_options(function: _Decorated) -> _Decorated:
+    """--manifest, --data and --select."""
+    for option in (
+        click.option(
+            "--select",
+            "selection",
+            type=_PATH,
+            multiple=True,
+            metavar="TEXT",
+            help="A text that chooses among checkpoints; default: held-out documents.",
+        ),
+        click.option(
+            "--data",
+            "folder",
+            type=_PATH,
+            metavar="DIR",
+            help="Where the manifest's files lie; default: beside it.",
+        ),
+        click.option(
+            "--manifest",
+            type=_PATH,
+            metavar="FILE",
+            help="What to train on, see glintfpga data; default: the documentation of Python.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def find_sources(
+    manifest: Path | None, folder: Path | None, selection: tuple[Path, ...]
+) -> Sources:
+    """The sources of these options; without a manifest that of Python's documentation."""
+    from glintfpga.sim.paths import cache_dir
+    from glintfpga.train.data.python_docs import python_manifest
+    from glintfpga.train.worker import Sources
+
+    if manifest is None:
+        if folder is not None:
+            raise InputError("--data says where a manifest's files lie: give --manifest too")
+        with counting("reading Python's documentation", 1) as show:
+            manifest = python_manifest(
+                cache_dir(), progress=lambda done, total: show(done / max(total, 1))
+            )
+    return Sources(manifest=manifest, folder=folder, cache=cache_dir(), selection=selection)
+
+
+def reviewed(sources: Sources, *, named: bool, unreviewed: bool) -> bool:
+    """Whether a second person has signed the text and the check passed.
+
+    Raises ``InputError`` with the reasons when not, unless told ``unreviewed`` or no manifest was
+    ``named``: Python's documentation has no reviewer.
+    """
+    from glintfpga.train.data.gate import checked
+
+    verdict = checked(sources.manifest, folder=sources.folder)
+    if not (verdict.passed or unreviewed or not named):
+        raise InputError(
+            f"{str(sources.manifest)!r} is refused: {'; '.join(verdict.reasons)}; or train with "
+            "--unreviewed, and the model card says so first"
+        )
+    return verdict.passed
+
+
+def open_streams(sources: Sources) -> Corpus:
+    """The corpus of the sources; the first time it is made, which takes some seconds."""
+    from glintfpga.train.data.corpus import open_corpus
+    from glintfpga.train.data.manifest import read_manifest
+
+    manifest = read_manifest(sources.manifest, folder=sources.folder)
+    with counting("reading the text", 1) as show:
+        return open_corpus(
+            manifest,
+            cache=sources.cache,
+            progress=lambda done, total: show(done / max(total, 1)),
+        )
+
+
+def engine_for(config: TrainConfig) -> tuple[Engine, TrainConfig]:
+    """What trains this config, and the config it can train.
+
+    Without a compiler that is PyTorch, and the quantized stages are left out.
+    """
+    from glintfpga.train.engine import open_engine
+    from glintfpga.train.kernel import Kernel
+
+    with counting("compiling the training kernel"):
+        engine = open_engine(config.spec)
+    kept = tuple(stage for stage in config.stages if stage.plan is None)
+    if isinstance(engine, Kernel) or kept == config.stages:
+        return engine, config
+    _log.info("without the kernel there is no quantized stage")
+    return engine, replace(config, stages=kept)
+
+
+def adopt_stages(run: Path, config: TrainConfig) -> TrainConfig | None:
+    """The config of the run in this folder if it was begun for the same minutes, else None.
+
+    The minutes became tokens when it began, and stay what they were.
+    """
+    from glintfpga.train.config import TrainConfig
+
+    path = run / "config.json"
+    if config.minutes is None or not path.exists():
+        return None
+    found = TrainConfig.read(path)
+    same_plan = found.stages[-1].plan == config.stages[-1].plan
+    return found if same_plan and replace(config, stages=found.stages) == found else None
+
+
+def scored(
+    checkpoint: Checkpoint, texts: dict[str, bytes], *, plan: int | None, lanes: int
+) -> list[Score]:
+    """Byte perplexity in windows over the first 64 KiB of each text: float, and fixed if asked."""
+    from glintfpga.quant.evaluation.perplexity import windows
+    from glintfpga.quant.evaluation.scorers import FixedScorer, FloatScorer, Scorer
+    from glintfpga.quant.plan import plan_of
+    from glintfpga.quant.quantize import quantize
+
+    scorers: dict[str, Scorer] = {"float": FloatScorer(checkpoint)}
+    if plan is not None:
+        model, _ = quantize(checkpoint, plan=plan_of(plan), lanes=lanes)
+        scorers["fixed"] = FixedScorer(model, lanes=lanes)
+    rows: list[Score] = []
+    with counting("evaluating", len(scorers) * len(texts)) as show:
+        for name, text in texts.items():
+            for numerics, scorer in scorers.items():
+                show(len(rows), f"{name}, {numerics}")
+                piece = text[:_SCORED_BYTES]
+                rows.append(windows(scorer, piece, benchmark=name, numerics=numerics))
+    return rows
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return os.cpu_count() or 1
