@@ -5,8 +5,10 @@
 #   make test      the tests, a few minutes
 #   make chat      chat with a board, or with the simulated one
 #   make sim       rebuild the shipped compiled simulation
+#   make release   renew the shipped bitstream from the last build
 #   make lint      ruff, mypy, import rules
 #   make figures   the table of README.md, from the last build (EVAL=folder: perplexities too)
+#   make docs      run the commands in README.md and docs/ again, redraw the floorplan
 #   make nightly   the tests with long runs and random examples; other seeds and lanes
 
 VENV  := .venv
@@ -14,16 +16,17 @@ BIN   := $(VENV)/bin
 BOARD := tangnano20k
 PYTEST_ARGS := -n auto
 
-.PHONY: build test chat sim figures nightly lint clean system-python system-test
+.PHONY: build test chat sim release figures docs nightly lint clean system-python system-test
 
 build: $(VENV)/.base $(VENV)/.build
 	$(BIN)/python -m glintfpga.sim.rebuild --check
 	$(BIN)/glintfpga build --board $(BOARD)
+	@$(BIN)/python -m glintfpga.boards.renew --board $(BOARD) --check || true
 
 test: system-test $(VENV)/.base $(VENV)/.test
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(PYTEST_ARGS)
 
-nightly: system-test $(VENV)/.base $(VENV)/.test $(VENV)/.build
+nightly: system-test $(VENV)/.base $(VENV)/.test $(VENV)/.build $(VENV)/.apio
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(PYTEST_ARGS) -m "" --hypothesis-profile=nightly
 	for seed in 2 3; do $(BIN)/glintfpga build --seed $$seed --out build/seed$$seed || exit; done
 	$(BIN)/glintfpga build --lanes 2 --out build/lanes2
@@ -35,8 +38,15 @@ chat: $(VENV)/.base
 sim: $(VENV)/.base $(VENV)/.dev
 	$(BIN)/python -m glintfpga.sim.rebuild
 
+release: $(VENV)/.base $(VENV)/.build
+	$(BIN)/python -m glintfpga.boards.renew --board $(BOARD)
+
 figures: $(VENV)/.base $(VENV)/.build
 	$(BIN)/python -m glintfpga.host.figures $(if $(EVAL),--eval $(EVAL))
+
+docs: $(VENV)/.base
+	$(BIN)/python docs/floorplan.py
+	$(BIN)/python docs/record.py
 
 lint: $(VENV)/.base $(VENV)/.test
 	PATH="$(CURDIR)/$(BIN):$$PATH" .ci/lint
@@ -48,7 +58,7 @@ system-python:
 	@.ci/need python3=python3 ensurepip=python3-venv
 
 system-test: system-python
-	@.ci/need iverilog=iverilog g++=g++
+	@.ci/need iverilog=iverilog g++=g++ chromium=chromium
 
 $(BIN)/python: | system-python
 	python3 -m venv $(VENV)
@@ -57,6 +67,6 @@ $(VENV)/.base: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/.build $(VENV)/.test $(VENV)/.dev: $(VENV)/.%: pyproject.toml | $(VENV)/.base
+$(VENV)/.build $(VENV)/.test $(VENV)/.dev $(VENV)/.apio: $(VENV)/.%: pyproject.toml | $(VENV)/.base
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@

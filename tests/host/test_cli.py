@@ -100,7 +100,7 @@ def leaves(group, context):
             yield (name,)
 
 
-@pytest.mark.parametrize("words", leaves(cli.cli, click.Context(cli.cli)), ids=" ".join)
+@pytest.mark.parametrize("words", [*leaves(cli.cli, click.Context(cli.cli))], ids=" ".join)
 def test_every_command_has_help_and_a_verbosity(command, words):
     code, out, _ = command(*words, "--help")
     assert code == 0

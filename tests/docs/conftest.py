@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def script(name):
+    """A script of docs/, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def load_script():
+    return script
+
+
+@pytest.fixture(scope="session")
+def tables():
+    """Read the tables of a page: lists of rows by the first cells of their heads."""
+
+    def read(page):
+        found = {}
+        text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+        for match in re.finditer(r"(?:^\|.*\|$\n?)+", text, re.MULTILINE):
+            rows = [
+                [cell.strip() for cell in line.strip("|").split("|")]
+                for line in match[0].splitlines()
+            ]
+            assert rows[0][0] not in found, "two tables of one name"
+            found[rows[0][0]] = rows[2:]
+        return found
+
+    return read
+
+
+def pytest_generate_tests(metafunc):
+    """A test with ``block`` runs once for each console block of each page."""
+    if "block" in metafunc.fixturenames:
+        record = script("record")
+        cases = [
+            pytest.param(block, id=f"{page.stem}-{number}")
+            for page in record.PAGES
+            for number, block in enumerate(record.blocks(page.read_text(encoding="utf-8")))
+        ]
+        metafunc.parametrize("block", cases)
