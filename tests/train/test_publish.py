@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MIT
+import json
+import re
+
+import numpy as np
+import pytest
+
+from glintfpga.firmware.image import Image
+from glintfpga.quant.checkpoint import read_checkpoint, write_checkpoint
+from glintfpga.quant.errors import InputError
+from glintfpga.quant.evaluation.rows import Score
+from glintfpga.quant.spec import ModelSpec
+from glintfpga.train.card import UNREVIEWED, model_card
+from glintfpga.train.config import Stage, TrainConfig
+from glintfpga.train.parameters import checkpoint_of, initial
+from glintfpga.train.publish import champion_of, image_of_release, release
+
+SPEC = ModelSpec(loops=2, window=4)
+ROW = Score(
+    benchmark="wikitext2-test",
+    form="256-byte windows",
+    numerics="fixed",
+    metric="byte perplexity",
+    value=14.2345678,
+    stderr=0.0123456,
+    n=654321,
+    protocol="first byte of a window not scored",
+)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run folder as a training leaves it, with a random checkpoint; and its config."""
+    config = TrainConfig(
+        spec=SPEC,
+        stages=(Stage(lineages=5, tokens=1234, rate=0.0125), Stage(lineages=1, tokens=777, rate=1)),
+        seed=97,
+        unreviewed=True,
+    )
+    folder = tmp_path / "run"
+    (folder / "state").mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(config.to_json()))
+    (folder / "machine.json").write_text(
+        json.dumps({"processor": "Abacus 9000", "workers": 3, "seconds": 372.0})
+    )
+    (folder / "scores.json").write_text(json.dumps({"0": {"0": 2.5}}))
+    line = {"stage": 0, "stage_tokens": 512, "tokens": 512, "loss": 3.25}
+    (folder / "state" / "00.log").write_text(json.dumps(line) + "\n")
+    (folder / "loss.svg").write_text("<svg/>")
+    note = json.dumps({"tokens": 2011, "config": config.to_json()})
+    vector = initial(SPEC, np.random.default_rng(6))
+    write_checkpoint(folder / "best.safetensors", checkpoint_of(SPEC, vector, note=note))
+    return folder, config
+
+
+@pytest.fixture
+def released(run, tmp_path):
+    """The folder of a release."""
+    folder, config = run
+    path = champion_of(folder)
+    release(
+        folder,
+        tmp_path / "out",
+        name="tiny",
+        checkpoint=path,
+        image=image_of_release(path, config),
+        rows=[ROW],
+        pictures=[folder / "loss.svg", folder / "missing.svg"],
+    )
+    return tmp_path / "out"
+
+
+def test_a_release_is_whole(run, released):
+    assert {path.name for path in released.iterdir()} == {
+        "model.safetensors", "model.glint", "infer.py", "loss.svg", "train-log.json", "eval.json",
+        "README.md",
+    }  # fmt: skip
+    image = Image.read(released / "model.glint")
+    assert image == image_of_release(released / "model.safetensors", run[1])
+    assert read_checkpoint(released / "model.safetensors").spec == SPEC
+    log = json.loads((released / "train-log.json").read_text())
+    assert log["curves"]["0"][0]["loss"] == 3.25
+    assert log["scores"] == {"0": {"0": 2.5}}
+
+
+def test_the_card_is_made_of_eval_json_alone(released):
+    facts = json.loads((released / "eval.json").read_text())
+    assert model_card(facts) == (released / "README.md").read_text()
+    assert facts["rows"] == [ROW.to_json()]
+    card = model_card(facts)
+    assert card.splitlines()[0] == UNREVIEWED
+    for number in ("14.2346", "0.0123", "654,321", "2,011", "6,947", "6.2 minutes", "0.0125", "97"):
+        assert number in card
+    assert "Abacus 9000" in card and "3 processes" in card
+    assert f"{SPEC.param_count:,} parameters" in card
+    facts["rows"][0]["value"] = 99.125
+    assert "99.1250" in model_card(facts)
+    facts["config"]["unreviewed"] = False
+    assert model_card(facts).splitlines()[0] == "# tiny"
+
+
+def test_samples_cannot_break_the_table(released):
+    facts = json.loads((released / "eval.json").read_text())
+    facts["samples"][1]["float"] = "a|b`c<img>\n*d*\x1b[0m"
+    (row,) = [line for line in model_card(facts).splitlines() if line.startswith("| 2 | <code>")]
+    assert row.count("|") == 4
+    assert "a&#124;b&#96;c&lt;img&gt;⏎&#42;d&#42;\N{REPLACEMENT CHARACTER}" in row
+
+
+def test_the_winner_of_a_tournament_comes_first(run, tmp_path):
+    folder, _ = run
+    (folder / "merge").mkdir()
+    assert champion_of(folder).name == "best.safetensors"
+    (folder / "merge" / "champion.safetensors").write_bytes(b"x")
+    assert champion_of(folder).name == "champion.safetensors"
+    with pytest.raises(InputError, match="no finished training"):
+        champion_of(tmp_path / "nothing")
+
+
+def test_every_number_of_the_scores_table_has_its_protocol(released):
+    card = (released / "README.md").read_text()
+    forms = set(re.findall(r"^- (.*?): first byte", card, re.MULTILINE))
+    assert forms == {"256-byte windows"}

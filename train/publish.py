@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""A release: the folder that ``build``, ``chat`` and people take a model from."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from glintfpga.firmware.image import Image
+from glintfpga.firmware.numerics import FloatNumerics, ReferenceNumerics
+from glintfpga.quant.checkpoint import read_checkpoint
+from glintfpga.quant.errors import InputError
+from glintfpga.quant.evaluation.rows import Score
+from glintfpga.quant.files import publish
+from glintfpga.quant.plan import plan_of
+from glintfpga.quant.quantize import quantize
+from glintfpga.quant.strict_json import parse_object
+from glintfpga.train.card import model_card
+from glintfpga.train.config import TrainConfig
+from glintfpga.train.record import Record
+from glintfpga.train.samples import side_by_side
+
+__all__ = ["champion_of", "image_of_release", "release"]
+
+_CURVE_POINTS = 200
+
+
+def champion_of(run: Path) -> Path:
+    """The winner of the tournament of a run, or without one its best checkpoint."""
+    found = [run / "merge" / "champion.safetensors", run / "best.safetensors"]
+    for path in found:
+        if path.is_file():
+            return path
+    raise InputError(f"there is no finished training in {str(run)!r}: train first")
+
+
+def image_of_release(checkpoint: Path, config: TrainConfig) -> Image:
+    """The integers that a release has: in the plan of the last stage, 12 bits for a float one."""
+    plan = plan_of(config.stages[-1].plan or 12)
+    model, _ = quantize(read_checkpoint(checkpoint), plan=plan, lanes=config.lanes)
+    return Image.from_model(model)
+
+
+def release(
+    run: Path,
+    folder: Path,
+    *,
+    name: str,
+    checkpoint: Path,
+    image: Image,
+    rows: Sequence[Score],
+    pictures: Sequence[Path] = (),
+) -> None:
+    """Write a release of ``checkpoint`` of ``run`` into ``folder``; its card comes last.
+
+    ``image`` and ``rows`` are of that checkpoint. Raises ``InputError`` when the run or the
+    checkpoint cannot be read, or the folder cannot be written to.
+    """
+    config = TrainConfig.read(run / "config.json")
+    found = read_checkpoint(checkpoint)
+    history = _history(found.note)
+    record = Record(run)
+    facts: dict[str, Any] = {
+        "name": name,
+        "config": config.to_json(),
+        "plan": image.model.plan.code,
+        "lanes": config.lanes,
+        "image_sha256": image.sha256.hex(),
+        "tokens": history.get("tokens", config.tokens),
+        "merged": history.get("merged", []),
+        "machine": record.machine(),
+        "rows": [row.to_json() for row in rows],
+        "samples": side_by_side(
+            FloatNumerics(found),
+            ReferenceNumerics(image, lanes=config.lanes),
+            eos=found.spec.eos,
+        ),
+    }
+    files = {
+        "model.safetensors": checkpoint.read_bytes(),
+        "model.glint": image.data,
+        "infer.py": (resources.files("glintfpga.train") / "infer.py").read_bytes(),
+        **{path.name: path.read_bytes() for path in pictures if path.is_file()},
+        "train-log.json": _json(_log_of(record)),
+        "eval.json": _json(facts),
+        "README.md": model_card(facts).encode(),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make {str(folder)!r}: {error.strerror}") from error
+    for file, data in files.items():
+        publish(folder / file, data)
+
+
+def _log_of(run: Record) -> dict[str, Any]:
+    curves = {
+        str(index): points[:: max(1, math.ceil(len(points) / _CURVE_POINTS))]
+        for index, points in run.curves().items()
+    }
+    bracket = run.folder / "merge" / "bracket.json"
+    return {
+        "scores": {
+            str(stage): {str(index): score for index, score in found.items()}
+            for stage, found in run.scores().items()
+        },
+        "curves": curves,
+        "tournament": parse_object(bracket.read_bytes()) if bracket.is_file() else None,
+    }
+
+
+def _history(note: str) -> dict[str, Any]:
+    try:
+        return parse_object(note.encode())
+    except InputError:
+        return {}
+
+
+def _json(data: dict[str, Any]) -> bytes:
+    return (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: MIT
+"""What one process of a run does: take one lineage through one stage, then score it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import math
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+
+from glintfpga.quant.checkpoint import read_checkpoint, write_checkpoint
+from glintfpga.quant.errors import InputError
+from glintfpga.quant.plan import plan_of
+from glintfpga.quant.text_files import read_text
+from glintfpga.train.adam import Adam
+from glintfpga.train.bigram import bigram_embedding
+from glintfpga.train.config import TrainConfig
+from glintfpga.train.data.corpus import Corpus, open_corpus
+from glintfpga.train.data.manifest import read_manifest
+from glintfpga.train.engine import Engine, open_engine
+from glintfpga.train.kernel import ChipNumbers
+from glintfpga.train.lineage import Lineage, train_stage
+from glintfpga.train.parameters import Vector, checkpoint_of, flatten, initial
+from glintfpga.train.penalty import RangePenalty
+
+__all__ = ["SCORE_WINDOW", "Sources", "begin", "checkpoint_path", "judge", "run_lineage", "score"]
+
+SCORE_WINDOW = 256
+"""Ids of a scored window; the first is context only."""
+
+_LOG_S = 1.0
+_ROWS = 256
+_FEWEST_IDS = 2 * SCORE_WINDOW
+
+_stop: list[Event] = []
+
+
+def begin(stop: Event) -> None:
+    """Set up a process of a run, which ends its lineage early, but saved, once ``stop`` is set."""
+    _stop[:] = [stop]
+    # Ctrl-C reaches every process of a terminal; the parent decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The parent has said already that it trains in PyTorch.
+    logging.disable(logging.WARNING)
+    threading.Thread(target=_follow_parent, daemon=True).start()
+
+
+def _follow_parent() -> None:
+    """End with the parent, even when that was killed: a second run would write the same files."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """Where text comes from: paths only, so that it can be handed to a process."""
+
+    manifest: Path
+    folder: Path | None
+    """Where the manifest's files are; None: beside it."""
+    cache: Path
+    selection: tuple[Path, ...] = ()
+    """Texts that choose among lineages; without any, held-out documents in both spacings."""
+
+    def corpus(self) -> Corpus:
+        """The streams; made here when the cache lacks them."""
+        return open_corpus(read_manifest(self.manifest, folder=self.folder), cache=self.cache)
+
+    def texts(self, corpus: Corpus) -> list[npt.NDArray[np.unsignedinteger]]:
+        """What lineages are judged by: held-out documents as they are, and the selection.
+
+        A corpus of a few documents holds none out; then it is the text trained on.
+        """
+        texts: list[npt.NDArray[np.unsignedinteger]] = [corpus.raw_heldout]
+        texts += [np.frombuffer(read_text(path), np.uint8) for path in self.selection]
+        texts += [] if self.selection else [corpus.spaced_heldout]
+        return [text for text in texts if len(text) >= _FEWEST_IDS] or [corpus.raw]
+
+
+def run_lineage(folder: Path, index: int, stage: int, sources: Sources) -> float:
+    """Finish a stage of a lineage, write its checkpoint, and return its score.
+
+    The score is the mean over the selection texts of nats a byte, in the numbers of the stage.
+    """
+    config = TrainConfig.read(folder / "config.json")
+    corpus = sources.corpus()
+    state = folder / "state" / f"{index:02d}.safetensors"
+    lineage = _lineage(config, index, stage, state, corpus)
+    engine = open_engine(
+        config.spec,
+        penalty=RangePenalty(weight=config.penalty),
+        numbers=_numbers(config, folder, index, stage),
+    )
+    place = checkpoint_path(folder, stage, index)
+    if lineage.stage > stage:
+        # It went on from here already, and only its score was lost.
+        vector = flatten(config.spec, read_checkpoint(place).tensors)
+        return score(engine, vector, sources.texts(corpus))
+    with _open_log(state.with_suffix(".log")) as log:
+        told = _Log(log, lineage)
+        train_stage(
+            lineage,
+            config.stages[stage],
+            batch_tokens=config.batch * config.length,
+            step=engine.step,
+            draw=lambda rng: corpus.windows(
+                rng, config.batch, config.length, spaced_share=config.spaced
+            ),
+            path=state,
+            progress=told,
+            retreated=told.retreat,
+            stopped=lambda: bool(_stop) and _stop[0].is_set(),
+        )
+        told.end()
+    note = json.dumps({"tokens": lineage.tokens, "config": config.to_json()})
+    write_checkpoint(place, checkpoint_of(config.spec, lineage.vector, note=note))
+    return score(engine, lineage.vector, sources.texts(corpus))
+
+
+def checkpoint_path(folder: Path, stage: int, index: int) -> Path:
+    """Where the checkpoint of a lineage after a stage is."""
+    return folder / "checkpoints" / f"{stage}-{index:02d}.safetensors"
+
+
+def judge(checkpoint: Path, plan: int | None, lanes: int, sources: Sources) -> float:
+    """The score of any checkpoint, in the numbers of ``plan`` or in float."""
+    found = read_checkpoint(checkpoint)
+    numbers = ChipNumbers.of(found, plan_of(plan), lanes=lanes) if plan else None
+    engine = open_engine(found.spec, numbers=numbers)
+    return score(engine, flatten(found.spec, found.tensors), sources.texts(sources.corpus()))
+
+
+def score(
+    engine: Engine, vector: Vector, texts: list[npt.NDArray[np.unsignedinteger]]
+) -> float:
+    """Mean over ``texts`` of nats a byte, in windows of 256 whose first byte is not scored.
+
+    What is left behind the last whole window of a text is not scored.
+    """
+    means = []
+    for text in texts:
+        count = len(text) // SCORE_WINDOW
+        table = np.asarray(text[: count * SCORE_WINDOW], np.uint16).reshape(count, SCORE_WINDOW)
+        parts = [table[start : start + _ROWS] for start in range(0, count, _ROWS)]
+        if parts:
+            losses = [engine.evaluate(vector, part) for part in parts]
+            means.append(np.average(losses, weights=[len(part) for part in parts]))
+    found = float(np.mean(means)) if means else math.nan
+    if not math.isfinite(found):
+        raise InputError(
+            f"the selection texts give no score (nats a byte: {found!r}): they need "
+            f"{SCORE_WINDOW} bytes or more"
+        )
+    return found
+
+
+def _numbers(config: TrainConfig, folder: Path, index: int, stage: int) -> ChipNumbers | None:
+    """The device's numbers for a quantized stage.
+
+    They follow from the checkpoint of the stage before, so that a resumed stage has the same.
+    """
+    plan = config.stages[stage].plan
+    if plan is None:
+        return None
+    before = read_checkpoint(checkpoint_path(folder, stage - 1, index))
+    return ChipNumbers.of(before, plan_of(plan), lanes=config.lanes)
+
+
+def _lineage(config: TrainConfig, index: int, stage: int, state: Path, corpus: Corpus) -> Lineage:
+    """The saved lineage, moved on to ``stage`` where it ended the one before; or a new one."""
+    count = config.spec.param_count
+    if state.exists():
+        lineage = Lineage.load(state, count)
+        if lineage.stage < stage:
+            lineage.stage, lineage.steps, lineage.loss = stage, 0, math.nan
+            lineage.adam = Adam(count=count)
+        return lineage
+    if stage:
+        raise InputError(f"{str(state)!r} is missing: start the run anew in another folder")
+    rng = np.random.default_rng([config.seed, index])
+    # Two in three start from the bigram table: its winners are better, but alike.
+    embedding = None
+    if index % 3:
+        embedding = bigram_embedding(corpus.pair_counts(spaced_share=config.spaced), rng)
+    vector = initial(config.spec, rng, embedding)
+    return Lineage(vector=vector, adam=Adam(count=count), rng=rng)
+
+
+def _open_log(path: Path) -> IO[str]:
+    try:
+        return path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write {str(path)!r}: {error.strerror}") from error
+
+
+class _Log:
+    """A line every few seconds, and one for each retreat."""
+
+    def __init__(self, file: IO[str], lineage: Lineage) -> None:
+        self._file = file
+        self._lineage = lineage
+        self._next = 0.0
+        self._stage_tokens = 0
+
+    def __call__(self, stage_tokens: int) -> None:
+        self._stage_tokens = stage_tokens
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + _LOG_S
+            self._write(stage_tokens)
+
+    def retreat(self, stage_tokens: int) -> None:
+        """Note that a loss was no number, and the factor of the learning rate from now on."""
+        self._write(stage_tokens, caution=self._lineage.caution)
+
+    def end(self) -> None:
+        """Note where the stage ended."""
+        self._write(self._stage_tokens)
+
+    def _write(self, stage_tokens: int, **more: float) -> None:
+        loss = self._lineage.loss
+        line = {
+            "stage": self._lineage.stage,
+            "stage_tokens": stage_tokens,
+            "tokens": self._lineage.tokens,
+            "loss": round(loss, 5) if math.isfinite(loss) else None,
+            **more,
+        }
+        # A line that a full disk loses is no reason to stop: the next save says so.
+        with contextlib.suppress(OSError):
+            self._file.write(json.dumps(line) + "\n")
+            self._file.flush()
