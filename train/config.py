@@ -49,9 +49,9 @@ class Stage:
 
 
 DEFAULT_STAGES = (
-    Stage(lineages=14, tokens=2_500_000, rate=1e-2, final=0.01),
-    Stage(lineages=4, tokens=8_000_000, rate=8e-3, final=0.01),
-    Stage(lineages=1, tokens=300_000_000, rate=8e-3),
+    Stage(lineages=14, tokens=2_500_000, rate=1.2e-2, final=0.01),
+    Stage(lineages=4, tokens=8_000_000, rate=1.2e-2, final=0.01),
+    Stage(lineages=1, tokens=300_000_000, rate=1.2e-2, final=0.002),
     Stage(lineages=1, tokens=12_000_000, rate=1e-3, plan=12),
 )
 """Seeds differ by more than most recipes: many short starts, then the best one for long, then a
@@ -69,7 +69,7 @@ class TrainConfig:
     """Sequences a step."""
     length: int = 128
     """Predicted bytes of a sequence."""
-    spaced: float = 0.5
+    spaced: float = 0.4
     """Share of sequences in the spacing of WikiText."""
     kept: float = 1.0
     """Share of documents kept, easiest first."""
