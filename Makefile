@@ -3,6 +3,7 @@
 #
 #   make build     bitstream for the board (BOARD=tangnano20k)
 #   make test      the tests, a few minutes
+#   make test-train  those of the trainer again, with PyTorch
 #   make chat      chat with a board, or with the simulated one
 #   make sim       rebuild the shipped compiled simulation
 #   make release   renew the shipped bitstream from the last build
@@ -16,7 +17,7 @@ BIN   := $(VENV)/bin
 BOARD := tangnano20k
 PYTEST_ARGS := -n auto
 
-.PHONY: build test chat sim release figures docs nightly lint clean system-python system-test
+.PHONY: build test test-train chat sim release figures docs nightly lint clean system-python system-test
 
 build: $(VENV)/.base $(VENV)/.build
 	$(BIN)/python -m glintfpga.sim.rebuild --check
@@ -26,7 +27,10 @@ build: $(VENV)/.base $(VENV)/.build
 test: system-test $(VENV)/.base $(VENV)/.test
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(PYTEST_ARGS)
 
-nightly: system-test $(VENV)/.base $(VENV)/.test $(VENV)/.build $(VENV)/.apio
+test-train: system-test $(VENV)/.base $(VENV)/.test $(VENV)/.train
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(PYTEST_ARGS) tests/train
+
+nightly: system-test $(VENV)/.base $(VENV)/.test $(VENV)/.build $(VENV)/.apio $(VENV)/.train
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(PYTEST_ARGS) -m "" --hypothesis-profile=nightly
 	for seed in 2 3; do $(BIN)/glintfpga build --seed $$seed --out build/seed$$seed || exit; done
 	$(BIN)/glintfpga build --lanes 2 --out build/lanes2
@@ -67,6 +71,6 @@ $(VENV)/.base: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/.build $(VENV)/.test $(VENV)/.dev $(VENV)/.apio: $(VENV)/.%: pyproject.toml | $(VENV)/.base
+$(VENV)/.build $(VENV)/.test $(VENV)/.dev $(VENV)/.apio $(VENV)/.train: $(VENV)/.%: pyproject.toml | $(VENV)/.base
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@
