@@ -14,6 +14,8 @@ __all__ = ["read_bytes", "replacing", "write_bytes"]
 
 # Nothing this project reads is near this size; a bigger file is a wrong path, not a model.
 MAX_BYTES = 64 << 20
+# One read of all of that would set the memory aside for the smallest file, too.
+PIECE_BYTES = 1 << 20
 
 
 def read_bytes(path: Path, *, what: str) -> bytes:
@@ -25,7 +27,9 @@ def read_bytes(path: Path, *, what: str) -> bytes:
         if path.is_dir():
             raise InputError(f"the {what} {str(path)!r} is a folder; name a file")
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            data = bytearray()
+            while len(data) <= MAX_BYTES and (piece := file.read(PIECE_BYTES)):
+                data += piece
     except FileNotFoundError:
         raise InputError(f"the {what} {str(path)!r} does not exist; check the path") from None
     except (OSError, ValueError) as error:
@@ -33,7 +37,7 @@ def read_bytes(path: Path, *, what: str) -> bytes:
         raise InputError(f"the {what} {str(path)!r} cannot be read: {reason}") from error
     if len(data) > MAX_BYTES:
         raise InputError(f"the {what} {str(path)!r} is larger than 64 MiB; name a {what} file")
-    return data
+    return bytes(data)
 
 
 @contextlib.contextmanager

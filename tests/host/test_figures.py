@@ -2,9 +2,13 @@
 import json
 from pathlib import Path
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from glintfpga.firmware.schedule import step_cycles, token_cycles
-from glintfpga.host.figures import END, START, table
+from glintfpga.host.figures import END, START, built, main, table
 from glintfpga.quant.spec import PRESETS
+from glintfpga.sim.damage import attempt, damaged_json
 
 ROOT = Path(__file__).parents[2]
 FIGURES = json.loads((ROOT / "docs" / "figures.json").read_text())
@@ -26,3 +30,34 @@ def test_cycles_are_still_those_of_the_gateware():
 def test_every_row_says_how_it_was_got():
     rows = table(FIGURES).splitlines()[2:]
     assert all(row.split("|")[3].strip() for row in rows)
+
+
+class TestBuilt:
+    REPORT = {
+        "fmax": {"clk": {"achieved_mhz": 100.5, "constraint_mhz": 54.0}},
+        "utilization": dict.fromkeys(("LUT4", "BSRAM", "MULT18X18"), {"used": 1, "available": 2}),
+    }
+    MANIFEST = {"board": "b", "lanes": 4, "plan": 12, "clock_mhz": 54.0, "seed": 1}
+
+    def write(self, folder, report, manifest):
+        (folder / "report.json").write_bytes(report)
+        (folder / "manifest.json").write_bytes(manifest)
+        return folder
+
+    def test_facts_of_a_build(self, tmp_path):
+        texts = (json.dumps(part).encode() for part in (self.REPORT, self.MANIFEST))
+        facts = built(self.write(tmp_path, *texts))
+        assert facts["build"] == self.MANIFEST
+        assert (facts["fmax_mhz"], facts["lut4"]) == (100.5, {"used": 1, "available": 2})
+
+    @given(st.randoms(use_true_random=False))
+    def test_damaged(self, tmp_path_factory, rng):
+        folder = tmp_path_factory.getbasetemp()
+        texts = [damaged_json(rng, part) for part in (self.REPORT, self.MANIFEST)]
+        self.write(folder, *texts)
+        attempt(lambda: built(folder), what="report", size=sum(map(len, texts)))
+
+    def test_no_build(self, tmp_path, capsys, monkeypatch):
+        monkeypatch.setattr("sys.argv", ["figures", "--build", str(tmp_path)])
+        assert main() == 2
+        assert capsys.readouterr().err.startswith("error: ")

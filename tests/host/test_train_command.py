@@ -46,7 +46,9 @@ def text(tmp_path, monkeypatch):
 
 
 def start(run, manifest, tokens=3_000_000):
-    code = "from glintfpga.host.cli import main; main()"
+    # A test run in the background would hand down that interrupts are ignored.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code += "from glintfpga.host.cli import main; main()"
     arguments = ["train", "--tokens", tokens, "--plan", "none", "--workers", 1, "--unreviewed"]
     command = [sys.executable, "-c", code, *arguments, "--manifest", manifest, "--out", run]
     with Path(f"{run}.out").open("wb") as out, Path(f"{run}.err").open("wb") as err:
