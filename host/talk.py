@@ -25,6 +25,9 @@ __all__ = ["Talk"]
 PATIENCE_S = 30.0
 """How long a piped chat waits for a board that went away; at a terminal the user decides."""
 RETRY_S = 0.5
+FRAME_S = 1e-3
+"""A frame closes 1 ms after its last token: tokens so close to the first came with it, and say
+nothing about the rate."""
 MAX_LINE = 1 << 20
 PROMPT = "> "
 BYTES_AND_EOS = 257
@@ -156,12 +159,15 @@ class _Pace:
         self._client = client
         self._before = self._counters()
         self._first = self._last = 0.0
+        self._at_once = 0
 
     def count_one(self) -> None:
         self._last = self._client.link.clock()
         if self.tokens == 0:
             self._first = self._last
         self.tokens += 1
+        if self._last - self._first < FRAME_S:
+            self._at_once = self.tokens
 
     def line(self, reason: Reason | None) -> str:
         """As ``[57 tokens, end of text; 112,000 tokens/s on the chip, ... (simulated)]``."""
@@ -176,8 +182,8 @@ class _Pace:
             if cycles > 0 and sampled > 0 and self._client.info.clock_hz:
                 rate = sampled * self._client.info.clock_hz / cycles
                 rates.append(f"{rate:,.0f} tokens/s on the chip")
-        if self.tokens > 1 and self._last > self._first:
-            rate = (self.tokens - 1) / (self._last - self._first)
+        if self.tokens > self._at_once:
+            rate = (self.tokens - self._at_once) / (self._last - self._first)
             rates.append(f"{rate:,.0f} over the wire")
         how = how_timed(self._client.link.transport.name, self._client.info.build_id)
         return f"[{text}{'; ' + ', '.join(rates) + f' ({how})' if rates else ''}]"
