@@ -3,6 +3,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from glintfpga.firmware.endpoint import Endpoint, Role
 from glintfpga.firmware.messages import Done, take_message
 from glintfpga.firmware.protocol import RING, HelloFlag, HelloInfo, Op, Reason, Status
 from glintfpga.host import link
+from glintfpga.host.bench import bench
 from glintfpga.quant.errors import DeviceError
 from glintfpga.sim.damage import attempt, damaged
 
@@ -224,3 +226,13 @@ def test_messages_that_never_end(greet):
     assert take_message(buffer) is None and len(buffer) == 103
     with pytest.raises(DeviceError, match="stopped working"):
         client.counters()
+
+
+def test_a_model_that_never_says_a_word(new_world, image):
+    """Every answer ends at once: there is no rate to measure, and no end to wait for."""
+    world = new_world(image, hashed=True)
+    numerics = world.device._commands.model.numerics
+    numerics.logits = lambda: np.eye(257, dtype=np.int64)[256] << 18
+    result = bench(world.client(), how="software", tokens=50)
+    rates = result["tokens_per_second_wire"].values()
+    assert [entry["reached"] for entry in rates] == [None, None]
