@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     precondition,
     rule,
     run_state_machine_as_test,
@@ -108,6 +109,11 @@ class Machine(RuleBasedStateMachine):
         tally.attempts += self.asked
         tally.octets += self.line.take_count()
 
+    @initialize(which=st.integers(0, 99))
+    def first_model(self, which):
+        if which % len(self.images):
+            self.load(which)
+
     # What the device says
 
     def ask(self, *messages, collect=True):
@@ -197,10 +203,17 @@ class Machine(RuleBasedStateMachine):
     def commands_in_one_go(self, data):
         self.exchange(*(self.draw_message(data) for _ in range(data.draw(st.integers(2, 5)))))
 
-    @rule(octets=st.binary(max_size=8), op=st.sampled_from([Op.PROMPT, Op.SCORE]))
-    def any_tokens(self, octets, op):
+    @rule(
+        data=st.data(), rest=st.binary(max_size=3), op=st.sampled_from([Op.PROMPT, Op.SCORE])
+    )
+    def any_tokens(self, data, rest, op):
         """Ids outside the vocabulary, halves of ids, flags that do not exist."""
-        self.exchange(message(op, octets))
+        size, vocab = token_bytes(self.vocab), self.vocab
+        ids = st.sampled_from([0, 1, vocab - 1, vocab, 1 << 8 * size]).map(
+            lambda token: (token & (1 << 8 * size) - 1).to_bytes(size, "little")
+        )
+        flags = b"\0" * (op == Op.SCORE)
+        self.exchange(message(op, flags + b"".join(data.draw(st.lists(ids))) + rest))
         self.probe()
 
     @rule(size=st.integers(100, 1200), seed=st.integers(0, 9))
