@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 import json
+import re
 
 import pytest
 
@@ -14,8 +15,8 @@ def test_piped_chat(command, glint):
     code, out, err = command(*arguments, stdin=b"the ")
     assert code == 0
     assert out.endswith(b"\n")
-    assert "30 tokens; " in err
-    assert "over the wire (software)]" in err
+    # A quick machine answers within one frame, which tells no rate.
+    assert re.search(r"^\[30 tokens(; [\d,]+ over the wire \(software\))?\]$", err, re.M)
     quiet = command("-q", *arguments, stdin=b"the ")
     assert quiet == (0, out, "")
 

@@ -203,9 +203,7 @@ class Machine(RuleBasedStateMachine):
     def commands_in_one_go(self, data):
         self.exchange(*(self.draw_message(data) for _ in range(data.draw(st.integers(2, 5)))))
 
-    @rule(
-        data=st.data(), rest=st.binary(max_size=3), op=st.sampled_from([Op.PROMPT, Op.SCORE])
-    )
+    @rule(data=st.data(), rest=st.binary(max_size=3), op=st.sampled_from([Op.PROMPT, Op.SCORE]))
     def any_tokens(self, data, rest, op):
         """Ids outside the vocabulary, halves of ids, flags that do not exist."""
         size, vocab = token_bytes(self.vocab), self.vocab
@@ -409,7 +407,7 @@ def board():
 
 
 @pytest.mark.parametrize(
-    ("examples", "steps"), [(3, 5), pytest.param(60, 30, marks=pytest.mark.slow)]
+    ("examples", "steps"), [(3, 5), pytest.param(20, 30, marks=pytest.mark.slow)]
 )
 def test_gateware(board, images, examples, steps):
     def start():

@@ -4,10 +4,11 @@ import os
 import signal
 import sys
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
-from glintfpga.host.talk import Talk
+from glintfpga.host.talk import Talk, _Pace
 from glintfpga.quant.errors import DeviceError
 
 
@@ -156,3 +157,26 @@ def test_models_of_other_tokens(new_world, new_image):
     talk = Talk(client=client, image=None, count=5, temperature=0.0, seed=None)
     with pytest.raises(Exception, match="has 300 tokens, which are not bytes"):
         talk.run()
+
+
+@pytest.mark.parametrize(
+    ("times_s", "rate"),
+    [
+        ((0.0, 0.1, 0.2), "; 10 over the wire (software)"),
+        ((5.0, 5.0, 5.1, 5.1), "; 20 over the wire (software)"),
+        ((0.0, 0.0005, 0.0009), ""),
+        ((3.0,), ""),
+    ],
+)
+def test_a_rate_is_told_only_from_several_frames(times_s, rate):
+    """Tokens of the first frame arrive at once; those after it took the time."""
+    now = [0.0]
+    transport = SimpleNamespace(name="ref:")
+    link = SimpleNamespace(clock=lambda: now[0], transport=transport)
+    client = SimpleNamespace(
+        link=link, counters=lambda: None, info=SimpleNamespace(clock_hz=0, build_id=bytes(8))
+    )
+    pace = _Pace(client)
+    for now[0] in times_s:
+        pace.count_one()
+    assert pace.line(None) == f"[{len(times_s)} tokens{rate}]"

@@ -95,9 +95,7 @@ FRAMES = {
     "flags that do not exist": lambda s, o, a: data(s, o - 1, a, flags=0xFE).encode(),
     "an empty frame": lambda s, o, a: data(s, o, a, payload=b"").encode(),
     "an empty frame elsewhere": lambda s, o, a: data(s, o + 99, a + 99, payload=b"").encode(),
-    "forty polls": lambda s, o, a: (
-        data(s, o, a, payload=b"", flags=DataFlag.POLL).encode() * 40
-    ),
+    "forty polls": lambda s, o, a: data(s, o, a, payload=b"", flags=DataFlag.POLL).encode() * 40,
     "zeros": lambda s, o, a: bytes(300),
     "a full frame out of order": lambda s, o, a: data(s, o + 1, a, payload=bytes(192)).encode(),
     "two hellos": lambda s, o, a: Hello(0x1234AB00).encode() * 2,

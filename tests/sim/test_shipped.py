@@ -1,22 +1,31 @@
 # SPDX-License-Identifier: MIT
 import json
 import shutil
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from glintfpga.firmware.image import Image
 from glintfpga.firmware.messages import generate, message, prompt, score
 from glintfpga.firmware.protocol import BAUDS, Op
 from glintfpga.quant.errors import EnvironmentProblem
 from glintfpga.sim import shipped
+from glintfpga.sim.damage import attempt, damaged, damaged_json
 from glintfpga.sim.exchange import SimHost, SoftwareLine
 from glintfpga.sim.port import SimPort
 from glintfpga.sim.rebuild import LANES, default_image, is_stale
 from glintfpga.sim.trace import record_trace
 
 VOCAB = 257
+GOOD = shipped.shipped_manifest()
+
+
+def dumped(facts):
+    return json.dumps(facts).encode()
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +100,18 @@ class TestFiles:
         (copy / "sim.json").write_text(text)
         with pytest.raises(EnvironmentProblem, match="sim.json cannot be read"):
             shipped.shipped_sim()
+
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(st.randoms(use_true_random=False))
+    def test_any_manifest(self, copy, rng):
+        """Refused, or hashes that are hashes and counts that are counts."""
+        good = asdict(GOOD)
+        data = damaged_json(rng, good) if rng.random() < 0.8 else damaged(rng, dumped(good))
+        (copy / "sim.json").write_bytes(data)
+        found = attempt(shipped.shipped_manifest, what="sim.json", size=len(data))
+        if found is not None:
+            assert {type(value) for value in asdict(found).values()} == {str, int}
+            assert min(found.lanes, found.plan, found.clk_hz) > 0
 
     @pytest.mark.parametrize("name", ["sim.wasm", "sim.json"])
     def test_missing(self, copy, name):
