@@ -15,12 +15,13 @@ one before, the first of all since A5 C3. (From the bitstreams of gowin_pack and
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from glintfpga.boards.board import Board
 from glintfpga.quant.errors import InputError
 
-__all__ = ["check_bitstream", "crc16"]
+__all__ = ["check_bitstream", "crc16", "read_frames"]
 
 MAX_BYTES = 16 << 20
 """Of text; one of a whole chip has 7.3 MB."""
@@ -66,6 +67,15 @@ def check_bitstream(path: Path, *, board: Board) -> None:
         raise InputError(f"{str(path)!r} is not a bitstream: give a .fs file, or build one")
     if fault := _fault(lines, board):
         raise InputError(f"the bitstream {str(path)!r} {fault}")
+
+
+def read_frames(path: Path, *, board: Board) -> list[bytes]:
+    """The contents of the frames of a bitstream, after `check_bitstream`."""
+    check_bitstream(path, board=board)
+    lines = _lines(path.read_bytes())
+    command = next(line for line in lines if line and line[0] == _FRAMES and len(line) == 4)
+    count = int.from_bytes(command[2:], "big")
+    return [frame[:-_FRAME_END] for frame in islice(lines, count) if frame is not None]
 
 
 def _lines(text: bytes) -> Iterator[bytes | None]:
