@@ -3,7 +3,8 @@
 
     idle        one LED breathes, about once in three seconds
     thinking    a light runs along the row, one step in 1/16 s
-    error       all blink together, twice a second
+    error       all blink together, twice a second: there is no model
+    failed      every other one, in turn, twice a second: the model failed the self-test
 """
 
 from amaranth.hdl import Cat, Module, Mux, Signal
@@ -17,7 +18,7 @@ _HOLD = 1 << 8  # ticks that one pulse of `thinking` stays visible: 1/16 s
 
 
 class Lights(wiring.Component):
-    """LED patterns from two status bits.
+    """LED patterns from three status bits.
 
     Parameters
     ----------
@@ -28,8 +29,9 @@ class Lights(wiring.Component):
 
     Members
     -------
-    thinking, error : In(1)
-        A pulse of `thinking` shows for 1/16 s; `error` shows while it is 1 and comes first.
+    thinking, error, failed : In(1)
+        A pulse of `thinking` shows for 1/16 s; `error` shows while it is 1 and comes before it,
+        `failed` before both.
     led : Out(count)
         1 is lit.
     """
@@ -39,7 +41,7 @@ class Lights(wiring.Component):
             raise ValueError(f"clk_hz must be at least {2 * _TICK_HZ}, not {clk_hz!r}")
         self.clk_hz = clk_hz
         self.count = count
-        super().__init__({"thinking": In(1), "error": In(1), "led": Out(count)})
+        super().__init__({"thinking": In(1), "error": In(1), "failed": In(1), "led": Out(count)})
 
     def elaborate(self, platform):
         m = Module()
@@ -68,7 +70,10 @@ class Lights(wiring.Component):
         m.d.comb += level.eq(time[9:13] ^ time[13].replicate(4))
         m.d.comb += breath.eq(time[:4] < level)
 
-        with m.If(self.error):
+        with m.If(self.failed):
+            even = Cat(number % 2 == 0 for number in range(self.count))
+            m.d.comb += self.led.eq(even ^ time[10].replicate(self.count))
+        with m.Elif(self.error):
             m.d.comb += self.led.eq(time[10].replicate(self.count))
         with m.Elif(hold.any()):
             m.d.comb += self.led.eq(runner)

@@ -22,7 +22,7 @@ class BoardTop(Elaboratable):
     Parameters
     ----------
     device : Component
-        Has `rx` In(1), `tx` Out(1) and `status` with the bits `thinking` and `error`.
+        Has `rx` In(1), `tx` Out(1) and `status` with the bits `thinking`, `error`, `failed`.
     board : Board
     clock_mhz : float
         One of the board's clocks; the clock of the device.
@@ -59,6 +59,7 @@ class BoardTop(Elaboratable):
         m.submodules.lights = lights = Lights(clk_hz=clk_hz, count=_LEDS)
         m.d.comb += lights.thinking.eq(self.device.status.thinking)
         m.d.comb += lights.error.eq(self.device.status.error)
+        m.d.comb += lights.failed.eq(self.device.status.failed)
         for number in range(_LEDS):
             led = buffer("o", "led", number)
             m.submodules[f"led{number}"] = led

@@ -12,6 +12,7 @@ from enum import Enum
 
 from glintfpga.firmware.chunk import Chunk
 from glintfpga.firmware.endpoint import Endpoint
+from glintfpga.firmware.golden import golden_crc
 from glintfpga.firmware.messages import (
     GENERATE_BYTES,
     Counters,
@@ -30,6 +31,7 @@ from glintfpga.firmware.protocol import (
     Op,
     Reason,
     ScoreFlag,
+    SelfTest,
     Status,
 )
 from glintfpga.quant.errors import InputError
@@ -64,6 +66,7 @@ class Commands:
 
     Attributes:
         model: what the device holds, or None.
+        self_test: how the test of the last model ended.
         baud_index: into ``BAUDS``; changes when the DONE of a SET_BAUD is acked.
         switch: the index it will change to, or None.
         counters: the part of them that the link does not count.
@@ -78,7 +81,6 @@ class Commands:
         load: Callable[[bytes], LoadedModel] | None,
         sampler: Sampler,
     ) -> None:
-        self.model = model
         self.baud_index = 0
         self.switch: int | None = None
         self.counters = Counters()
@@ -88,7 +90,7 @@ class Commands:
         self._sampler = sampler
         self._left = 0
         """Bytes of the current message not read yet."""
-        self._clear()
+        self._hold(model)
 
     def run(self) -> Work:
         """Execute commands for ever. A new session abandons the generator and takes a new one."""
@@ -177,6 +179,13 @@ class Commands:
         self._empty = True
         if self.model is not None:
             self.model.numerics.clear()
+
+    def _hold(self, model: LoadedModel | None) -> None:
+        """Take a model, unless it fails the self-test; the context is empty afterwards."""
+        self.model, self.self_test = model, _self_test(model)
+        if self.self_test == SelfTest.TOKEN_FAILED:
+            self.model = None
+        self._clear()
 
     def _enter(self, token: int) -> None:
         assert self.model is not None
@@ -279,19 +288,28 @@ class Commands:
     def _replace_model(self, done: Done) -> Generator[Slice, None, Done]:
         if self._load is None:
             return replace(done, status=Status.UNSUPPORTED)
-        self.model = None
-        self._clear()
+        self._hold(None)
         data = bytearray()
         while self._left:
             data += yield from self._some()
         try:
-            self.model = self._load(bytes(data))
+            self._hold(self._load(bytes(data)))
         except InputError:
             return replace(done, status=Status.BAD_IMAGE)
-        self._clear()
-        return done
+        return done if self.model else replace(done, status=Status.SELF_TEST)
 
     def _flow(self, chunk: Chunk) -> Work:
         """Send what is full or old of an open chunk."""
         for closed in chunk.take(self.now):
             yield from self._send(closed)
+
+
+def _self_test(model: LoadedModel | None) -> SelfTest:
+    """Replay the golden tokens. The bytes of the image were checked when it was read."""
+    if model is None:
+        return SelfTest.NO_MODEL
+    if model.golden is None:
+        return SelfTest.NOT_RUN
+    model.numerics.clear()
+    found = golden_crc(model.numerics.enter, model.numerics.logits)
+    return SelfTest.PASSED if found == model.golden else SelfTest.TOKEN_FAILED

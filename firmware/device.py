@@ -78,6 +78,10 @@ class SoftwareDevice:
             self._commands.baud_index = 0
         return self._endpoint.poll(now)
 
+    def fall_back(self) -> None:
+        """Go to 115200 baud, as `FALLBACK_ERRORS` stop-bit errors make a device do."""
+        self._commands.baud_index = 0
+
     def _hello(self) -> HelloInfo:
         model = self._commands.model
         flags = 0
@@ -89,6 +93,7 @@ class SoftwareDevice:
             plan=self.plan,
             build_id=self.build_id,
             baud_index=self.baud_index,
+            self_test=self._commands.self_test,
             image_crc=model.image_crc if model else 0,
             image_header=model.image_header if model else bytes(IMAGE_HEADER),
         )

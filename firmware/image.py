@@ -10,11 +10,16 @@ device: CONFIG, TABLE (the block table), K, V, EMBED, ROPE. Everything is little
     offset  type    field
          0  4s      magic "GLNT"
          4  u16     version, header size (96)
-         8  u8 x 8  loops, lora rank, lora targets (bit mask), hidden, prelude, coda, thinking, plan
+         8  u8 x 8  loops, lora rank, lora targets, hidden, prelude, coda, thinking, plan
         16  u16 x 5 vocab, window, eos (0xFFFF: none), rope numerator, rope denominator
         26  u16 x 5 passes, K rows, V rows, EMBED rows, ROPE rows
-        36  28      zero
+        36  u32 x 3 golden CRCs for 2, 4 and 8 lanes, see `firmware.golden`
+        48  16      zero
         64  32s     sha256 of the file without its CRC, this field taken as zeros
+
+LoRA targets are bits 0..6 (q, k, v, o, gate, up, down); bit 7 says that the model was trained on
+dialogues, in the form of `quant.template`. The device does not look at that byte, but its hello
+carries it, so that a chat with any device knows how to ask.
 
 CONFIG has three rows, TABLE three a pass; bases are row numbers / 8, shifts are less the plan's
 least:
@@ -43,22 +48,34 @@ from pathlib import Path
 
 import numpy as np
 
+from glintfpga.firmware.golden import golden_crcs
 from glintfpga.firmware.layout import ROWS, Layout
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.model import QuantizedModel
 from glintfpga.quant.plan import plan_of
 from glintfpga.quant.spec import LORA_TARGETS, ModelSpec
 
-__all__ = ["HEADER_BYTES", "MAGIC", "NO_EOS", "ROW_BYTES", "VERSION", "Image", "Section"]
+__all__ = [
+    "HEADER_BYTES",
+    "MAGIC",
+    "NO_EOS",
+    "ROW_BYTES",
+    "VERSION",
+    "Image",
+    "Section",
+    "is_for_chat",
+]
 
 MAGIC = b"GLNT"
-VERSION = 1
+VERSION = 2
 HEADER_BYTES = 96
 ROW_BYTES = 6
 NO_EOS = 0xFFFF
-_HEADER = struct.Struct("<4sHH8B10H28x32s")
+_HEADER = struct.Struct("<4sHH8B10H3I16x32s")
 _CONFIG_ROWS = 3
 _ROWS_PER_PASS = 3
+_TARGETS_AT = 10
+_CHAT = 0x80
 
 
 class Section(IntEnum):
@@ -82,15 +99,21 @@ class Image:
     @classmethod
     def from_model(cls, model: QuantizedModel) -> Image:
         """Lay a model out and serialise it. Raises ``InputError`` when it does not fit."""
+        cls.with_golden(model, (0, 0, 0))  # refuses what the reference could not compute either
+        return cls.with_golden(model, golden_crcs(model))
+
+    @classmethod
+    def with_golden(cls, model: QuantizedModel, golden: tuple[int, ...]) -> Image:
+        """As `from_model`, with golden values that are not computed but given."""
         layout = Layout.of(model)
         sections = _sections(model, layout)
         rows = np.concatenate([sections[section] for section in Section])
         if rows.min() < -(1 << 15) or rows.max() >= 1 << 15:
             raise InputError("a number of the model does not fit 16 bits: quantize it again")
         body = rows.astype("<i2").tobytes()
-        blank = _header(model, sections, bytes(32))
+        blank = _header(model, sections, golden, bytes(32))
         digest = hashlib.sha256(blank + body).digest()
-        data = _header(model, sections, digest) + body
+        data = _header(model, sections, golden, digest) + body
         return cls(model, data + zlib.crc32(data).to_bytes(4, "little"))
 
     @classmethod
@@ -127,6 +150,11 @@ class Image:
         """The CRC-32 at the end of the file."""
         return int.from_bytes(self.data[-4:], "little")
 
+    @property
+    def golden(self) -> tuple[int, ...]:
+        """What the self-test compares with, for `firmware.golden.GOLDEN_LANES`."""
+        return tuple(_HEADER.unpack_from(self.data)[21:24])
+
     @cached_property
     def layout(self) -> Layout:
         return Layout.of(self.model)
@@ -146,9 +174,15 @@ class Image:
 MAX_BYTES = HEADER_BYTES + ROW_BYTES * (_CONFIG_ROWS + 16 * _ROWS_PER_PASS + 2 * ROWS + 1536) + 4
 
 
-def _header(model: QuantizedModel, sections: dict[Section, np.ndarray], digest: bytes) -> bytes:
+def _header(
+    model: QuantizedModel,
+    sections: dict[Section, np.ndarray],
+    golden: tuple[int, ...],
+    digest: bytes,
+) -> bytes:
     spec = model.spec
     targets = sum(1 << LORA_TARGETS.index(name) for name in spec.lora_targets)
+    targets |= _CHAT * spec.chat
     eos = NO_EOS if model.eos is None else model.eos
     counts = [len(sections[s]) for s in (Section.K, Section.V, Section.EMBED, Section.ROPE)]
     return _HEADER.pack(
@@ -159,6 +193,7 @@ def _header(model: QuantizedModel, sections: dict[Section, np.ndarray], digest: 
         *(model.thinking, model.plan.code),
         *(spec.vocab, spec.window, eos, model.rope_num, model.rope_den),
         *(len(model.passes), *counts),
+        *golden,
         digest,
     )
 
@@ -211,6 +246,11 @@ def _descriptor(model: QuantizedModel, layout: Layout, index: int) -> np.ndarray
     return np.array(rows, np.int64)
 
 
+def is_for_chat(header: bytes) -> bool:
+    """Whether the model of an image's header was trained on dialogues."""
+    return bool(header[_TARGETS_AT] & _CHAT)
+
+
 def unpack_header(data: bytes) -> tuple[ModelSpec, tuple[int, ...], dict[Section, int]]:
     """Header fields: (spec, (plan, rope numerator, rope denominator), rows by section).
 
@@ -221,12 +261,10 @@ def unpack_header(data: bytes) -> tuple[ModelSpec, tuple[int, ...], dict[Section
     _, version, size, *f = _HEADER.unpack_from(data)
     if (version, size) != (VERSION, HEADER_BYTES):
         raise InputError(f"image version {version} is not {VERSION}: quantize the model again")
-    if any(data[36:64]):
-        raise InputError("reserved bytes 36..63 of the header are not zero: the image is damaged")
+    if any(data[48:64]):
+        raise InputError("reserved bytes 48..63 of the header are not zero: the image is damaged")
     loops, rank, mask, hidden, prelude, coda, thinking, plan = f[:8]
     vocab, window, eos, rope_num, rope_den, passes, *counts = f[8:18]
-    if mask >= 1 << len(LORA_TARGETS):
-        raise InputError(f"unknown LoRA targets {mask:#x} in the header: the image is damaged")
     spec = ModelSpec(
         loops=loops,
         lora_rank=rank,
@@ -238,6 +276,7 @@ def unpack_header(data: bytes) -> tuple[ModelSpec, tuple[int, ...], dict[Section
         coda=coda,
         thinking=thinking,
         eos=None if eos == NO_EOS else eos,
+        chat=is_for_chat(data),
     )
     if passes != spec.passes:
         raise InputError(f"the header counts {passes} passes but its spec has {spec.passes}")

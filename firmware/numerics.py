@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from glintfpga.firmware.golden import GOLDEN_LANES
 from glintfpga.firmware.image import Image
 from glintfpga.quant.checkpoint import Checkpoint
 from glintfpga.quant.errors import InputError
@@ -47,6 +48,8 @@ class LoadedModel:
     eos: int | None
     image_header: bytes
     image_crc: int
+    golden: int | None
+    """What the self-test compares with; None: there is no self-test."""
 
 
 class ReferenceNumerics:
@@ -91,7 +94,8 @@ def reference_model(data: bytes, *, lanes: int, plan: int) -> LoadedModel:
             f"the image is of plan {image.model.plan.code} and the device of plan {plan}: "
             f"quantize the model for plan {plan}"
         )
-    return _loaded(image, ReferenceNumerics(image, lanes=lanes))
+    numerics = ReferenceNumerics(image, lanes=lanes)
+    return _loaded(image, numerics, image.golden[GOLDEN_LANES.index(lanes)])
 
 
 def float_model(data: bytes, checkpoint: Checkpoint) -> LoadedModel:
@@ -102,14 +106,15 @@ def float_model(data: bytes, checkpoint: Checkpoint) -> LoadedModel:
             f"the image is of {image.model.spec!r} and the checkpoint of {checkpoint.spec!r}: "
             "quantize this checkpoint"
         )
-    return _loaded(image, FloatNumerics(checkpoint))
+    return _loaded(image, FloatNumerics(checkpoint), None)
 
 
-def _loaded(image: Image, numerics: Numerics) -> LoadedModel:
+def _loaded(image: Image, numerics: Numerics, golden: int | None) -> LoadedModel:
     return LoadedModel(
         numerics=numerics,
         vocab=image.model.vocab,
         eos=image.model.eos,
         image_header=image.header,
         image_crc=image.crc,
+        golden=golden,
     )

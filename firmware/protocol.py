@@ -75,6 +75,10 @@ length (BAD_LENGTH: fixed size missed, SCORE without flags, half a two-byte toke
 - LOAD: drops the model when it starts. Any fault of the image, its length, plan or limits:
   BAD_IMAGE, no model. Success: empty context, nothing pending; noise generator untouched.
   UNSUPPORTED (`float:` only): refused, the old model stays.
+- **Self-test**, at power-up and after a good LOAD, on an empty context that it leaves empty: the
+  image's CRC-32 over what the memories hold, then the golden value of `firmware.golden`. Until it
+  ends, a HELLO and every command wait. When it fails there is no model: commands get NO_MODEL,
+  and the LOAD before it SELF_TEST. It touches neither noise generator nor counters.
 - COUNTERS: COUNTED then DONE.  SET_BAUD: the next command waits until everything sent is acked
   and the baud has changed.
 - Fall-back to index 0: `FALLBACK_S` after the later of the last valid frame and the last token
@@ -181,6 +185,17 @@ class Status(IntEnum):
     UNKNOWN_OP = 5
     BAD_ARGUMENT = 6
     UNSUPPORTED = 7
+    SELF_TEST = 8
+
+
+class SelfTest(IntEnum):
+    """Result of the last self-test. NOT_RUN: the device has none (`float:`)."""
+
+    NOT_RUN = 0
+    NO_MODEL = 1
+    PASSED = 2
+    MEMORY_FAILED = 3
+    TOKEN_FAILED = 4
 
 
 class Reason(IntEnum):
@@ -270,7 +285,8 @@ class HelloInfo:
     15    u8   max_passes
     16    8s   build_id
     24    u8   baud_index        into `BAUDS`, now
-    25    3x                     zero
+    25    u8   self_test         `SelfTest`
+    26    2x                     zero
     28    u32  image_crc         the image's own CRC-32, 0 without a model
     32    96s  image_header      as in the file, zeros without a model
     ===== ==== ================  ======================================================
@@ -288,6 +304,7 @@ class HelloInfo:
     max_passes: int = 16
     build_id: bytes = bytes(8)
     baud_index: int = 0
+    self_test: int = SelfTest.NOT_RUN
     image_crc: int = 0
     image_header: bytes = bytes(IMAGE_HEADER)
 
@@ -303,7 +320,7 @@ class HelloInfo:
         return cls(**dict(zip(cls.__dataclass_fields__, _INFO.unpack(data), strict=True)))
 
 
-_INFO = struct.Struct("<BBBBIHHHBB8sB3xI96s")
+_INFO = struct.Struct("<BBBBIHHHBB8sBB2xI96s")
 HELLO_INFO = _INFO.size
 
 

@@ -57,8 +57,8 @@ class BlockTable(wiring.Component):
     ``fetch`` reads one row of the following pass; after three of them ``take`` makes it the
     running one. Passes follow in a ring, so a new token finds the first one in place.
 
-    Members: ``load`` (targets CONFIG and TABLE), ``refresh``, ``fetch``, ``take``; ``config``,
-    ``descriptor``, ``ready``.
+    Members: ``load`` (targets CONFIG and TABLE; ``read`` only while nothing else reads),
+    ``refresh``, ``fetch``, ``take``; ``config``, ``descriptor``, ``ready``.
     """
 
     def __init__(self, *, image: Image | None) -> None:
@@ -78,13 +78,21 @@ class BlockTable(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         address = Signal(6)
-        row, port = ram(
-            m, "table", width=48, depth=64, init=self._rows(), address=address
-        )
         load = self.load
         is_table = load.target == Section.TABLE
+        load_address = Signal(6)
+        row, port = ram(
+            m,
+            "table",
+            width=48,
+            depth=64,
+            init=self._rows(),
+            address=Mux(load.read, load_address, address),
+        )
         m.d.comb += [
-            port.addr.eq(Mux(is_table, load.index + _CONFIG_ROWS, load.index)),
+            load_address.eq(Mux(is_table, load.index + _CONFIG_ROWS, load.index)),
+            load.stored.eq(row),
+            port.addr.eq(load_address),
             port.data.eq(load.data),
             port.en.eq(load.valid & (is_table | (load.target == Section.CONFIG))),
         ]

@@ -33,6 +33,8 @@ class Commands(wiring.Component):
         To `TokenLoops`.
     load_start, load_done, load_ok
         To `ImageLoader`.
+    testing, unfit : In(1)
+        The self-test runs, and commands wait; strobe: it failed, so there is no model.
     op : Out(8)
         Running command.
     body : Out(stream of 8)
@@ -77,6 +79,8 @@ class Commands(wiring.Component):
                 "load_start": Out(1),
                 "load_done": In(1),
                 "load_ok": In(1),
+                "testing": In(1),
+                "unfit": In(1),
                 "op": Out(8),
                 "body": Out(stream.Signature(8)),
                 "body_end": Out(1),
@@ -108,6 +112,8 @@ class Commands(wiring.Component):
         ]
         with m.If(body_taken):
             m.d.sync += left.eq(left - 1)
+        with m.If(self.unfit):
+            m.d.sync += [self.model.eq(0), self.default_image.eq(0)]
 
         # The first check that fails gives the status.
         fixed = Signal(8)
@@ -172,7 +178,7 @@ class Commands(wiring.Component):
                     m.next = "SETTLE"
             with state("SETTLE"):
                 # A cycle for the length's check, and for the loops to come to rest.
-                with m.If(~self.loops_busy):
+                with m.If(~self.loops_busy & ~self.testing):
                     m.next = "CHECK"
             with state("CHECK"):
                 # Refuse it, or start the work.
@@ -219,8 +225,10 @@ class Commands(wiring.Component):
                     with m.Else():
                         m.d.sync += status.eq(Status.BAD_IMAGE)
             with state("REST"):
-                # The core reads its tables again.
-                with m.If(self.core_idle):
+                # The core reads its tables again; a new model is tested.
+                with m.If(self.unfit):
+                    m.d.sync += status.eq(Status.SELF_TEST)
+                with m.If(self.core_idle & ~self.testing):
                     m.next = "DRAIN"
             with state("COUNTERS"):
                 # Copy the counters.
@@ -284,6 +292,6 @@ class Commands(wiring.Component):
                     m.next = "OP"
             with m.State("STOP"):
                 # Let the token loops come to rest.
-                with m.If(~self.loops_busy & self.core_idle):
+                with m.If(~self.loops_busy & ~self.testing & self.core_idle):
                     m.next = "OP"
         return m

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -33,6 +33,8 @@ __all__ = ["Core", "Result"]
 Result = data.StructLayout({"id": 9, "crc": 32})
 """Sampled (or best) token and the CRC-32 of the logits."""
 
+_LOAD_INPUTS = tuple(name for name, member in LoadPort.members.items() if member.flow is Out)
+
 
 class Core(wiring.Component):
     """Tokens in, tokens out: everything but the link.
@@ -45,7 +47,8 @@ class Core(wiring.Component):
     ``o``: one ``Result`` for each operation with ``logits``.
     ``clear``: while idle; empties the context and reads the block table again (9 cycles).
     ``temperature``: T * 256, held during an answer; ``i_seed``: re-keys the noise.
-    ``load``: one row a cycle, while idle; follow the last one by ``clear``.
+    ``load``: one row a cycle, while idle; follow the last one by ``clear``. Also reads rows back
+    while idle, see `LoadPort`.
     ``logit_id``, ``logit``: logits of the last result, one cycle later, until the next operation.
     ``config_eos``, ``config_vocab``: of the model in memory.
     ``idle``: nothing runs.
@@ -117,6 +120,7 @@ class Core(wiring.Component):
             ]
         m.d.comb += [lane.valid.eq(self._valid[i]) for i, lane in enumerate(self._lanes)]
         self._write_rows(m)
+        self._stored: dict[Section, tuple[Value, int]] = {}
 
         for index, lane in enumerate(self._lanes):
             m.d.comb += [
@@ -149,6 +153,7 @@ class Core(wiring.Component):
         ]
         self._angle(m, rope)
         self._sample(m, sampler, strobe["logit", 2], strobe["logit", 5])
+        self._read_rows(m)
         return m
 
     def _bank_rows(self, section: Section, lane: int) -> list[int]:
@@ -163,7 +168,7 @@ class Core(wiring.Component):
         config = self._config
         connect(m, flipped(self.i), sequencer.i)
         m.d.comb += [
-            *(getattr(table.load, n).eq(getattr(self.load, n)) for n in LoadPort.members),
+            *(getattr(table.load, name).eq(getattr(self.load, name)) for name in _LOAD_INPUTS),
             table.refresh.eq(self.clear),
             table.fetch.eq(sequencer.word.fetch),
             table.take.eq(sequencer.word.pass_end),
@@ -232,6 +237,9 @@ class Core(wiring.Component):
                 m.d.comb += [base.eq(self._config.out_base), offset.eq(index)]
             with m.Default():
                 m.d.comb += [base.eq(descriptor.qkv_base), offset.eq(word.offset)]
+        with m.If(self.load.read):
+            row = self.load.index
+            m.d.comb += [base.eq(row >> 3), offset.eq(row[:3] >> self.lane_bits)]
         address = Signal(range(ROWS // self.lanes), name="k_address")
         m.d.sync += address.eq(self._groups_of(base) + offset)
         return address
@@ -366,15 +374,36 @@ class Core(wiring.Component):
             port.data.eq(loaded),
             port.en.eq(self.load.valid & (self.load.target == section)),
         ]
+        self._stored[section] = (word, width)
         return word
+
+    def _read_rows(self, m: Module) -> None:
+        """The row that the load port asks for: first which lane's, then which section's."""
+        load, width = self.load, self.plan.weight_width
+        lane_row = Signal(3 * width)
+        index = load.index[: self.lane_bits]
+        k_rows, v_rows = (
+            Array(getattr(lane, name) for lane in self._lanes) for name in ("k_stored", "v_stored")
+        )
+        m.d.sync += lane_row.eq(Mux(load.target == Section.V, v_rows[index], k_rows[index]))
+        with m.Switch(load.target):
+            with m.Case(Section.K, Section.V):
+                m.d.sync += load.stored.eq(_int16s(lane_row, width))
+            for section, (word, bits) in self._stored.items():
+                with m.Case(section):
+                    m.d.sync += load.stored.eq(_int16s(word, bits))
+            with m.Default():
+                m.d.sync += load.stored.eq(self._table.load.stored)
 
     def _embedding(self, m: Module) -> Value:
         width = self.plan.x.width
-        return self._load_ram(m, Section.EMBED, width, MAX_VOCAB, self.i.p.id)
+        token = Mux(self.load.read, self.load.index[:9], self.i.p.id)
+        return self._load_ram(m, Section.EMBED, width, MAX_VOCAB, token)
 
     def _angle(self, m: Module, rope: Rope) -> None:
         width = self.plan.rope.width
-        row = self._load_ram(m, Section.ROPE, width, MAX_ROPE_DEN, self._position.phase)
+        phase = Mux(self.load.read, self.load.index[:10], self._position.phase)
+        row = self._load_ram(m, Section.ROPE, width, MAX_ROPE_DEN, phase)
         m.d.comb += [rope.cos.eq(row[:width]), rope.sin.eq(row[width:])]
 
     def _sample(self, m: Module, sampler: Sampler, draw: Value, value: Value) -> None:
@@ -396,3 +425,9 @@ class Core(wiring.Component):
             m.d.sync += self.o.valid.eq(1)
         with m.Elif(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
+
+
+def _int16s(row: Value, width: int) -> Value:
+    """The numbers of a memory word as int16."""
+    numbers = (row[at : at + width] for at in range(0, len(row), width))
+    return Cat(Cat(number, number[-1].replicate(16 - width)) for number in numbers)

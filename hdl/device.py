@@ -8,7 +8,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from glintfpga.firmware.image import Image
-from glintfpga.firmware.protocol import BAUDS, IMAGE_HEADER, HelloFlag, HelloInfo
+from glintfpga.firmware.protocol import BAUDS, IMAGE_HEADER, HelloFlag, HelloInfo, SelfTest
 from glintfpga.hdl.core import Core
 from glintfpga.hdl.service import Service
 from glintfpga.hdl.uart import UARTReceiver, UARTTransmitter
@@ -16,8 +16,8 @@ from glintfpga.quant.plan import PLAN12, NumberPlan
 
 __all__ = ["STATUS", "Device", "hello_info"]
 
-STATUS = data.StructLayout({"idle": 1, "thinking": 1, "error": 1})
-"""For lamps: the core rests, it computes, there is no model."""
+STATUS = data.StructLayout({"idle": 1, "thinking": 1, "error": 1, "failed": 1})
+"""For lamps: the core rests, it computes, there is no model, the last one failed the self-test."""
 
 
 def hello_info(
@@ -109,6 +109,7 @@ class Device(wiring.Component):
             self.status.idle.eq(core.idle),
             self.status.thinking.eq(~core.idle),
             self.status.error.eq(~service.model),
+            self.status.failed.eq(service.self_test >= SelfTest.MEMORY_FAILED),
         ]
         return m
 

@@ -7,7 +7,7 @@ from amaranth.hdl import Elaboratable, Module, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from glintfpga.firmware.protocol import BAUDS, HELLO_INFO, HelloFlag, HelloInfo
+from glintfpga.firmware.protocol import BAUDS, HELLO_INFO, HelloFlag, HelloInfo, SelfTest
 
 __all__ = ["CRC_AT", "HEADER_AT", "HelloStore"]
 
@@ -21,6 +21,7 @@ def _position(field: str, value: object) -> int:
 
 FLAGS_AT = _position("flags", 255)
 BAUD_AT = _position("baud_index", 255)
+SELF_TEST_AT = _position("self_test", 255)
 CRC_AT = _position("image_crc", 255)
 HEADER_AT = _position("image_header", b"\xff" * 96)
 
@@ -28,8 +29,8 @@ HEADER_AT = _position("image_header", b"\xff" * 96)
 class HelloStore(wiring.Component):
     """Memory of the `HelloInfo` bytes; the image's part is written while an image is loaded.
 
-    Flags and baud rate are not stored but taken from their ports. Without a model, everything from
-    the image's CRC on reads as zero, whatever a failed load has left there.
+    Flags, baud rate and self-test are not stored but taken from their ports. Without a model,
+    everything from the image's CRC on reads as zero, whatever a failed load has left there.
 
     Latency: 1 cycle from ``address`` to ``data``.
 
@@ -48,6 +49,7 @@ class HelloStore(wiring.Component):
         For the flags.
     baud : In(range)
         Index of the rate.
+    self_test : In(SelfTest)
     """
 
     def __init__(self, *, info: HelloInfo):
@@ -63,6 +65,7 @@ class HelloStore(wiring.Component):
                 "model": In(1),
                 "default_image": In(1),
                 "baud": In(range(len(BAUDS))),
+                "self_test": In(SelfTest),
             }
         )
 
@@ -92,6 +95,8 @@ class HelloStore(wiring.Component):
                 m.d.comb += self.data.eq(flags)
         with m.Elif(shown == BAUD_AT):
             m.d.comb += self.data.eq(self.baud)
+        with m.Elif(shown == SELF_TEST_AT):
+            m.d.comb += self.data.eq(self.self_test)
         with m.Elif((shown >= CRC_AT) & ~self.model):
             m.d.comb += self.data.eq(0)
         return m

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Loads an image: bytes of a LOAD message into the core's memories, every field checked."""
+"""Loads an image into the core's memories, or reads it back from there, every field checked."""
 
 from collections.abc import Callable
 
@@ -7,12 +7,13 @@ from amaranth.hdl import Array, Cat, Const, Elaboratable, Module, Mux, Signal, V
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from glintfpga.firmware.golden import GOLDEN_LANES
 from glintfpga.firmware.image import HEADER_BYTES, MAGIC, NO_EOS, VERSION, Section
 from glintfpga.firmware.layout import ALIGN, MAX_ROPE_DEN, ROWS
 from glintfpga.firmware.protocol import CRC_BYTES, HELLO_INFO, HelloInfo
 from glintfpga.hdl.crc_bytes import CrcBytes
 from glintfpga.hdl.hello import CRC_AT, HEADER_AT
-from glintfpga.hdl.load import LoadPort
+from glintfpga.hdl.load import READ_CYCLES, LoadPort
 from glintfpga.quant.plan import NumberPlan
 
 __all__ = ["ImageLoader"]
@@ -26,16 +27,19 @@ class ImageLoader(wiring.Component):
 
     The bytes are looked at as 16-bit words; each has one rule. The first broken one ends the load.
     Rows go to the core as they come, so the core's memories are worth something only after a load
-    that ended with ``ok``.
+    that ended with ``ok``. With ``check`` the same bytes come out of the memories: header and CRC
+    from the info, rows from the core; nothing is written, and ``ok`` says that all of them are
+    what was loaded.
 
-    Latency: 3 cycles a word.
+    Latency: 3 cycles a word; 17 a row with ``check``.
 
     Parameters
     ----------
     plan : NumberPlan
         The plan of this build; images of another are refused.
     limits : HelloInfo
-        Gives the largest window, vocabulary, hidden size and number of passes: powers of 2.
+        Gives the lanes, and the largest window, vocabulary, hidden size and number of passes:
+        powers of 2.
 
     Members
     -------
@@ -43,6 +47,8 @@ class ImageLoader(wiring.Component):
         Strobe: an image follows.
     i : In(stream of 8)
         Body of the LOAD message.
+    check : In(1)
+        Read the memories back instead; held from ``start`` to ``done``.
     end : In(1)
         The body is over (while ``i`` is not valid).
     stop : In(1)
@@ -52,6 +58,10 @@ class ImageLoader(wiring.Component):
     load : Out(LoadPort)
     info_enable, info_address, info_data : Out
         Write port for header and CRC.
+    info_stored : In(8)
+        What lies at ``info_address``, one cycle later.
+    golden : Out(32)
+        Golden value of the image for these lanes, see `glintfpga.firmware.golden`.
     """
 
     def __init__(self, *, plan: NumberPlan, limits: HelloInfo):
@@ -61,6 +71,7 @@ class ImageLoader(wiring.Component):
             {
                 "start": In(1),
                 "i": In(stream.Signature(8)),
+                "check": In(1),
                 "end": In(1),
                 "stop": In(1),
                 "done": Out(1),
@@ -69,6 +80,8 @@ class ImageLoader(wiring.Component):
                 "info_enable": Out(1),
                 "info_address": Out(range(HELLO_INFO)),
                 "info_data": Out(8),
+                "info_stored": In(8),
+                "golden": Out(32),
             }
         )
 
@@ -92,15 +105,18 @@ class ImageLoader(wiring.Component):
         index = Signal(12)
         number = Signal(range(3))  # of the row
         kind = Signal(range(3))  # of the row, within CONFIG or a pass
+        moving = in_header | (number == 2)
+        byte, taken = self._bytes(m, in_header | in_tail, Cat(odd, number), moving)
         m.d.comb += [
             word.eq(row[32:]),
+            self.load.read.eq(self.check),
             self.load.target.eq(section),
             self.load.index.eq(index),
             self.load.data.eq(row),
-            crc.data.eq(self.i.payload),
-            crc.valid.eq(self.i.valid & self.i.ready),
+            crc.data.eq(byte),
+            crc.valid.eq(taken),
             crc.start.eq(self.start),
-            self.info_data.eq(self.i.payload),
+            self.info_data.eq(byte),
             self.info_address.eq(Mux(in_tail, CRC_AT, HEADER_AT) + position),
         ]
         passes_rows = Cat(self._passes, Const(0, 1)) + Cat(Const(0, 1), self._passes)
@@ -140,9 +156,9 @@ class ImageLoader(wiring.Component):
             with m.State("BYTE"):
                 # Take a byte; header and CRC go to the info, too.
                 m.d.comb += self.i.ready.eq(1)
-                with m.If(self.i.valid):
-                    m.d.comb += self.info_enable.eq(in_header | in_tail)
-                    m.d.sync += [row.eq(Cat(row[8:], self.i.payload)), odd.eq(~odd)]
+                with m.If(taken):
+                    m.d.comb += self.info_enable.eq((in_header | in_tail) & ~self.check)
+                    m.d.sync += [row.eq(Cat(row[8:], byte)), odd.eq(~odd)]
                     with m.If(in_header | in_tail):
                         m.d.sync += position.eq(position + 1)
                     with m.If(in_tail):
@@ -150,7 +166,7 @@ class ImageLoader(wiring.Component):
                             m.next = "END"
                     with m.Elif(odd):
                         m.next = "WORD"
-                with m.Elif(self.end):
+                with m.Elif(self.end & ~self.check):
                     m.d.sync += self.done.eq(1)
                     m.next = "IDLE"
                 with m.If(self.stop):
@@ -165,7 +181,7 @@ class ImageLoader(wiring.Component):
                 with m.Elif(number != 2):
                     m.d.sync += number.eq(number + 1)
                 with m.Else():
-                    m.d.comb += self.load.valid.eq(1)
+                    m.d.comb += self.load.valid.eq(~self.check)
                     m.d.sync += [number.eq(0), kind.eq(Mux(kind == 2, 0, kind + 1))]
                     with m.If(~last_row):
                         m.d.sync += index.eq(index + 1)
@@ -181,9 +197,34 @@ class ImageLoader(wiring.Component):
             with m.State("END"):
                 # Nothing may follow, and the CRC must be right.
                 m.d.sync += self.done.eq(1)
-                m.d.sync += self.ok.eq(self.end & ~self.stop & crc.match)
+                m.d.sync += self.ok.eq((self.end | self.check) & ~self.stop & crc.match)
                 m.next = "IDLE"
         return m
+
+    def _bytes(
+        self, m: Module, from_info: Value, place: Value, moving: Value
+    ) -> tuple[Value, Value]:
+        """The next byte of the image, and whether it is taken now.
+
+        ``place`` is that of the byte in its row. Between words, ``moving`` says that the next one
+        comes from another row or part, which takes `READ_CYCLES`; a byte of the info takes one.
+        """
+        byte, taken = Signal(8), Signal()
+        wait = Signal(range(READ_CYCLES + 1), init=READ_CYCLES)
+        m.d.comb += [
+            byte.eq(self.i.payload),
+            taken.eq(self.i.ready & Mux(self.check, wait == 0, self.i.valid)),
+        ]
+        with m.If(self.check):
+            stored = self.load.stored.word_select(place, 8)
+            m.d.comb += byte.eq(Mux(from_info, self.info_stored, stored))
+        with m.If(taken):
+            m.d.sync += wait.eq(from_info)
+        with m.Elif(~self.i.ready & moving):
+            m.d.sync += wait.eq(READ_CYCLES)
+        with m.Elif(wait != 0):
+            m.d.sync += wait.eq(wait - 1)
+        return byte, taken
 
     def _rules(self, m: Module, key: Value, row_key: Value, good: Value, judging: Value) -> None:
         """Judge the word. ``key`` is 1 + its number in the header, 0 for words of rows.
@@ -222,7 +263,7 @@ class ImageLoader(wiring.Component):
             """The word is in 1..limit, a power of 2."""
             return (less >> _log2(limit)) == 0
 
-        def keep(register: Signal, value: Value = word) -> None:
+        def keep(register: Value, value: Value = word) -> None:
             with m.If(judging):
                 m.d.sync += register.eq(value)
 
@@ -232,7 +273,7 @@ class ImageLoader(wiring.Component):
             1: int.from_bytes(MAGIC[2:], "little"),
             2: VERSION,
             3: HEADER_BYTES,
-            **dict.fromkeys(range(18, 32), 0),
+            **dict.fromkeys(range(24, 32), 0),
         }
         with m.Switch(key):
             for number, constant in constants.items():
@@ -271,6 +312,11 @@ class ImageLoader(wiring.Component):
                 must_equal(self._vocab)
             with m.Case(1 + 17):
                 must_equal(self._rope_den)
+            golden = 18 + 2 * GOLDEN_LANES.index(limits.lanes)
+            for half in range(2):
+                with m.Case(1 + golden + half):
+                    must(Const(1))
+                    keep(self.golden.word_select(half, 16))
             with m.Case(0):
                 self._row_rules(m, row_key, must_equal, must_fit, must)
             with m.Default():

@@ -44,6 +44,7 @@ class Lane(wiring.Component):
     ``p``: softmax weight as it enters the V multipliers, 0 when not valid.
     ``weigh_z``: the V multipliers take z, not p.
     ``products``: weight times V row.
+    ``k_stored``, ``v_stored``: the bank rows that are read, one cycle after their addresses.
     ``row_address``, ``k_row``, ``k_write``, ``v_row``, ``v_write``: write ports.
     """
 
@@ -71,6 +72,8 @@ class Lane(wiring.Component):
                 "p": Out(plan.weight_p_frac + 1),
                 "weigh_z": In(1),
                 "products": Out(data.ArrayLayout(signed(2 * width), 3)),
+                "k_stored": Out(3 * width),
+                "v_stored": Out(3 * width),
                 "row_address": In(address),
                 "k_row": In(3 * width),
                 "k_write": In(1),
@@ -82,8 +85,8 @@ class Lane(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         width = self.plan.weight_width
-        k_row = self._bank(m, "k_bank", self.k_address, self.k_init, self.k_row, self.k_write)
-        v_row = self._bank(m, "v_bank", self.v_address, self.v_init, self.v_row, self.v_write)
+        k_row = self._bank(m, "k", self.k_address)
+        v_row = self._bank(m, "v", self.v_address)
         products = []
         for i in range(3):
             m.submodules[f"dot{i}"] = unit = Multiplier(a_width=width, b_width=width)
@@ -101,14 +104,16 @@ class Lane(wiring.Component):
             m.d.comb += [unit.a.eq(weight), unit.b.eq(v_row[i]), self.products[i].eq(unit.p)]
         return m
 
-    def _bank(
-        self, m: Module, name: str, address: Any, init: Sequence[int], row: Any, write: Any
-    ) -> list[Any]:
+    def _bank(self, m: Module, side: str, address: Any) -> list[Any]:
         width = self.plan.weight_width
+        init, row, write, stored = (
+            getattr(self, f"{side}_{name}") for name in ("init", "row", "write", "stored")
+        )
         word, port = ram(
-            m, name, width=3 * width, depth=self.depth, init=init, address=address
+            m, f"{side}_bank", width=3 * width, depth=self.depth, init=init, address=address
         )
         m.d.comb += [port.addr.eq(self.row_address), port.data.eq(row), port.en.eq(write)]
+        m.d.comb += stored.eq(word)
         return [word[i * width : (i + 1) * width].as_signed() for i in range(3)]
 
     def _hidden(self, m: Module) -> Any:

@@ -55,6 +55,8 @@ class Link(wiring.Component):
         Strobe: a new session has begun, both streams are empty.
     greeting : Out(1)
         The answer to a HELLO is not complete: leave the info alone.
+    hold : In(1)
+        The answer to a HELLO may not begin.
     tick_ms : Out(1)
         Strobe, once a millisecond.
     working : In(1)
@@ -85,6 +87,7 @@ class Link(wiring.Component):
                 "info_data": In(8),
                 "hello": Out(1),
                 "greeting": Out(1),
+                "hold": In(1),
                 "tick_ms": Out(1),
                 "working": In(1),
                 "dropped": Out(1),
@@ -164,7 +167,7 @@ class Link(wiring.Component):
         with m.If(frames.hello):
             m.d.sync += [owing.eq(0), low_credit.eq(0)]
         m.d.comb += [
-            writer.hello.eq(greet),
+            writer.hello.eq(greet & ~self.hold),
             writer.nonce.eq(nonce),
             writer.answer.eq(owing),
             writer.sendable.eq(sender.sendable),

@@ -1,24 +1,33 @@
 # SPDX-License-Identifier: MIT
-"""The port through which rows of an image enter the core's memories."""
+"""The port through which rows of an image enter the core's memories, and leave them again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from amaranth.lib import wiring
-from amaranth.lib.wiring import Out
+from amaranth.lib.wiring import In, Out
 
-__all__ = ["LoadPort", "pack_row"]
+__all__ = ["READ_CYCLES", "LoadPort", "pack_row"]
 
 LoadPort = wiring.Signature(
     {
         "valid": Out(1),
+        "read": Out(1),
         "target": Out(3),
         "index": Out(12),
         "data": Out(48),
+        "stored": In(48),
     }
 )
-"""One row (three int16, first lowest) a cycle; ``target`` is ``firmware.image.Section``."""
+"""One row (three int16, first lowest) a cycle; ``target`` is ``firmware.image.Section``.
+
+While ``read`` is high, ``stored`` is the row that the memories hold at ``target`` and ``index``,
+`READ_CYCLES` after both; CONFIG and TABLE share a memory, EMBED and ROPE have one each.
+"""
+
+READ_CYCLES = 8
+"""K address, four cycles to the V address, memory, lane, section."""
 
 
 def pack_row(row: Iterable[int], width: int) -> int:

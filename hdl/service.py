@@ -6,6 +6,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from glintfpga.firmware.protocol import BAUDS, HelloFlag, HelloInfo
+from glintfpga.firmware.protocol import SelfTest as SelfTestResult
 from glintfpga.hdl.answer import AnswerWriter
 from glintfpga.hdl.commands import Commands
 from glintfpga.hdl.core import Result
@@ -14,6 +15,7 @@ from glintfpga.hdl.hello import HelloStore
 from glintfpga.hdl.image_loader import ImageLoader
 from glintfpga.hdl.link import Link
 from glintfpga.hdl.load import LoadPort
+from glintfpga.hdl.self_test import SelfTest
 from glintfpga.hdl.sequencer import Operation
 from glintfpga.hdl.token_loops import ONE_BYTE_VOCAB, TEMPERATURE_BITS, TokenLoops
 from glintfpga.quant.plan import NumberPlan
@@ -45,6 +47,8 @@ class Service(wiring.Component):
         To the ports of `Core`.
     model : Out(1)
         There is a model.
+    self_test : Out(SelfTest)
+        Result of the last self-test.
     """
 
     def __init__(self, *, clk_hz: int, plan: NumberPlan, info: HelloInfo):
@@ -71,15 +75,16 @@ class Service(wiring.Component):
                 "eos": In(16),
                 "vocab": In(16),
                 "model": Out(1),
+                "self_test": Out(SelfTestResult),
             }
         )
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()
         m.submodules.link = link = Link(clk_hz=self.clk_hz)
-        m.submodules.commands = commands = Commands(
-            has_model=bool(self.info.flags & HelloFlag.MODEL)
-        )
+        has_model = bool(self.info.flags & HelloFlag.MODEL)
+        m.submodules.commands = commands = Commands(has_model=has_model)
+        m.submodules.test = test = SelfTest(has_model=has_model)
         m.submodules.loops = loops = TokenLoops()
         m.submodules.loader = loader = ImageLoader(plan=self.plan, limits=self.info)
         m.submodules.counters = counters = CounterBank()
@@ -91,8 +96,6 @@ class Service(wiring.Component):
         wiring.connect(m, commands.switch, link.switch)
         wiring.connect(m, commands.counted, counters.o)
         wiring.connect(m, link.tx, wiring.flipped(self.tx))
-        wiring.connect(m, loops.core_i, wiring.flipped(self.core_i))
-        wiring.connect(m, loops.core_o, wiring.flipped(self.core_o))
         wiring.connect(m, loops.seed, wiring.flipped(self.seed))
         wiring.connect(m, loader.load, wiring.flipped(self.load))
 
@@ -157,16 +160,48 @@ class Service(wiring.Component):
             loops.logit.eq(self.logit),
             loops.eos.eq(self.eos),
             loops.vocab.eq(self.vocab),
-            loader.start.eq(commands.load_start),
-            loader.stop.eq(link.hello),
+            loader.start.eq(commands.load_start | test.check_start),
+            loader.stop.eq(link.hello & ~test.busy),
             self.temperature.eq(loops.temperature),
             self.logit_id.eq(loops.logit_id),
-            self.core_clear.eq(commands.forget),
+            self.core_clear.eq(commands.forget | test.core_clear),
         ]
+        # The core belongs to the self-test while it runs; the token loops rest then.
         m.d.comb += [
-            hello.enable.eq(link.info_enable),
-            hello.address.eq(link.info_address),
+            self.core_i.valid.eq(loops.core_i.valid | test.core_i.valid),
+            self.core_i.payload.eq(
+                Mux(
+                    test.busy,
+                    test.core_i.payload.as_value(),
+                    loops.core_i.payload.as_value(),
+                )
+            ),
+            self.core_o.ready.eq(loops.core_o.ready | test.core_o.ready),
+            test.core_idle.eq(self.core_idle),
+            test.tick_ms.eq(link.tick_ms),
+            test.drop.eq(commands.load_start),
+            test.start.eq(loader.done & loader.ok),
+            test.check_done.eq(loader.done),
+            test.check_ok.eq(loader.ok),
+            test.golden.eq(loader.golden),
+            loader.check.eq(test.check),
+            commands.testing.eq(test.busy),
+            commands.unfit.eq(test.failed),
+            link.hold.eq(test.busy),
+            self.self_test.eq(test.result),
+            hello.self_test.eq(test.result),
+        ]
+        for core_user in (loops, test):
+            m.d.comb += [
+                core_user.core_i.ready.eq(self.core_i.ready),
+                core_user.core_o.valid.eq(self.core_o.valid),
+                core_user.core_o.payload.eq(self.core_o.payload),
+            ]
+        m.d.comb += [
+            hello.enable.eq(link.info_enable | test.check),
+            hello.address.eq(Mux(test.check, loader.info_address, link.info_address)),
             link.info_data.eq(hello.data),
+            loader.info_stored.eq(hello.data),
             hello.write_enable.eq(loader.info_enable),
             hello.write_address.eq(loader.info_address),
             hello.write_data.eq(loader.info_data),

@@ -5,6 +5,7 @@
 //     cc -O2 -o blink blink.c -lm
 //     blink MODEL.glint LANES COUNT [TEXT]     greedy tokens after TEXT, a line each: id crc
 //     blink -s MODEL.glint LANES COUNT [TEXT]  the same work, printed: tokens per second
+//     blink -f MODEL.glint LANES               follows: for each token on stdin, two bytes, all logits
 //
 // The same integers as a board with LANES lanes: softmax adds up groups of LANES ring slots.
 
@@ -280,8 +281,8 @@ static void read_image(const char *path) {
     static uint8_t file[1 << 17];
     FILE *stream = fopen(path, "rb");
     size_t size = stream ? fread(file, 1, sizeof file, stream) : 0;
-    if (size < HEADER || memcmp(file, "GLNT", 4) || u16(file + 4) != 1)
-        fail("not a .glint image of version 1", path);
+    if (size < HEADER || memcmp(file, "GLNT", 4) || u16(file + 4) != 2)
+        fail("not a .glint image of version 2", path);
     fclose(stream);
 
     int k_rows = u16(file + 28), v_rows = u16(file + 30), embed_rows = u16(file + 32);
@@ -303,16 +304,31 @@ static void read_image(const char *path) {
         model.pass[i] = read_pass(table + 3 * i, k_space, v_space);
 }
 
+// Whoever writes the tokens may wait for the logits of each.
+static int follow(void) {
+    int low, high;
+    while ((low = getchar()) != EOF && (high = getchar()) != EOF) {
+        enter(low | high << 8);
+        next_token();
+        fwrite(state.logits, sizeof state.logits[0], (size_t)model.vocab, stdout);
+        fflush(stdout);
+    }
+    return 0;
+}
+
 int main(int count, char **arguments) {
     int speed = count > 1 && strcmp(arguments[1], "-s") == 0;
-    arguments += speed;
+    int follows = count > 1 && strcmp(arguments[1], "-f") == 0;
+    arguments += speed + follows;
     if (count - speed < 4)
-        fail("usage", "blink [-s] MODEL.glint LANES COUNT [TEXT]");
+        fail("usage", "blink [-s] MODEL.glint LANES COUNT [TEXT], or blink -f MODEL.glint LANES");
     read_image(arguments[1]);
     model.lanes = atoi(arguments[2]);
     if (model.lanes != 2 && model.lanes != 4 && model.lanes != 8)
         fail("LANES must be 2, 4 or 8, not", arguments[2]);
     make_tables();
+    if (follows)
+        return follow();
 
     const char *text = count - speed > 4 ? arguments[4] : "";
     int tokens = atoi(arguments[3]), token = model.eos == 0xFFFF ? 0 : model.eos;

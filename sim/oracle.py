@@ -13,6 +13,7 @@ from typing import Self
 
 import numpy as np
 
+from glintfpga.firmware.golden import GOLDEN_LANES, golden_crc
 from glintfpga.firmware.image import Image
 from glintfpga.firmware.messages import Counters, Done, Generate, token_bytes
 from glintfpga.firmware.protocol import (
@@ -114,7 +115,10 @@ class Oracle:
                 image = Image.from_bytes(body)
                 if image.model.plan.code == self.plan:
                     self._hold(image)
-                    yield {}, Done(op=op)
+                    found = golden_crc(self._enter, self._logits)
+                    right = found == image.golden[GOLDEN_LANES.index(self.lanes)]
+                    self._hold(image if right else None)
+                    yield {}, Done(op=op, status=Status.OK if right else Status.SELF_TEST)
         else:
             if op == Op.RESET:
                 self._hold(self.image)

@@ -25,7 +25,7 @@ class SimPort:
     still: `read` then sleeps, and `clock` counts the time slept.
     """
 
-    def __init__(self, sim: CompiledSim, *, baud: int = 115_200):
+    def __init__(self, sim: CompiledSim, *, baud: float = 115_200):
         self.sim = sim
         self._slept = 0.0
         self._active = sim.cycles
@@ -71,7 +71,7 @@ class SimPort:
             self.sim.put(data)
             self._active = self.sim.cycles
 
-    def set_baud(self, baud: int) -> None:
+    def set_baud(self, baud: float) -> None:
         """Let what was written go out at the old rate, then change it for both directions."""
         self._check()
         while self.sim.unsent:

@@ -39,7 +39,7 @@ class Everything(wiring.Component):
 
     rx: In(1)
     tx: Out(1)
-    status: Out(StructLayout({"thinking": 1, "error": 1}))
+    status: Out(StructLayout({"thinking": 1, "error": 1, "failed": 1}))
 
     def __init__(self, seed):
         self.seed = seed

@@ -6,6 +6,7 @@ from glintfpga.boards.board import board_of
 from glintfpga.boards.contents import split
 from glintfpga.boards.design import device_design
 from glintfpga.firmware.image import Image
+from glintfpga.hdl.hello import HEADER_AT
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.plan import PLAN12
 from glintfpga.quant.random_model import random_model
@@ -62,4 +63,7 @@ def test_a_model_is_contents_only():
         rtlil, contents = split(files["top.il"])
         logic.append(rtlil)
         assert any(name.endswith("lane0.k_bank") for name in contents)
+        (info,) = (item for name, item in contents.items() if ".hello" in name)
+        written = np.packbits(info.bits, axis=1, bitorder="little").tobytes()
+        assert written[HEADER_AT : HEADER_AT + 96] == data[:96]  # golden values among them
     assert logic[0] == logic[1] == logic[2]

@@ -10,7 +10,7 @@ from glintfpga.boards.lights import Lights
 TICK = 2  # cycles
 
 
-def patterns(*, thinking=(), error=(), ticks):
+def patterns(*, thinking=(), error=(), failed=(), ticks):
     dut = Lights(clk_hz=4096 * TICK, count=6)
     seen = []
 
@@ -18,6 +18,7 @@ def patterns(*, thinking=(), error=(), ticks):
         for tick in range(ticks):
             ctx.set(dut.thinking, tick in thinking)
             ctx.set(dut.error, tick in error)
+            ctx.set(dut.failed, tick in failed)
             for _ in range(TICK):
                 await ctx.tick()
                 seen.append(ctx.get(dut.led))
@@ -52,6 +53,13 @@ def test_one_pulse_shows():
 def test_error_blinks():
     seen = patterns(thinking=range(4096), error=range(4096), ticks=4000)
     assert set(seen) == {0, 63}
+    assert sum(a != b for a, b in zip(seen, seen[1:], strict=False)) == 3
+
+
+def test_a_failed_self_test_blinks_in_turn():
+    always = range(4096)
+    seen = patterns(thinking=always, error=always, failed=always, ticks=4000)
+    assert set(seen) == {0b010101, 0b101010}
     assert sum(a != b for a, b in zip(seen, seen[1:], strict=False)) == 3
 
 

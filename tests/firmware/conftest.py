@@ -42,6 +42,7 @@ def toy_model(vocab=257, eos=256, script=()):
         eos=eos,
         image_header=b"GLNT".ljust(96, b"\1"),
         image_crc=0x12345678,
+        golden=None,
     )
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from glintfpga.firmware.image import HEADER_BYTES, Image, Section, unpack_header
+from glintfpga.firmware.golden import golden_crcs
+from glintfpga.firmware.image import HEADER_BYTES, Image, Section, is_for_chat, unpack_header
 from glintfpga.firmware.layout import Layout
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.plan import PLAN9, PLAN12
@@ -19,7 +20,7 @@ SPECS = {
     "blink": PRESETS["blink"],
     "two loops": PRESETS["blink-two-loop"],
     "least": ModelSpec(loops=1, hidden=1, vocab=2, window=1, eos=None),
-    "most": ModelSpec(loops=6, hidden=16, vocab=512, window=256, eos=511, thinking=127),
+    "most": ModelSpec(loops=6, hidden=16, vocab=512, window=256, eos=511, thinking=2),
     "blocks": ModelSpec(
         prelude=2, loops=3, coda=1, hidden=9, vocab=33, window=24, eos=0, lora_rank=0,
         lora_targets=(),
@@ -75,16 +76,19 @@ class TestBytes:
         image = Image.from_model(build())
         data = image.data
         assert data[:4] == b"GLNT"
-        assert struct.unpack_from("<2H", data, 4) == (1, 96)
+        assert struct.unpack_from("<2H", data, 4) == (2, 96)
         assert list(data[8:16]) == [8, 1, 0b1111, 6, 0, 0, 0, 12]
         assert struct.unpack_from("<5H", data, 16) == (257, 8, 256, 7, 44)
         assert struct.unpack_from("<5H", data, 26) == (8, 8 * 24 + 16 + 264, 8, 257, 44)
-        assert data[36:64] == bytes(28)
+        assert struct.unpack_from("<3I", data, 36) == golden_crcs(image.model)
+        assert data[48:64] == bytes(16)
         assert data[64:96] == image.sha256
         assert image.header == data[:96]
 
     def test_header_of_the_largest(self):
-        data = Image.from_model(build("most", PLAN9)).data
+        spec = replace(SPECS["most"], thinking=127)
+        model = random_model(np.random.default_rng(1), spec, PLAN9)
+        data = Image.with_golden(model, (1, 2, 3)).data
         assert list(data[8:16]) == [6, 1, 0b1111, 16, 0, 0, 127, 9]
         assert struct.unpack_from("<5H", data, 16) == (512, 256, 511, 113, 710)
 
@@ -146,6 +150,23 @@ class TestBytes:
         assert a.sha256 != b.sha256
 
 
+class TestChat:
+    def test_one_bit_of_the_header_says_it(self):
+        plain = Image.from_model(build())
+        model = replace(plain.model, spec=replace(plain.model.spec, chat=True))
+        image = Image.from_model(model)
+        assert Image.from_bytes(image.data).model == model
+        assert [is_for_chat(found.header) for found in (plain, image)] == [False, True]
+        changed = [at for at in range(len(image.data)) if image.data[at] != plain.data[at]]
+        assert [at for at in changed if not 64 <= at < 96][:-4] == [10]
+        assert image.data[10] == plain.data[10] | 0x80
+
+    def test_it_needs_an_eos(self):
+        data = bytearray(Image.from_model(build("least")).data)
+        data[10] |= 0x80
+        refused(sealed(data), "ends its answers with EOS")
+
+
 class TestDamage:
     def test_every_byte_counts(self):
         data = bytearray(Image.from_model(build("least")).data)
@@ -174,15 +195,15 @@ class TestDamage:
         ("at", "value", "match"),
         [
             (0, b"ELF!", r"not a \.glint image: it starts with b'ELF!'"),
-            (4, b"\2\0", "image version 2 is not 1: quantize the model again"),
-            (6, b"\0\1", "image version 1 is not 1|header"),
-            (10, b"\x80", "unknown LoRA targets 0x80"),
+            (4, b"\1\0", "image version 1 is not 2: quantize the model again"),
+            (6, b"\0\1", "image version 2 is not 2"),
+            (10, b"\x80", "lora_targets must be empty exactly when lora_rank is 0"),
             (11, b"\x11", "hidden must be a whole number from 1 to 16, not 17"),
             (15, b"\x0a", "unknown number plan 10"),
             (16, b"\1\0", "vocab must be a whole number"),
             (18, b"\1\1", "window must be a whole number from 1 to 256, not 257"),
             (26, b"\7\0", "the header counts 7 passes but its spec has 8"),
-            (40, b"\1", "reserved bytes 36..63"),
+            (50, b"\1", "reserved bytes 48..63"),
             (64, b"\0\0", "sha256 of the image is wrong"),
             (200, b"\x55\x55", "CRC-32 at the end of the image is wrong"),
         ],

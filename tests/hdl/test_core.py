@@ -6,7 +6,7 @@ import pytest
 from glintfpga.firmware.image import Image, Section
 from glintfpga.firmware.schedule import token_cycles
 from glintfpga.hdl.core import Core
-from glintfpga.hdl.load import pack_row
+from glintfpga.hdl.load import READ_CYCLES, pack_row
 from glintfpga.quant.plan import PLAN9, PLAN12
 from glintfpga.quant.random_model import random_model
 from glintfpga.quant.reference import ReferenceModel, logit_crc
@@ -183,6 +183,31 @@ def test_cycles_of_a_token(lanes):
     between = np.diff(taken).tolist()
     spec = image.model.spec
     assert between == [token_cycles(spec, lanes, position) for position in range(1, 12)]
+
+
+@pytest.mark.parametrize(
+    ("lanes", "plan"), [(2, PLAN12), (4, PLAN12), (4, PLAN9), (8, PLAN12)]
+)
+def test_rows_are_read_back(lanes, plan):
+    """Exactly, `READ_CYCLES` after they are asked for, and without a trace."""
+    image = build(plan, loops=2, hidden=3, vocab=17, window=3)
+    pair = Pair(image, lanes, plan)
+
+    async def testbench(ctx):
+        port = pair.core.load
+        await pair.step(ctx, operation(5), readback=False)
+        await pair.idle(ctx)
+        ctx.set(port.read, 1)
+        for section in reversed(Section):
+            for index, row in enumerate(image.sections[section]):
+                ctx.set(port.target, section)
+                ctx.set(port.index, index)
+                await ctx.tick().repeat(READ_CYCLES)
+                assert ctx.get(port.stored) == pack_row(row, 16), (section, index)
+        ctx.set(port.read, 0)
+        await pair.step(ctx, operation(6), readback=False)
+
+    simulate(pair.core, testbench)
 
 
 class TestState:

@@ -7,6 +7,7 @@ from amaranth.sim import Simulator
 
 from glintfpga.firmware.device import SoftwareDevice
 from glintfpga.firmware.endpoint import Endpoint, Role
+from glintfpga.firmware.golden import GOLDEN_LANES
 from glintfpga.firmware.image import Image
 from glintfpga.firmware.messages import (
     Counters,
@@ -18,14 +19,15 @@ from glintfpga.firmware.messages import (
     take_message,
 )
 from glintfpga.firmware.numerics import reference_model
-from glintfpga.firmware.protocol import BAUDS, HelloFlag, Op, Status
+from glintfpga.firmware.protocol import BAUDS, HelloFlag, Op, SelfTest, Status
 from glintfpga.hdl.core import Core
 from glintfpga.hdl.device import Device, connect_core, hello_info
 from glintfpga.hdl.service import Service
-from glintfpga.quant.plan import PLAN12
+from glintfpga.quant.plan import PLAN9, PLAN12
 from glintfpga.quant.random_model import random_model
 from glintfpga.quant.sampler import Sampler
 from glintfpga.quant.spec import ModelSpec
+from glintfpga.sim.bench import simulate
 
 CLK_HZ = 27_000_000
 LANES = 4
@@ -164,6 +166,7 @@ def test_same_answers_as_the_software_device():
     before, after = infos
     assert before.flags == HelloFlag.MODEL | HelloFlag.DEFAULT_IMAGE
     assert (before.image_header, before.image_crc) == (start.header, start.crc)
+    assert before.self_test == after.self_test == SelfTest.PASSED
     assert after.flags == HelloFlag.MODEL
     assert (after.image_header, after.image_crc) == (other.header, other.crc)
     assert after.build_id == b"bytewise" and after.clock_hz == CLK_HZ
@@ -174,6 +177,38 @@ def test_starts_without_a_model():
     got, infos = run_bytewise(commands, None)
     assert got == oracle(commands, None)
     assert infos[0].flags == 0 and infos[0].image_header == bytes(96)
+    assert [info.self_test for info in infos] == [SelfTest.NO_MODEL, SelfTest.PASSED]
+
+
+ANY_LANES = [
+    (2, PLAN12),
+    (4, PLAN12),
+    pytest.param(8, PLAN12, marks=pytest.mark.slow),
+    pytest.param(2, PLAN9, marks=pytest.mark.slow),
+    (4, PLAN9),
+]
+
+
+@pytest.mark.parametrize(("lanes", "plan"), ANY_LANES)
+def test_self_test_with_any_lanes(lanes, plan):
+    """It passes with the image's own golden value, and with no other."""
+    spec = ModelSpec(loops=1, lora_targets=("q",), hidden=5, vocab=9, window=5, eos=None)
+    model = random_model(np.random.default_rng(lanes), spec, plan)
+    good = Image.from_model(model)
+    wrong = list(good.golden)
+    wrong[GOLDEN_LANES.index(lanes)] ^= 1 << 16
+
+    for start in (good, Image.with_golden(model, tuple(wrong))):
+        device = Device(clk_hz=CLK_HZ, lanes=lanes, plan=plan, image=start)
+        seen = []
+
+        async def watch(ctx, device=device, seen=seen):
+            await ctx.tick().repeat(4000)
+            assert ctx.get(device.status.idle)
+            seen += [ctx.get(device.status.failed), ctx.get(device.status.error)]
+
+        simulate(device, watch)
+        assert seen == [start is not good] * 2
 
 
 def test_over_the_serial_line():

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
+from glintfpga.firmware.golden import GOLDEN_LANES
 from glintfpga.firmware.image import HEADER_BYTES, ROW_BYTES, Image, Section
 from glintfpga.firmware.protocol import HelloInfo
 from glintfpga.hdl.hello import CRC_AT, HEADER_AT
 from glintfpga.hdl.image_loader import ImageLoader
+from glintfpga.hdl.load import READ_CYCLES, pack_row
 from glintfpga.quant.plan import PLAN9, PLAN12
 from glintfpga.quant.random_model import random_model
 from glintfpga.quant.spec import ModelSpec
@@ -109,6 +111,75 @@ def test_good_images(spec):
     assert info == expected
 
 
+def check(good, *, lanes=4, change=None):
+    """Read ``good`` back from memories in which ``change`` was XORed: (ok, golden)."""
+    dut = ImageLoader(plan=PLAN12, limits=replace(LIMITS, lanes=lanes))
+    rows = {
+        (section, index): pack_row(row, 16)
+        for section in Section
+        for index, row in enumerate(good.sections[section])
+    }
+    info = dict(enumerate(good.header, HEADER_AT)) | dict(enumerate(good.data[-4:], CRC_AT))
+    for memory in (rows, info):
+        if change and change[0] in memory:
+            memory[change[0]] ^= change[1]
+    outcome = []
+
+    async def memories(ctx):
+        late = [0] * (READ_CYCLES - 1)
+        async for _, _, target, index, at, wrote, valid in ctx.tick().sample(
+            dut.load.target, dut.load.index, dut.info_address, dut.info_enable, dut.load.valid
+        ):
+            assert not wrote and not valid
+            late.append(rows.get((target, index), 0))
+            ctx.set(dut.load.stored, late.pop(0))
+            ctx.set(dut.info_stored, info.get(at, 0))
+
+    async def bench(ctx):
+        ctx.set(dut.i.valid, 1)  # someone else's bytes
+        await ctx.tick().repeat(5)
+        ctx.set(dut.start, 1)
+        await ctx.tick()
+        ctx.set(dut.start, 0)
+        ctx.set(dut.check, 1)
+        (ok,) = await ctx.tick().sample(dut.ok).until(dut.done)
+        outcome.extend([ok, ctx.get(dut.golden)])
+
+    sim = Simulator(dut)
+    sim.add_clock(1e-6)
+    sim.add_testbench(bench)
+    sim.add_testbench(memories, background=True)
+    sim.run()
+    return tuple(outcome)
+
+
+@pytest.mark.parametrize("lanes", [2, 4, 8])
+def test_reads_back(lanes):
+    good = image(WIDE)
+    assert check(good, lanes=lanes) == (1, good.golden[GOLDEN_LANES.index(lanes)])
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        HEADER_AT,
+        HEADER_AT + 36,
+        HEADER_AT + 95,
+        CRC_AT,
+        CRC_AT + 3,
+        (Section.CONFIG, 0),
+        (Section.TABLE, 2),
+        (Section.K, 47),
+        (Section.V, 0),
+        (Section.EMBED, 17),
+        (Section.ROPE, 0),
+    ],
+)
+def test_reads_back_something_else(where):
+    bit = random.Random(repr(where)).randrange(8 if isinstance(where, int) else 48)
+    assert check(image(WIDE), change=(where, 1 << bit))[0] == 0
+
+
 def test_one_after_another():
     good = image()
     broken = good.data[:200] + bytes([good.data[200] ^ 1]) + good.data[201:]
@@ -133,7 +204,7 @@ def test_a_stop_gives_up():
 HEADER_FAULTS = {
     "magic": (0, "<4s", b"GLMT"),
     "magic 2": (0, "<4s", b"GLNX"),
-    "version": (4, "<H", 2),
+    "version": (4, "<H", 1),
     "header bytes": (6, "<H", 97),
     "hidden 0": (11, "<B", 0),
     "hidden 17": (11, "<B", 17),
@@ -153,7 +224,7 @@ HEADER_FAULTS = {
     "V rows": (30, "<H", 4097),
     "EMBED rows": (32, "<H", 6),
     "ROPE rows": (34, "<H", 45),
-    "reserved": (36, "<B", 1),
+    "reserved": (48, "<B", 1),
     "reserved, last": (63, "<B", 1),
     "other passes": (26, "<H", 1),
     "other hidden": (11, "<B", 8),

@@ -9,6 +9,8 @@ from amaranth.sim import Simulator
 
 from glintfpga.firmware.device import SoftwareDevice
 from glintfpga.firmware.endpoint import Endpoint, Role
+from glintfpga.firmware.golden import GOLDEN_LANES, GOLDEN_TOKENS
+from glintfpga.firmware.image import Image, Section
 from glintfpga.firmware.messages import (
     Counters,
     Done,
@@ -30,13 +32,17 @@ from glintfpga.firmware.protocol import (
     HelloInfo,
     Op,
     Reason,
+    SelfTest,
     Status,
     parse_frame,
 )
+from glintfpga.hdl.load import pack_row
 from glintfpga.hdl.service import Service
 from glintfpga.quant.plan import PLAN12
+from glintfpga.quant.random_model import random_model
 from glintfpga.quant.reference import logit_crc
 from glintfpga.quant.sampler import Sampler
+from glintfpga.quant.spec import ModelSpec
 
 CLK_HZ = 1_000_000
 BYTE = 5
@@ -64,10 +70,48 @@ class ToyNumerics:
         return logits
 
 
-class ToyCore:
-    """The core's ports, driven from Python with the numerics and the sampler of the oracle."""
+START = Image.from_model(
+    random_model(
+        np.random.default_rng(0),
+        ModelSpec(loops=1, lora_targets=("q",), hidden=1, vocab=5, window=1, eos=None),
+        PLAN12,
+    )
+)
+"""What the self-test finds in the memories of a `ToyCore`, whatever its numerics are."""
+STORED = {
+    (section, index): pack_row(row, 16)
+    for section in Section
+    for index, row in enumerate(START.sections[section])
+}
+POWER_UP = HelloInfo(
+    flags=HelloFlag.MODEL | HelloFlag.DEFAULT_IMAGE,
+    lanes=4,
+    plan=12,
+    image_crc=START.crc,
+    image_header=START.header,
+)
+GOLDEN = START.golden[GOLDEN_LANES.index(4)]
 
-    def __init__(self, *, vocab=257, eos=256, script=(), cycles=20, seed=0):
+
+class ToyCore:
+    """The core's ports, driven from Python with the numerics and the sampler of the oracle.
+
+    The first operations are the self-test's, and are answered with ``golden``.
+    """
+
+    def __init__(
+        self,
+        *,
+        vocab=257,
+        eos=256,
+        script=(),
+        cycles=20,
+        seed=0,
+        golden=GOLDEN,
+        stored=STORED,
+    ):
+        self.golden, self.stored = golden, stored
+        self.tested = 0
         self.numerics = ToyNumerics(vocab, script)
         self.sampler = Sampler()
         self.vocab, self.eos = vocab, eos
@@ -103,6 +147,7 @@ class ToyCore:
                 dut.load.data,
             )
             _, _, asked, op, taken, clear, seeded, seed, temperature, at, *row = sampled
+            ctx.set(dut.load.stored, self.stored.get((row[1], row[2]), 0))
             ctx.set(dut.logit, int(logits[at]) if at < len(logits) else 0)
             if row[0]:
                 self.rows.append(tuple(row[1:]))
@@ -115,6 +160,14 @@ class ToyCore:
                 assert not busy and result is None
                 self.numerics.clear()
             if asked:
+                if self.tested < GOLDEN_TOKENS:
+                    busy = self.rng.randrange(1, 20)
+                    assert (op.id, op.enter, op.sample) == (self.tested & 1, 1, 0)
+                    self.tested += 1
+                    assert op.logits == (self.tested == GOLDEN_TOKENS)
+                    if op.logits:
+                        result = 0, self.golden
+                    continue
                 busy = self.rng.randrange(1, 2 * self.cycles)
                 if op.enter:
                     self.numerics.enter(op.id)
@@ -130,9 +183,7 @@ class Bench:
     def __init__(self, core, *, info=None, byte=BYTE):
         self.core = core
         self.byte = byte
-        self.info = info or HelloInfo(
-            flags=HelloFlag.MODEL | HelloFlag.DEFAULT_IMAGE, lanes=4, plan=12
-        )
+        self.info = info or POWER_UP
         self.dut = Service(clk_hz=CLK_HZ, plan=PLAN12, info=self.info)
         self.host = Endpoint(Role.HOST)
         self.host.retry_s = 0.1
@@ -214,7 +265,12 @@ def oracle(commands, *, vocab=257, eos=256, script=()):
     """What the software device answers: (bodies, DONE) of each command, and the context."""
     numerics = ToyNumerics(vocab, script)
     model = LoadedModel(
-        numerics=numerics, vocab=vocab, eos=eos, image_header=bytes(96), image_crc=0
+        numerics=numerics,
+        vocab=vocab,
+        eos=eos,
+        image_header=bytes(96),
+        image_crc=0,
+        golden=None,
     )
     device = SoftwareDevice(model=model, load=None, sampler=Sampler(), lanes=4)
     host, now, held, answers = Endpoint(Role.HOST), 0.0, bytearray(), []
@@ -340,7 +396,7 @@ def test_no_model():
     bench = Bench(ToyCore(vocab=0), info=HelloInfo(lanes=4, plan=12, image_header=b"\7" * 96))
 
     async def script(ctx):
-        assert bench.host.info == HelloInfo(lanes=4, plan=12)
+        assert bench.host.info == HelloInfo(lanes=4, plan=12, self_test=SelfTest.NO_MODEL)
         for command in (message(Op.RESET), prompt(b"a", 257), score(b"a", 257), generate(1)):
             refused = Done(op=command[0], status=Status.NO_MODEL)
             assert await bench.ask(ctx, command) == ({}, refused)
@@ -424,6 +480,66 @@ def test_set_baud():
         assert await bench.answer(ctx) == ({}, Done(op=Op.PROMPT, count=1))
         assert ctx.get(bench.dut.baud) == 3
         assert (await bench.open(ctx, 2)).baud_index == 3
+
+    bench.run(script)
+
+
+@pytest.mark.parametrize("fault", [None, "row", "header", "crc", "golden"])
+def test_self_test_at_power_up(fault):
+    """A failed one leaves hello, LOAD, COUNTERS and SET_BAUD."""
+    stored = dict(STORED)
+    stored[Section.V, 1] ^= 1 << 40 if fault == "row" else 0
+    header = bytearray(START.header)
+    header[50] ^= fault == "header"
+    info = replace(
+        POWER_UP,
+        image_header=bytes(header),
+        image_crc=START.crc ^ (1 if fault == "crc" else 0),
+    )
+    bench = Bench(ToyCore(stored=stored, golden=GOLDEN ^ (fault == "golden")), info=info)
+
+    async def script(ctx):
+        said = bench.host.info
+        if fault is None:
+            assert said == replace(info, self_test=SelfTest.PASSED)
+            assert (await bench.ask(ctx, prompt(b"a", 257)))[1].status == Status.OK
+            return
+        bad = SelfTest.TOKEN_FAILED if fault == "golden" else SelfTest.MEMORY_FAILED
+        assert said == HelloInfo(lanes=4, plan=12, self_test=bad)
+        assert ctx.get(bench.dut.self_test) == bad and not ctx.get(bench.dut.model)
+        for command in (message(Op.RESET), prompt(b"a", 257), score(b"a", 257), generate(1)):
+            assert (await bench.ask(ctx, command))[1].status == Status.NO_MODEL
+        assert (await bench.ask(ctx, message(Op.COUNTERS)))[1].status == Status.OK
+        assert (await bench.ask(ctx, set_baud(0)))[1].status == Status.OK
+
+    bench.run(script)
+    assert bench.core.tested == (0 if fault in ("row", "header", "crc") else GOLDEN_TOKENS)
+
+
+@pytest.mark.parametrize("golden", [GOLDEN, GOLDEN ^ 1 << 31])
+def test_self_test_after_a_load(golden):
+    """The DONE of the LOAD and a HELLO in between wait for it."""
+    bench = Bench(ToyCore(), info=HelloInfo(lanes=4, plan=12))
+    bench.core.golden = golden
+    right = golden == GOLDEN
+    result = SelfTest.PASSED if right else SelfTest.TOKEN_FAILED
+
+    async def script(ctx):
+        for nonce in range(2, 5):
+            bench.core.tested = 0
+            await bench.send(ctx, message(Op.LOAD, START.data))
+            if nonce == 3:
+                while not bench.core.tested:
+                    await bench.serve(ctx)
+                assert not bench.held
+            else:
+                status = Status.OK if right else Status.SELF_TEST
+                assert await bench.answer(ctx) == ({}, Done(op=Op.LOAD, status=status))
+            said = await bench.open(ctx, nonce)
+            assert said.self_test == result and bench.core.tested == GOLDEN_TOKENS
+            assert said.flags == (HelloFlag.MODEL if right else 0)
+        status = Status.OK if right else Status.NO_MODEL
+        assert (await bench.ask(ctx, generate(1)))[1].status == status
 
     bench.run(script)
 

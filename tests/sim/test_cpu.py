@@ -10,7 +10,7 @@ from glintfpga.quant.plan import PLAN9, PLAN12
 from glintfpga.quant.random_model import random_model
 from glintfpga.quant.reference import ReferenceModel, logit_crc
 from glintfpga.quant.spec import ModelSpec
-from glintfpga.sim.cpu import run_blink, tokens_per_second
+from glintfpga.sim.cpu import Follower, run_blink, tokens_per_second
 
 SHAPES = {
     "blink": ModelSpec(),
@@ -62,5 +62,32 @@ def test_speed(image_file):
 def test_refuses(tmp_path):
     path = tmp_path / "model.glint"
     path.write_bytes(b"GLNX" + bytes(200))
-    with pytest.raises(DeviceError, match=re.escape(f"not a .glint image of version 1: {path}")):
+    with pytest.raises(DeviceError, match=re.escape(f"not a .glint image of version 2: {path}")):
         run_blink(path, lanes=4, count=1)
+
+
+@pytest.mark.parametrize("image_file", [(SHAPES["thinking"], PLAN12, 5)], indirect=True)
+def test_follows(image_file):
+    """Token by token and many at once; what a run of its own would say."""
+    path, model = image_file
+    reference = ReferenceModel(model, lanes=4)
+    tokens = [0, 1, 129, 2, 0, 7] * 9
+    right = []
+    for token in tokens:
+        reference.enter(token)
+        right.append(reference.logits()[0])
+    with Follower(path, lanes=4, vocab=model.vocab) as follower:
+        got = [
+            follower.logits(tokens[:1]),
+            follower.logits(tokens[1:4]),
+            follower.logits(tokens[4:]),
+        ]
+    assert (np.concatenate(got) == np.array(right)).all()
+
+
+def test_follower_of_no_image(tmp_path):
+    path = tmp_path / "model.glint"
+    path.write_bytes(b"GLNT")
+    with Follower(path, lanes=4, vocab=2) as follower:
+        with pytest.raises(DeviceError, match="blink.c has ended"):
+            follower.logits([0])

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""One flipped bit of what an image fills fails the self-test of the shipped device."""
+
+import random
+
+import pytest
+
+from glintfpga.firmware.image import Section
+from glintfpga.firmware.protocol import SelfTest
+from glintfpga.hdl.hello import CRC_AT, HEADER_AT
+from glintfpga.sim.rebuild import CLK_HZ, LANES, default_image
+from glintfpga.sim.shipped import shipped_sim
+
+LIMIT = 400_000  # cycles; a wrong number of rows makes it longer
+WIDTHS = {Section.K: 36, Section.V: 36, Section.EMBED: 48, Section.ROPE: 20}
+
+
+@pytest.fixture(scope="module")
+def sim():
+    return shipped_sim()
+
+
+def used_words(sim):
+    """Memory, row and width of every word that the image fills."""
+    image = default_image()
+    info = next(name for name in sim.names() if name.startswith("service hello"))
+    words = [(info, at, 8) for at in range(HEADER_AT, HEADER_AT + len(image.header))]
+    words += [(info, at, 8) for at in range(CRC_AT, CRC_AT + 4)]
+    rows = {section: len(image.sections[section]) for section in Section}
+    table = rows[Section.CONFIG] + rows[Section.TABLE]
+    words += [("core table table", row, 48) for row in range(table)]
+    for section, bank in ((Section.K, "k_bank"), (Section.V, "v_bank")):
+        words += [
+            (f"core lane{row % LANES} {bank}", row // LANES, WIDTHS[section])
+            for row in range(rows[section])
+        ]
+    for section, memory in ((Section.EMBED, "embed_rows"), (Section.ROPE, "rope_rows")):
+        words += [(f"core {memory}", row, WIDTHS[section]) for row in range(rows[section])]
+    return words
+
+
+def outcome(sim, name=None, row=0, bit=0):
+    """Result of the power-up self-test with one bit flipped, and its cycles."""
+    sim.reset()
+    if name is not None:
+        memory = sim.item(name)
+        memory.poke(memory.peek(row) ^ 1 << bit, row)
+    cycles = sim.clock_until(sim.item("service test busy"), 0, limit=LIMIT)
+    return SelfTest(sim.item("service test result").peek()), cycles
+
+
+def test_it_passes_in_half_a_millisecond(sim):
+    result, cycles = outcome(sim)
+    assert result == SelfTest.PASSED
+    assert cycles / CLK_HZ < 0.5e-3
+
+
+def test_a_flipped_bit_in_each_memory(sim):
+    rng = random.Random(1)
+    by_memory = {}
+    for word in used_words(sim):
+        by_memory.setdefault(word[0], []).append(word)
+    assert len(by_memory) == 4 + 2 * LANES
+    for words in by_memory.values():
+        for name, row, width in (words[0], words[-1], rng.choice(words)):
+            bit = rng.randrange(width)
+            assert outcome(sim, name, row, bit)[0] == SelfTest.MEMORY_FAILED, (name, row, bit)
+
+
+@pytest.mark.slow
+def test_a_flipped_bit_in_every_word(sim):
+    rng = random.Random(2)
+    for name, row, width in used_words(sim):
+        bit = rng.randrange(width)
+        assert outcome(sim, name, row, bit)[0] == SelfTest.MEMORY_FAILED, (name, row, bit)
+
+
+def test_a_flipped_bit_of_a_table_that_is_no_part_of_the_image(sim):
+    """The memories are right, the logits are not."""
+    results = {outcome(sim, "core norm rsqrt", row, 13)[0] for row in range(0, 256, 8)}
+    assert results == {SelfTest.PASSED, SelfTest.TOKEN_FAILED}
