@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from glintfpga.firmware.image import is_for_chat
 from glintfpga.firmware.messages import (
     Counters,
     Done,
@@ -22,6 +23,7 @@ from glintfpga.firmware.protocol import (
     HelloInfo,
     Op,
     Reason,
+    SelfTest,
     Status,
 )
 from glintfpga.host.link import Link
@@ -36,9 +38,18 @@ WORDS = {
     Status.BAD_IMAGE: "the image is damaged or does not fit; the device now holds no model",
     Status.UNKNOWN_OP: "it does not know the command; flash the bitstream of this release",
     Status.BAD_ARGUMENT: "an argument is out of range; update host and bitstream",
+    Status.SELF_TEST: "the model failed its self-test; load it again, or flash the bitstream again",
     Status.UNSUPPORTED: "it cannot do that; use ref: or sim:",
 }
 """What a status means for the user."""
+
+FAILED_TESTS = {
+    SelfTest.MEMORY_FAILED: "its memory does not hold the model as it was loaded; "
+    "load it again: glintfpga load PORT MODEL, or flash the bitstream again",
+    SelfTest.TOKEN_FAILED: "it computes other logits than its model should; "
+    "flash the bitstream again, then run: glintfpga verify PORT",
+}
+"""What a failed self-test means for the user."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +99,12 @@ class Client:
         """Size of the vocabulary of the model it holds."""
         self._need_model()
         return int.from_bytes(self.info.image_header[16:18], "little")
+
+    @property
+    def for_chat(self) -> bool:
+        """Whether the model it holds was trained on dialogues, see `glintfpga.quant.template`."""
+        self._need_model()
+        return is_for_chat(self.info.image_header)
 
     @property
     def image_sha256(self) -> str:
@@ -209,6 +226,8 @@ class Client:
             self._answer = None
 
     def _need_model(self) -> None:
+        if (test := self.info.self_test) in FAILED_TESTS:
+            raise DeviceError(f"the device failed its self-test: {FAILED_TESTS[SelfTest(test)]}")
         if not self.has_model:
             raise DeviceError(f"the device refused: {WORDS[Status.NO_MODEL]}")
 

@@ -25,7 +25,8 @@ class Conversation:
         back: called when the device is there again.
 
     After a loss the device is reset and told the conversation again, so that it answers as if
-    nothing had happened; the noise stream starts anew. EOS has no spelling and is left out.
+    nothing had happened; the noise stream starts anew. EOS has no spelling: a newline stands for
+    the one that ended an answer.
 
     Members:
         history: tokens of both sides.
@@ -55,8 +56,11 @@ class Conversation:
     ) -> Iterator[int]:
         """Say ``text``, then yield the tokens of the answer as they come.
 
-        It ends at EOS, at a blank line, after ``count`` tokens, or once ``stopping`` is set.
+        It ends at EOS, at a blank line, after ``count`` tokens, or once ``stopping`` is set. The
+        device then still holds the EOS, which comes before the next ``text``.
         """
+        if self.reason is Reason.EOS:
+            self.history.append(NEWLINE)
         self.stopping = False
         self.reason = None
         self.history += text

@@ -19,6 +19,7 @@ from glintfpga.host.conversation import Conversation
 from glintfpga.host.ports import how_timed
 from glintfpga.host.text import ShownText, typed_bytes
 from glintfpga.quant.errors import DeviceError, InputError
+from glintfpga.quant.template import question
 
 __all__ = ["Talk"]
 
@@ -37,7 +38,11 @@ _log = logging.getLogger("glintfpga")
 
 @dataclass(kw_only=True)
 class Talk:
-    """One run of ``glintfpga chat`` over stdin, stdout and (for all but the text) stderr."""
+    """One run of ``glintfpga chat`` over stdin, stdout and (for all but the text) stderr.
+
+    A model that was trained on dialogues is asked in their form, which its image's header tells;
+    any other goes on with what was typed.
+    """
 
     client: Client
     image: bytes | None
@@ -91,8 +96,10 @@ class Talk:
 
     def _answer(self, line: bytes) -> None:
         talk = self._conversation
+        if self.client.for_chat:
+            line = question(line)
         # What was said before ends its line first, or the two would run into one word.
-        if talk.history and talk.history[-1] != ord("\n"):
+        if talk.history and talk.history[-1] != ord("\n") and talk.reason is not Reason.EOS:
             line = b"\n" + line
         shown = ShownText()
         pace = _Pace(self.client)

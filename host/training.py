@@ -16,7 +16,6 @@ from glintfpga.host.progress import counting
 from glintfpga.quant.errors import InputError
 
 if TYPE_CHECKING:
-    from glintfpga.quant.checkpoint import Checkpoint
     from glintfpga.quant.evaluation.rows import Score
     from glintfpga.train.config import TrainConfig
     from glintfpga.train.data.corpus import Corpus
@@ -105,30 +104,30 @@ def reviewed(sources: Sources, *, named: bool, unreviewed: bool) -> bool:
     return verdict.passed
 
 
-def open_streams(sources: Sources) -> Corpus:
-    """The corpus of the sources; the first time it is made, which takes some seconds."""
-    from glintfpga.train.data.corpus import open_corpus
-    from glintfpga.train.data.manifest import read_manifest
+def open_streams(sources: Sources, kept: float) -> Corpus:
+    """The corpus of the sources; the first time it is made, which takes some seconds.
 
-    manifest = read_manifest(sources.manifest, folder=sources.folder)
+    Of a share ``kept`` below 1, its documents are ranked before.
+    """
+    if kept < 1:
+        with counting("ranking the documents", 1) as show:
+            sources.easiest(kept, progress=lambda done, total: show(done / max(total, 1)))
     with counting("reading the text", 1) as show:
-        return open_corpus(
-            manifest,
-            cache=sources.cache,
-            progress=lambda done, total: show(done / max(total, 1)),
-        )
+        return sources.corpus(kept, progress=lambda done, total: show(done / max(total, 1)))
 
 
-def engine_for(config: TrainConfig) -> tuple[Engine, TrainConfig]:
+def engine_for(config: TrainConfig, workers: int) -> tuple[Engine, TrainConfig]:
     """What trains this config, and the config it can train.
 
-    Without a compiler that is PyTorch, and the quantized stages are left out.
+    Where that is PyTorch, for want of a compiler or for the shape, quantized stages are left out.
     """
     from glintfpga.train.engine import open_engine
     from glintfpga.train.kernel import Kernel
 
-    with counting("compiling the training kernel"):
-        engine = open_engine(config.spec)
+    with counting("loading what trains"):
+        # As many threads as each lineage will have, so that its speed can be measured.
+        threads = max(1, workers // config.stages[0].lineages)
+        engine = open_engine(config.spec, threads=threads)
     kept = tuple(stage for stage in config.stages if stage.plan is None)
     if isinstance(engine, Kernel) or kept == config.stages:
         return engine, config
@@ -152,24 +151,43 @@ def adopt_stages(run: Path, config: TrainConfig) -> TrainConfig | None:
 
 
 def scored(
-    checkpoint: Checkpoint, texts: dict[str, bytes], *, plan: int | None, lanes: int
+    path: Path, texts: dict[str, bytes], *, plan: int | None, lanes: int
 ) -> list[Score]:
-    """Byte perplexity in windows over the first 64 KiB of each text: float, and fixed if asked."""
+    """Byte perplexity in windows over the first 64 KiB of each text: float, and fixed if asked.
+
+    PyTorch computes that of a shape for software only.
+    """
+    import numpy as np
+
+    from glintfpga.quant.checkpoint import read_checkpoint
     from glintfpga.quant.evaluation.perplexity import windows
     from glintfpga.quant.evaluation.scorers import FixedScorer, FloatScorer, Scorer
     from glintfpga.quant.plan import plan_of
     from glintfpga.quant.quantize import quantize
+    from glintfpga.train.engine import open_engine
+    from glintfpga.train.scoring import byte_perplexity
+    from glintfpga.train.shape import Shape
+    from glintfpga.train.store import read_model
 
+    pieces = {name: text[:_SCORED_BYTES] for name, text in texts.items()}
+    found = read_model(path)
+    if isinstance(found.spec, Shape):
+        engine = open_engine(found.spec)
+        with counting("evaluating"):
+            return [
+                byte_perplexity(engine, found.vector, np.frombuffer(piece, "u1"), benchmark=name)
+                for name, piece in pieces.items()
+            ]
+    checkpoint = read_checkpoint(path)
     scorers: dict[str, Scorer] = {"float": FloatScorer(checkpoint)}
     if plan is not None:
         model, _ = quantize(checkpoint, plan=plan_of(plan), lanes=lanes)
         scorers["fixed"] = FixedScorer(model, lanes=lanes)
     rows: list[Score] = []
     with counting("evaluating", len(scorers) * len(texts)) as show:
-        for name, text in texts.items():
+        for name, piece in pieces.items():
             for numerics, scorer in scorers.items():
                 show(len(rows), f"{name}, {numerics}")
-                piece = text[:_SCORED_BYTES]
                 rows.append(windows(scorer, piece, benchmark=name, numerics=numerics))
     return rows
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +16,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from glintfpga.quant.errors import InputError
+from glintfpga.quant.files import publish
 from glintfpga.quant.spec import ModelSpec
 from glintfpga.quant.strict_json import parse_object
 
-__all__ = ["Checkpoint", "FloatArray", "read_checkpoint", "write_checkpoint"]
+__all__ = ["MOST_BALANCE", "Checkpoint", "FloatArray", "read_checkpoint", "write_checkpoint"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -28,6 +28,9 @@ _MAX_FILE_BYTES = 1 << 20
 _MAX_HEADER_BYTES = 1 << 18
 _DTYPES = ("F16", "F32", "F64")
 _LARGEST = 1e6
+
+MOST_BALANCE = 18
+"""Trained ranges of q and k differ by a few octaves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +47,9 @@ class Checkpoint:
     note: str = ""
     rope_radians_per_token: float = 1.0
     """Angle that RoPE turns the first two dimensions by, a token."""
+    balance: tuple[int, ...] | None = None
+    """Powers of two that move from q to k in each pass, where a training in the device's numbers
+    counted on them; None: ``quantize`` chooses."""
 
     def __post_init__(self) -> None:
         shapes = self.spec.tensor_shapes()
@@ -71,6 +77,14 @@ class Checkpoint:
         angle = self.rope_radians_per_token
         if not (math.isfinite(angle) and 0 < angle <= math.pi):
             raise InputError(f"rope_radians_per_token must be in (0, pi], not {angle!r}")
+        moved = self.balance
+        if moved is not None and not (
+            len(moved) == self.spec.passes and all(abs(power) <= MOST_BALANCE for power in moved)
+        ):
+            raise InputError(
+                f"balance must be {self.spec.passes} powers within {MOST_BALANCE}, "
+                f"not {moved!r:.60}"
+            )
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
@@ -102,19 +116,10 @@ def write_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         "rope_radians_per_token": repr(checkpoint.rope_radians_per_token),
         "note": checkpoint.note,
     }
+    if checkpoint.balance is not None:
+        metadata["balance"] = ",".join(map(str, checkpoint.balance))
     tensors = {name: value.astype(np.float32) for name, value in checkpoint.tensors.items()}
-    data = save(tensors, metadata)
-    path = Path(path)
-    try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            file.write(data)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot write {os.fspath(path)!r}: {error.strerror}") from error
+    publish(Path(path), save(tensors, metadata))
 
 
 def _parse(data: bytes) -> Checkpoint:
@@ -138,11 +143,17 @@ def _parse(data: bytes) -> Checkpoint:
         radians = float(angle)
     except ValueError:
         raise InputError(f"rope_radians_per_token must be a number, not {angle!r:.60}") from None
+    moved = metadata.get("balance")
+    try:
+        balance = None if moved is None else tuple(int(power[:9]) for power in moved.split(","))
+    except ValueError:
+        raise InputError(f"balance must be whole numbers, not {moved!r:.60}") from None
     return Checkpoint(
         spec=spec,
         tensors=tensors,
         note=metadata.get("note", ""),
         rope_radians_per_token=radians,
+        balance=balance,
     )
 
 

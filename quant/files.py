@@ -27,4 +27,6 @@ def publish(path: Path, data: bytes) -> None:
     except OSError as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        raise InputError(f"cannot write {str(path)!r}: {error.strerror}") from error
+        raise InputError(
+            f"cannot write {str(path)!r}: {error.strerror}; free space there or name another place"
+        ) from error

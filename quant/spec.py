@@ -28,6 +28,7 @@ _LIMITS = {
     "thinking": (0, 127),
 }
 _MAX_PASSES = 16
+_NO_YES = ("no", "yes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +57,18 @@ class ModelSpec:
     """How often x is fed back through all passes before the logits of a token."""
     eos: int | None = 256
     """Id that ends an answer, or None."""
+    chat: bool = False
+    """Whether it was trained on dialogues, in the form of `quant.template`."""
 
     def __post_init__(self) -> None:
         for name, (lo, hi) in _LIMITS.items():
             _check_int(name, getattr(self, name), lo, hi)
         if self.eos is not None:
             _check_int("eos", self.eos, 0, self.vocab - 1)
+        if not isinstance(self.chat, bool):
+            raise InputError(f"chat must be true or false, not {self.chat!r:.60}")
+        if self.chat and self.eos is None:
+            raise InputError("a model for chat ends its answers with EOS, but eos is None")
         if self.passes > _MAX_PASSES:
             raise InputError(
                 f"prelude + loops + coda must be at most {_MAX_PASSES}, not {self.passes!r}"
@@ -159,6 +166,7 @@ class ModelSpec:
         values = {name: str(value) for name, value in self.to_json().items()}
         values["lora_targets"] = ",".join(self.lora_targets)
         values["eos"] = "none" if self.eos is None else str(self.eos)
+        values["chat"] = _NO_YES[self.chat]
         return {"model": "blink", **values}
 
     @classmethod
@@ -166,7 +174,8 @@ class ModelSpec:
         """Read what ``to_metadata`` wrote. Keys that are no field are left to the caller.
 
         ``loops``, ``lora_rank``, ``hidden``, ``vocab`` and ``window`` must be there. Without
-        ``eos`` it is 256 where the vocabulary has it. Raises ``InputError``.
+        ``eos`` it is 256 where the vocabulary has it, without ``chat`` it is no. Raises
+        ``InputError``.
         """
         if metadata.get("model", "blink") != "blink":
             raise InputError(f"model must be 'blink', not {metadata['model']!r:.60}")
@@ -178,6 +187,10 @@ class ModelSpec:
         }
         eos = metadata.get("eos", "256" if values["vocab"] > 256 else "none")
         values["eos"] = None if eos == "none" else _parse_int("eos", eos)
+        chat = metadata.get("chat", "no")
+        if chat not in _NO_YES:
+            raise InputError(f"chat must be yes or no, not {chat!r:.60}")
+        values["chat"] = chat == "yes"
         default = "q,k,v,o" if values["lora_rank"] else ""
         values["lora_targets"] = tuple(
             name for name in metadata.get("lora_targets", default).split(",") if name

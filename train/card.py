@@ -9,12 +9,18 @@ from typing import Any
 
 from glintfpga.quant.spec import ModelSpec
 from glintfpga.train.config import TrainConfig
+from glintfpga.train.shape import for_chip
 
 __all__ = ["UNREVIEWED", "model_card"]
 
 UNREVIEWED = (
     "> **Unreviewed data:** no second person has signed off all text this model was trained on."
 )
+
+_CHAT = """
+
+It was trained on dialogues in one form: a question as one line, a newline, the answer, end of text.
+`glintfpga chat` asks in that form, which the file and the image of the model say it needs."""
 
 _LIMITS = """\
 It has three numbers to carry all it knows from byte to byte. It writes word-shaped nonsense with a
@@ -29,9 +35,10 @@ def model_card(facts: Mapping[str, Any]) -> str:
     ``facts`` is the content of eval.json: name, checkpoint, config, tokens, machine, rows, samples.
     """
     config = TrainConfig.from_json(facts["config"])
+    spec = for_chip(config.spec)
     parts = [
         f"# {facts['name']}",
-        _opening(facts, config.spec),
+        _opening(facts, spec),
         "## Scores",
         _scores(facts),
         "## Training",
@@ -39,7 +46,7 @@ def model_card(facts: Mapping[str, Any]) -> str:
         "## Three samples",
         _samples(facts),
         "## What it cannot do",
-        _LIMITS.format(reach=config.spec.passes * (config.spec.window - 1) + 1),
+        _LIMITS.format(reach=spec.passes * (spec.window - 1) + 1),
         "## Files",
         _FILES,
     ]
@@ -60,22 +67,26 @@ def _opening(facts: Mapping[str, Any], spec: ModelSpec) -> str:
         f"{spec.passes} passes over three dimensions, hidden size {spec.hidden}, attention over "
         f"the last {spec.window} bytes. The chip's numbers are those of plan {facts['plan']}, "
         f"its results those of {facts['lanes']} lanes."
-    )
+    ) + (_CHAT if spec.chat else "")
 
 
 def _scores(facts: Mapping[str, Any]) -> str:
-    if not facts["rows"]:
+    found = [facts["base"]] if facts["base"] else []
+    rows = [(model["name"], row) for model in [*found, facts] for row in model["rows"]]
+    if not rows:
         return "Not evaluated."
     lines = [
-        "| benchmark | form | numerics | metric | value | ± | n |",
-        "|---|---|---|---|--:|--:|--:|",
+        "| benchmark | form | model | numerics | metric | value | ± | n |",
+        "|---|---|---|---|---|--:|--:|--:|",
     ]
+    order = list(dict.fromkeys((row["benchmark"], row["form"]) for _, row in rows))
+    rows.sort(key=lambda item: order.index((item[1]["benchmark"], item[1]["form"])))
     lines += [
-        f"| {row['benchmark']} | {row['form']} | {row['numerics']} | {row['metric']} "
+        f"| {row['benchmark']} | {row['form']} | {name} | {row['numerics']} | {row['metric']} "
         f"| {row['value']:.4f} | {row['stderr']:.4f} | {row['n']:,} |"
-        for row in facts["rows"]
+        for name, row in rows
     ]
-    protocols = sorted({(row["form"], row["protocol"]) for row in facts["rows"]})
+    protocols = sorted({(row["form"], row["protocol"]) for _, row in rows})
     notes = [f"- {form}: {protocol}." for form, protocol in protocols]
     return "\n".join([*lines, "", "± is one standard error.", "", *notes])
 
@@ -106,21 +117,35 @@ def _training(facts: Mapping[str, Any], config: TrainConfig) -> str:
         f"{config.spaced:.0%} of the windows were rewritten by rule into the spacing of WikiText, "
         f"and {config.kept:.0%} of the documents were used. "
         + (f"The weights are a merge of {' and '.join(merged)}. " if merged else "")
+        + _origin(facts, config)
         + f"Corpus sha256 `{config.corpus or 'not noted'}`, seed {config.seed}.",
     ])  # fmt: skip
 
 
+def _origin(facts: Mapping[str, Any], config: TrainConfig) -> str:
+    if not config.start:
+        return ""
+    name = facts["base"]["name"] if facts["base"] else "a model"
+    return f"The training went on from {name} (weights sha256 `{config.start}`). "
+
+
 def _samples(facts: Mapping[str, Any]) -> str:
     first = facts["samples"][0]
+    asked = bool(first["question"])
+    where = "as answers to fixed questions" if asked else "from an empty context"
     intro = (
-        f"The first three seeds, not selected: {first['bytes']} bytes at temperature "
-        f"{first['temperature']:g} from an empty context, the same noise for both. ⏎ is a newline."
+        f"The first three seeds, not selected: up to {first['bytes']} bytes at temperature "
+        f"{first['temperature']:g} {where}, the same noise for both. ⏎ is a newline."
     )
-    lines = ["| seed | float | fixed |", "|--:|---|---|"]
-    lines += [
-        f"| {item['seed']} | {_cell(item['float'])} | {_cell(item['fixed'])} |"
+    lines = ["| seed | question | float | fixed |", "|--:|---|---|---|"]
+    rows = [
+        [str(item["seed"]), *(_cell(item[name]) for name in ("question", "float", "fixed"))]
         for item in facts["samples"]
     ]
+    if not asked:
+        lines = ["| seed | float | fixed |", "|--:|---|---|"]
+        rows = [[seed, *texts] for seed, _, *texts in rows]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([intro, "", *lines])
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.spec import ModelSpec
 from glintfpga.quant.strict_json import parse_object
+from glintfpga.train.shape import AnySpec, Shape
 
 __all__ = ["DEFAULT_STAGES", "Stage", "TrainConfig"]
 
@@ -62,7 +63,7 @@ little in the device's own numbers."""
 class TrainConfig:
     """Everything that a run depends on, besides the bytes of its corpus."""
 
-    spec: ModelSpec = field(default_factory=ModelSpec)
+    spec: AnySpec = field(default_factory=ModelSpec)
     stages: tuple[Stage, ...] = DEFAULT_STAGES
     seed: int = 0
     batch: int = 16
@@ -79,6 +80,8 @@ class TrainConfig:
     """Lanes of the device whose numbers the quantized stages use; its sums have their order."""
     unreviewed: bool = False
     """Whether the corpus lacks a second person's review; the model card then says so first."""
+    start: str = ""
+    """sha256 of the checkpoint that it goes on from, see `train.tuning`; empty for none."""
     corpus: str = ""
     """sha256 of the corpus; empty where it was not noted."""
     minutes: float | None = None
@@ -156,7 +159,7 @@ class TrainConfig:
         """Read what ``to_json`` wrote; missing fields take their defaults. Raises InputError."""
         values = _fields_of(cls, data, "training config")
         if "spec" in values:
-            values["spec"] = ModelSpec.from_json(values["spec"])
+            values["spec"] = _spec_of(values["spec"])
         if "stages" in values:
             if not isinstance(values["stages"], list):
                 raise InputError(f"stages must be a list, not {values['stages']!r:.60}")
@@ -182,6 +185,12 @@ class TrainConfig:
     def dumps(self) -> str:
         """One line of JSON, as checkpoints carry it."""
         return json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+
+
+def _spec_of(data: object) -> AnySpec:
+    if isinstance(data, Mapping) and "dim" in data:
+        return Shape.from_json(data)
+    return ModelSpec.from_json(data)  # type: ignore[arg-type]
 
 
 def _fields_of(kind: type, data: object, what: str) -> dict[str, Any]:

@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from glintfpga.quant.errors import EnvironmentProblem
 from glintfpga.train.model import Blink, loss
 from glintfpga.train.parameters import Vector
 from glintfpga.train.penalty import RangePenalty
@@ -16,24 +20,28 @@ from glintfpga.train.shape import Shape
 
 __all__ = ["Eager"]
 
+_ROWS = 32
+
 
 class Eager:
-    """``Engine`` for any shape. The vector has the tensors in the order of the checkpoint for
-    dimension 3, else in the order of the module.
+    """``Engine`` for any shape; the vector has the tensors in the order of ``tensor_shapes()``.
 
-    ``device`` is PyTorch's name of one, such as ``cuda``.
+    ``device`` is PyTorch's name of one, such as ``cuda``; ``threads`` is set for the whole process.
+    ``step`` and ``losses`` raise
+    ``EnvironmentProblem`` when its memory, or that of the machine, does not do.
     """
 
     def __init__(
         self, shape: Shape, *, penalty: RangePenalty | None = None, device: str = "cpu",
-        seed: int = 0,
+        threads: int | None = None, seed: int = 0,
     ) -> None:  # fmt: skip
+        if threads is not None:
+            torch.set_num_threads(threads)
         self.model = Blink(shape, seed=seed).to(device)
         self._penalty = penalty
         self._device = device
         tensors = dict(self.model.named_parameters())
-        names = shape.spec().tensor_shapes() if shape.dim == 3 else tensors
-        self._tensors = [tensors[name] for name in names]
+        self._tensors = [tensors[name] for name in shape.tensor_shapes()]
         self.size = sum(tensor.numel() for tensor in self._tensors)
 
     def vector(self) -> Vector:
@@ -44,8 +52,9 @@ class Eager:
         """Return the mean loss in nats a token, and the gradient, penalty included."""
         self._load(params)
         self.model.zero_grad(set_to_none=False)
-        nll, extra = loss(self.model, self._ids(tokens), self._penalty)
-        (nll + extra).backward()
+        with _memory(self._device, tokens):
+            nll, extra = loss(self.model, self._ids(tokens), self._penalty)
+            (nll + extra).backward()
         # A LoRA whose B is zero or a window of one token leaves tensors without a gradient.
         grads = [torch.zeros_like(t) if t.grad is None else t.grad for t in self._tensors]
         return float(nll.detach()), _to_vector(grads)
@@ -54,10 +63,12 @@ class Eager:
     def losses(self, params: Vector, tokens: npt.NDArray[np.uint16]) -> Vector:
         """Return ``-ln P`` of each predicted token, (batch, length)."""
         self._load(params)
-        ids = self._ids(tokens)
-        logits = self.model(ids[:, :-1]).transpose(1, 2)
-        found = F.cross_entropy(logits, ids[:, 1:], reduction="none")
-        return np.asarray(found.cpu().numpy(), np.float32)
+        found = []
+        with _memory(self._device, tokens):
+            for ids in self._ids(tokens).split(_ROWS):
+                logits = self.model(ids[:, :-1]).transpose(1, 2)
+                found.append(F.cross_entropy(logits, ids[:, 1:], reduction="none"))
+            return np.asarray(torch.cat(found).cpu().numpy(), np.float32)
 
     def evaluate(self, params: Vector, tokens: npt.NDArray[np.uint16]) -> float:
         """Return the mean loss in nats a token."""
@@ -73,6 +84,22 @@ class Eager:
 
     def _ids(self, tokens: npt.NDArray[np.uint16]) -> Tensor:
         return torch.from_numpy(np.asarray(tokens, np.int64)).to(self._device)
+
+
+@contextlib.contextmanager
+def _memory(device: str, tokens: npt.NDArray[np.uint16]) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        # Without a type of its own where the memory is the processor's.
+        if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
+            raise
+        rows, length = tokens.shape
+        raise EnvironmentProblem(
+            f"the memory of {device!r} does not do for {rows} sequences of {length} ids: give a "
+            "smaller --batch and another --out"
+            + ("" if device == "cpu" else ", or set CUDA_VISIBLE_DEVICES= to train without it")
+        ) from error
 
 
 def _to_vector(tensors: list[Tensor]) -> Vector:

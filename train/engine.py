@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from glintfpga.quant.errors import EnvironmentProblem, InputError
-from glintfpga.quant.spec import ModelSpec
 from glintfpga.train.kernel import ChipNumbers, Kernel
 from glintfpga.train.parameters import Vector
 from glintfpga.train.penalty import RangePenalty
+from glintfpga.train.shape import AnySpec, Shape
 
 __all__ = ["Engine", "open_engine"]
 
@@ -39,16 +39,26 @@ class Engine(Protocol):
 
 
 def open_engine(
-    spec: ModelSpec,
+    spec: AnySpec,
     *,
     penalty: RangePenalty | None = None,
     numbers: ChipNumbers | None = None,
+    threads: int | None = None,
 ) -> Engine:
     """Return the kernel; without a compiler, or for a shape it has no code for, PyTorch.
 
     The second costs a line in the log and a factor of more than twenty. With chip numbers there is
-    no second way, and the kernel's ``EnvironmentProblem`` or ``InputError`` is raised.
+    no second way, and the kernel's ``EnvironmentProblem`` or ``InputError`` is raised. Shapes for
+    software only are PyTorch's, on a GPU where it finds one. ``threads`` are for PyTorch, which
+    else takes what the environment says; the kernel has one.
     """
+    if isinstance(spec, Shape):
+        import torch
+
+        from glintfpga.train.eager import Eager
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        return Eager(spec, penalty=penalty, device=device, threads=threads)
     try:
         return Kernel(spec, penalty=penalty, numbers=numbers)
     except (EnvironmentProblem, InputError) as error:
@@ -56,6 +66,5 @@ def open_engine(
             raise
         _log.warning("training in PyTorch, which is far slower: %s", error)
     from glintfpga.train.eager import Eager
-    from glintfpga.train.shape import Shape
 
-    return Eager(Shape.of(spec), penalty=penalty)
+    return Eager(Shape.of(spec), penalty=penalty, threads=threads)

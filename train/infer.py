@@ -123,9 +123,10 @@ def main():
     parser.add_argument("--temperature", type=float, default=0.8)
     parser.add_argument("--seed", type=int)
     given = parser.parse_args()
-    tokens = generate(
-        Blink(given.model), given.prompt.encode(), given.bytes, given.temperature, given.seed
-    )
+    model, prompt = Blink(given.model), given.prompt.encode()
+    if prompt and model.facts.get("chat") == "yes":
+        prompt += b"\n"  # of a model for chat this is a question, and the answer comes next
+    tokens = generate(model, prompt, given.bytes, given.temperature, given.seed)
     for token in tokens:
         sys.stdout.buffer.write(bytes([token & 255]))
         sys.stdout.buffer.flush()

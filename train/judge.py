@@ -27,8 +27,7 @@ def main(run: str, checkpoint: str) -> int:
     """Score; return the exit code."""
     try:
         config = TrainConfig.read(Path(run) / "config.json")
-        plan = config.stages[-1].plan
-        found = judge(Path(checkpoint), plan, config.lanes, read_sources(Path(run)))
+        found = judge(Path(checkpoint), config, read_sources(Path(run)))
     except GlintError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -32,6 +32,7 @@ _LOST_FACTOR = 0.5
 _MAX_RETREATS = 8
 _SMOOTH = 0.99
 _ASK_STEPS = 16
+_ASK_S = 1.0
 
 Step = Callable[[Vector, npt.NDArray[np.uint16]], tuple[float, Vector]]
 """Loss (nats a token) and gradient (penalty included) for ids (batch, length + 1)."""
@@ -138,12 +139,13 @@ def train_stage(
     batch_tokens : predicted tokens of what ``draw`` returns.
     retreated : called like ``progress`` after a loss that was no number: the lineage is then back
         at its last save, with half the learning rate. The eighth time raises ``InputError``.
-    stopped : asked every 16 steps; when it says yes the lineage is saved and ``Stopped`` raised.
+    stopped : asked every 16 steps, or every second where steps are slow; when it says yes the
+        lineage is saved and ``Stopped`` raised.
     """
     steps = max(1, stage.tokens // batch_tokens)
     retreats = 0
     lineage.save(path)
-    saved = time.monotonic()
+    saved = asked = time.monotonic()
     while lineage.steps < steps:
         loss, gradient = step(lineage.vector, draw(lineage.rng))
         if not (math.isfinite(loss) and np.isfinite(gradient).all()):
@@ -158,10 +160,12 @@ def train_stage(
         lineage.tokens += batch_tokens
         before = lineage.loss if math.isfinite(lineage.loss) else loss
         lineage.loss = before + max(1 - _SMOOTH, 1 / lineage.steps) * (loss - before)
-        if time.monotonic() - saved > save_s:
+        now = time.monotonic()
+        if now - saved > save_s:
             lineage.save(path)
             saved = time.monotonic()
-        if lineage.steps % _ASK_STEPS == 0:
+        if lineage.steps % _ASK_STEPS == 0 or now - asked > _ASK_S:
+            asked = now
             if stopped is not None and stopped():
                 lineage.save(path)
                 raise Stopped

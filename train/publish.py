@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from glintfpga.train.card import model_card
 from glintfpga.train.config import TrainConfig
 from glintfpga.train.record import Record
 from glintfpga.train.samples import side_by_side
+from glintfpga.train.shape import for_chip
 
 __all__ = ["champion_of", "image_of_release", "release"]
 
@@ -39,7 +41,11 @@ def champion_of(run: Path) -> Path:
 
 
 def image_of_release(checkpoint: Path, config: TrainConfig) -> Image:
-    """The integers that a release has: in the plan of the last stage, 12 bits for a float one."""
+    """The integers that a release has: in the plan of the last stage, 12 bits for a float one.
+
+    Raises ``InputError`` for a shape that only software runs.
+    """
+    for_chip(config.spec)
     plan = plan_of(config.stages[-1].plan or 12)
     model, _ = quantize(read_checkpoint(checkpoint), plan=plan, lanes=config.lanes)
     return Image.from_model(model)
@@ -57,8 +63,9 @@ def release(
 ) -> None:
     """Write a release of ``checkpoint`` of ``run`` into ``folder``; its card comes last.
 
-    ``image`` and ``rows`` are of that checkpoint. Raises ``InputError`` when the run or the
-    checkpoint cannot be read, or the folder cannot be written to.
+    ``image`` and ``rows`` are of that checkpoint. Where it was trained on from one that lies
+    released beside ``folder``, the card shows the scores of that one too. Raises ``InputError``
+    when the run or the checkpoint cannot be read, or the folder cannot be written to.
     """
     config = TrainConfig.read(run / "config.json")
     found = read_checkpoint(checkpoint)
@@ -74,10 +81,11 @@ def release(
         "merged": history.get("merged", []),
         "machine": record.machine(),
         "rows": [row.to_json() for row in rows],
+        "base": _base(config.start, folder.parent),
         "samples": side_by_side(
             FloatNumerics(found),
             ReferenceNumerics(image, lanes=config.lanes),
-            eos=found.spec.eos,
+            spec=found.spec,
         ),
     }
     files = {
@@ -95,6 +103,16 @@ def release(
         raise InputError(f"cannot make {str(folder)!r}: {error.strerror}") from error
     for file, data in files.items():
         publish(folder / file, data)
+
+
+def _base(start: str, releases: Path) -> dict[str, Any] | None:
+    """Name and rows of the release whose weights have the sha256 ``start``."""
+    for path in sorted(releases.glob("*/model.safetensors")) if start else []:
+        if hashlib.sha256(path.read_bytes()).hexdigest() == start:
+            facts = path.with_name("eval.json")
+            rows = parse_object(facts.read_bytes())["rows"] if facts.is_file() else []
+            return {"name": path.parent.name, "rows": rows}
+    return None
 
 
 def _log_of(run: Record) -> dict[str, Any]:

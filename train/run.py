@@ -8,10 +8,12 @@
     run/state/NN.log            a JSON line every few seconds: stage, tokens, loss
     run/scores.json             scores after each stage; they decide who goes on
     run/checkpoints/S-NN.safetensors   what was scored after stage S
+    run/start.safetensors       what the first stage goes on from, see `train.tuning`
     run/best.safetensors        the checkpoint with the lowest score of the last stage
 
 A lineage is a pure function of config, corpus and its number, so runs repeat and resume exactly;
-only after a loss that was no number does it depend on when it was last saved.
+only after a loss that was no number does it depend on when it was last saved. Where PyTorch
+computes it, sums also depend on the number of threads, and a GPU promises nothing.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ from glintfpga.train.worker import Sources, begin, checkpoint_path, run_lineage
 __all__ = ["Run", "Status"]
 
 _POLL_S = 0.5
-_ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +80,9 @@ class Run:
         on an interrupt the lineages are saved first.
         """
         with _locked(self.folder):
+            # What a kill in the middle of a save left.
+            for draft in (self.folder / "state").glob(".*.safetensors.*"):
+                draft.unlink(missing_ok=True)
             scores = self.record.scores()
             for stage in range(len(self.config.stages)):
                 members = self._members(stage, scores)
@@ -135,7 +140,7 @@ class Run:
         stop = context.Event()
         logs = Tails(self.record, members)
         with (
-            _one_thread_each(),
+            _threads_each(max(1, workers // len(missing))),
             ProcessPoolExecutor(
                 min(workers, len(missing)), mp_context=context, initializer=begin, initargs=(stop,)
             ) as pool,
@@ -193,10 +198,11 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes started meanwhile compute with one thread: lineages share the cores, not steps."""
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+def _threads_each(count: int) -> Iterator[None]:
+    """Processes started meanwhile compute with so many threads: one, where lineages share the
+    cores; the kernel always has one."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, str(count)))
     try:
         yield
     finally:

@@ -8,44 +8,54 @@ from typing import Any
 from glintfpga.firmware.numerics import FloatNumerics, Numerics, ReferenceNumerics
 from glintfpga.quant.plan import PLAN12
 from glintfpga.quant.sampler import Sampler
+from glintfpga.quant.spec import ModelSpec
+from glintfpga.quant.template import question
 
-__all__ = ["side_by_side", "written"]
+__all__ = ["QUESTIONS", "side_by_side", "written"]
+
+QUESTIONS = ("Hello!", "What is a river?", "Can you find me a table for two?")
+"""What a model for chat is asked, one a seed."""
 
 
 def side_by_side(
     plain: FloatNumerics,
     fixed: ReferenceNumerics,
     *,
-    eos: int | None,
+    spec: ModelSpec,
     seeds: tuple[int, ...] = (1, 2, 3),
     count: int = 200,
     temperature: float = 0.8,
 ) -> list[dict[str, Any]]:
-    """One object a seed: seed, temperature, bytes, and the texts ``float`` and ``fixed``.
+    """One object a seed: seed, temperature, bytes, question, and the texts ``float`` and ``fixed``.
 
-    They are what ``glintfpga generate float:`` and ``ref:`` give for these numbers without a
-    prompt. Bytes that are no UTF-8 are shown as the replacement character.
+    They are what ``glintfpga generate float:`` and ``ref:`` give for these numbers, for a model
+    for chat with the question and a newline as the prompt, for others without one. Bytes that are
+    no UTF-8 are shown as the replacement character.
     """
     whole = int(PLAN12.temperature.quantize(temperature))
-    return [
-        {
-            "seed": seed,
-            "temperature": temperature,
-            "bytes": count,
-            "float": written(plain, seed, count, whole, eos).decode("utf-8", "replace"),
-            "fixed": written(fixed, seed, count, whole, eos).decode("utf-8", "replace"),
+    asked = QUESTIONS if spec.chat else ("",) * len(seeds)
+    samples = []
+    for seed, text in zip(seeds, asked, strict=True):
+        prompt = question(text.encode()) if text else b""
+        found = {
+            name: written(model, seed, count, whole, spec.eos, prompt).decode("utf-8", "replace")
+            for name, model in (("float", plain), ("fixed", fixed))
         }
-        for seed in seeds
-    ]
+        samples.append(
+            {"seed": seed, "temperature": temperature, "bytes": count, "question": text, **found}
+        )
+    return samples
 
 
 def written(
-    model: Numerics, seed: int, count: int, temperature: int, eos: int | None
+    model: Numerics, seed: int, count: int, temperature: int, eos: int | None, prompt: bytes = b""
 ) -> bytes:
-    """Up to ``count`` bytes from an empty context; ``temperature`` is T * 256."""
+    """Up to ``count`` bytes behind a prompt or, as a device does, EOS; ``temperature`` is T * 256.
+    """
     sampler = Sampler(seed)
     model.clear()
-    model.enter(0 if eos is None else eos)
+    for token in prompt or (0 if eos is None else eos,):
+        model.enter(token)
     text = bytearray()
     while len(text) < count:
         token = sampler.sample(model.logits(), temperature)

@@ -3,19 +3,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.spec import DIM, LORA_TARGETS, ModelSpec, preset
+from glintfpga.quant.spec import DIM, LORA_TARGETS, ModelSpec
 
-__all__ = ["PRESETS", "Shape", "shape_of"]
+__all__ = ["AnySpec", "Shape", "for_chip"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
     """Sizes of one model: the fields of ``ModelSpec``, and what dimension 3 has no use for.
 
-    Raises ``InputError`` when the heads do not divide the dimension.
+    Raises ``InputError`` for a size that is not a whole number, or out of range, and when the
+    heads do not divide the dimension.
     """
 
     dim: int
@@ -31,9 +35,28 @@ class Shape:
     prelude: int
     coda: int
     thinking: int
+    """How often the last x is fed back as the next input before the logits of a token."""
     eos: int | None
+    chat: bool = False
 
     def __post_init__(self) -> None:
+        least = {"lora_rank": 0, "prelude": 0, "coda": 0, "thinking": 0, "eos": 0}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name in ("lora_targets", "chat"):
+                continue
+            if value is None and item.name in ("eos", "embedding_rank"):
+                continue
+            low = least.get(item.name, 1)
+            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= 2**16:
+                raise InputError(
+                    f"{item.name} must be a whole number from {low} to {2**16}, not {value!r:.60}"
+                )
+        targets = self.lora_targets
+        if not isinstance(targets, tuple) or not all(name in LORA_TARGETS for name in targets):
+            raise InputError(
+                f"lora_targets must be taken from {', '.join(LORA_TARGETS)}, not {targets!r:.60}"
+            )
         if self.dim % self.heads:
             raise InputError(f"heads must divide dim {self.dim!r}, but are {self.heads!r}")
 
@@ -47,23 +70,66 @@ class Shape:
         sizes = asdict(self)
         extra = (sizes.pop("dim"), sizes.pop("heads"), sizes.pop("embedding_rank"))
         if extra != (DIM, 1, None):
-            raise InputError(f"the chip has {DIM} dimensions and one head, not {extra[:2]!r}")
+            raise InputError(
+                f"the chip has {DIM} dimensions and one head, not {extra[:2]!r}: "
+                "this model is for software only"
+            )
         return ModelSpec(**sizes)
 
+    def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every tensor, as ``ModelSpec.tensor_shapes``. Matrices are (out, in).
 
-PRESETS = {
-    "glimmer": Shape(
-        dim=16, heads=4, embedding_rank=None, hidden=28, vocab=257, window=64, eos=256,
-        prelude=1, loops=4, coda=1, lora_rank=1, lora_targets=("q", "k", "v", "o"), thinking=0,
-    ),
-    "glint": Shape(
-        dim=128, heads=4, embedding_rank=32, hidden=384, vocab=257, window=256, eos=256,
-        prelude=2, loops=6, coda=1, lora_rank=8, lora_targets=LORA_TARGETS, thinking=0,
-    ),
-}  # fmt: skip
-"""``glimmer`` has 11,905 parameters, ``glint`` 989,089."""
+        With an ``embedding_rank`` there is ``embedding_up``, (dim, rank), too.
+        """
+        dim, hidden = self.dim, self.hidden
+        rank = self.embedding_rank or dim
+        projections = dict.fromkeys(("q", "k", "v", "o"), (dim, dim))
+        projections |= {"gate": (hidden, dim), "up": (hidden, dim), "down": (dim, hidden)}
+        shapes: dict[str, tuple[int, ...]] = {"embedding": (self.vocab, rank)}
+        if self.embedding_rank:
+            shapes["embedding_up"] = (dim, rank)
+        shapes |= {
+            "loop_embedding": (self.loops, dim),
+            "logit_scale": (1,),
+            "norm.final": (dim,),
+        }
+        own = [f"{kind}.{i}." for kind in ("prelude", "coda") for i in range(getattr(self, kind))]
+        for prefix in ("", *own):
+            for name, size in projections.items():
+                shapes[f"{prefix}{'attention' if len(name) == 1 else 'ffn'}.{name}"] = size
+            shapes |= {f"{prefix}norm.{name}": (dim,) for name in ("attention", "ffn")}
+        for loop in range(self.loops):
+            for name in self.lora_targets:
+                rows, columns = projections[name]
+                shapes[f"lora.{loop}.{name}.a"] = (self.lora_rank, columns)
+                shapes[f"lora.{loop}.{name}.b"] = (rows, self.lora_rank)
+        return shapes
+
+    @property
+    def param_count(self) -> int:
+        """Trained numbers."""
+        return sum(math.prod(size) for size in self.tensor_shapes().values())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a dictionary of plain JSON values, one key a field."""
+        return {**asdict(self), "lora_targets": list(self.lora_targets)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Shape:
+        """Read what ``to_json`` wrote. Raises ``InputError``."""
+        values = dict(data)
+        if isinstance(values.get("lora_targets"), list):
+            values["lora_targets"] = tuple(values["lora_targets"])
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise InputError(f"wrong shape ({error})") from None
 
 
-def shape_of(name: str) -> Shape:
-    """Return a named shape, the chip's presets included. Raises ``InputError``."""
-    return PRESETS[name] if name in PRESETS else Shape.of(preset(name))
+AnySpec = ModelSpec | Shape
+"""Sizes of a model for the chip, or of one for software only."""
+
+
+def for_chip(spec: AnySpec) -> ModelSpec:
+    """The sizes of a model for the chip. Raises ``InputError`` for one for software only."""
+    return spec if isinstance(spec, ModelSpec) else spec.spec()

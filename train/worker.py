@@ -20,29 +20,33 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from glintfpga.quant.checkpoint import read_checkpoint, write_checkpoint
+from glintfpga.quant.checkpoint import read_checkpoint
 from glintfpga.quant.errors import InputError
+from glintfpga.quant.evaluation.perplexity import WINDOW_BYTES
 from glintfpga.quant.plan import plan_of
 from glintfpga.quant.text_files import read_text
 from glintfpga.train.adam import Adam
 from glintfpga.train.bigram import bigram_embedding
 from glintfpga.train.config import TrainConfig
-from glintfpga.train.data.corpus import Corpus, open_corpus
+from glintfpga.train.data.corpus import Corpus, Progress, Selection, open_corpus
+from glintfpga.train.data.difficulty import easiest, shipped_scorer
+from glintfpga.train.data.documents import are_dialogues
 from glintfpga.train.data.manifest import read_manifest
-from glintfpga.train.engine import Engine, open_engine
+from glintfpga.train.engine import open_engine
 from glintfpga.train.kernel import ChipNumbers
 from glintfpga.train.lineage import Lineage, train_stage
-from glintfpga.train.parameters import Vector, checkpoint_of, flatten, initial
+from glintfpga.train.parameters import flatten, initial
 from glintfpga.train.penalty import RangePenalty
+from glintfpga.train.scoring import score
+from glintfpga.train.shape import Shape
+from glintfpga.train.store import Model, read_model, write_model
+from glintfpga.train.tuning import starting_vector
 
-__all__ = ["SCORE_WINDOW", "Sources", "begin", "checkpoint_path", "judge", "run_lineage", "score"]
-
-SCORE_WINDOW = 256
-"""Ids of a scored window; the first is context only."""
+__all__ = ["Sources", "begin", "checkpoint_path", "judge", "run_lineage"]
 
 _LOG_S = 1.0
-_ROWS = 256
-_FEWEST_IDS = 2 * SCORE_WINDOW
+_FEWEST_IDS = 2 * WINDOW_BYTES
+_SOFTWARE_IDS = 1 << 16
 
 _stop: list[Event] = []
 
@@ -76,9 +80,32 @@ class Sources:
     selection: tuple[Path, ...] = ()
     """Texts that choose among lineages; without any, held-out documents in both spacings."""
 
-    def corpus(self) -> Corpus:
-        """The streams; made here when the cache lacks them."""
-        return open_corpus(read_manifest(self.manifest, folder=self.folder), cache=self.cache)
+    def easiest(self, kept: float, *, progress: Progress | None = None) -> Selection | None:
+        """The share ``kept`` of the documents, the easiest ones; None for all.
+
+        They are ranked here when the cache does not say how hard they are.
+        """
+        if kept == 1:
+            return None
+        manifest = read_manifest(self.manifest, folder=self.folder)
+        return easiest(
+            manifest, shipped_scorer(), share=kept, cache=self.cache, progress=progress
+        )
+
+    def corpus(self, kept: float, *, progress: Progress | None = None) -> Corpus:
+        """The streams of the share ``kept``; made here when the cache lacks them."""
+        return open_corpus(
+            read_manifest(self.manifest, folder=self.folder),
+            cache=self.cache,
+            selection=self.easiest(kept),
+            progress=progress,
+        )
+
+    @property
+    def hold_dialogues(self) -> bool:
+        """Whether a model that is trained on them is one for chat."""
+        found = read_manifest(self.manifest, folder=self.folder)
+        return any(are_dialogues(source.file) for source in found.sources)
 
     def texts(self, corpus: Corpus) -> list[npt.NDArray[np.unsignedinteger]]:
         """What lineages are judged by: held-out documents as they are, and the selection.
@@ -94,22 +121,26 @@ class Sources:
 def run_lineage(folder: Path, index: int, stage: int, sources: Sources) -> float:
     """Finish a stage of a lineage, write its checkpoint, and return its score.
 
-    The score is the mean over the selection texts of nats a byte, in the numbers of the stage.
+    The score is the mean over the selection texts of nats a byte, in the numbers of the stage; for
+    a shape that only software runs, over their first 65,536 ids, as that is slow.
     """
     config = TrainConfig.read(folder / "config.json")
-    corpus = sources.corpus()
-    state = folder / "state" / f"{index:02d}.safetensors"
-    lineage = _lineage(config, index, stage, state, corpus)
+    corpus = sources.corpus(config.kept)
+    texts = sources.texts(corpus)
+    if isinstance(config.spec, Shape):
+        texts = [text[:_SOFTWARE_IDS] for text in texts]
+    state = _state_path(folder, index)
+    lineage = _lineage(config, folder, index, stage, corpus)
+    numbers = _numbers(config, folder, index, stage)
     engine = open_engine(
         config.spec,
-        penalty=RangePenalty(weight=config.penalty),
-        numbers=_numbers(config, folder, index, stage),
+        penalty=RangePenalty(weight=config.penalty) if config.penalty else None,
+        numbers=numbers,
     )
     place = checkpoint_path(folder, stage, index)
     if lineage.stage > stage:
         # It went on from here already, and only its score was lost.
-        vector = flatten(config.spec, read_checkpoint(place).tensors)
-        return score(engine, vector, sources.texts(corpus))
+        return score(engine, read_model(place).vector, texts)
     with _open_log(state.with_suffix(".log")) as log:
         told = _Log(log, lineage)
         train_stage(
@@ -127,8 +158,10 @@ def run_lineage(folder: Path, index: int, stage: int, sources: Sources) -> float
         )
         told.end()
     note = json.dumps({"tokens": lineage.tokens, "config": config.to_json()})
-    write_checkpoint(place, checkpoint_of(config.spec, lineage.vector, note=note))
-    return score(engine, lineage.vector, sources.texts(corpus))
+    balance = numbers.balance if numbers else None
+    found = Model(spec=config.spec, vector=lineage.vector, note=note, balance=balance)
+    write_model(place, found)
+    return score(engine, lineage.vector, texts)
 
 
 def checkpoint_path(folder: Path, stage: int, index: int) -> Path:
@@ -136,36 +169,14 @@ def checkpoint_path(folder: Path, stage: int, index: int) -> Path:
     return folder / "checkpoints" / f"{stage}-{index:02d}.safetensors"
 
 
-def judge(checkpoint: Path, plan: int | None, lanes: int, sources: Sources) -> float:
-    """The score of any checkpoint, in the numbers of ``plan`` or in float."""
+def judge(checkpoint: Path, config: TrainConfig, sources: Sources) -> float:
+    """The score of any checkpoint of the chip's shapes, in the numbers of the last stage."""
     found = read_checkpoint(checkpoint)
-    numbers = ChipNumbers.of(found, plan_of(plan), lanes=lanes) if plan else None
+    plan = config.stages[-1].plan
+    numbers = ChipNumbers.of(found, plan_of(plan), lanes=config.lanes) if plan else None
     engine = open_engine(found.spec, numbers=numbers)
-    return score(engine, flatten(found.spec, found.tensors), sources.texts(sources.corpus()))
-
-
-def score(
-    engine: Engine, vector: Vector, texts: list[npt.NDArray[np.unsignedinteger]]
-) -> float:
-    """Mean over ``texts`` of nats a byte, in windows of 256 whose first byte is not scored.
-
-    What is left behind the last whole window of a text is not scored.
-    """
-    means = []
-    for text in texts:
-        count = len(text) // SCORE_WINDOW
-        table = np.asarray(text[: count * SCORE_WINDOW], np.uint16).reshape(count, SCORE_WINDOW)
-        parts = [table[start : start + _ROWS] for start in range(0, count, _ROWS)]
-        if parts:
-            losses = [engine.evaluate(vector, part) for part in parts]
-            means.append(np.average(losses, weights=[len(part) for part in parts]))
-    found = float(np.mean(means)) if means else math.nan
-    if not math.isfinite(found):
-        raise InputError(
-            f"the selection texts give no score (nats a byte: {found!r}): they need "
-            f"{SCORE_WINDOW} bytes or more"
-        )
-    return found
+    texts = sources.texts(sources.corpus(config.kept))
+    return score(engine, flatten(found.spec, found.tensors), texts)
 
 
 def _numbers(config: TrainConfig, folder: Path, index: int, stage: int) -> ChipNumbers | None:
@@ -180,9 +191,13 @@ def _numbers(config: TrainConfig, folder: Path, index: int, stage: int) -> ChipN
     return ChipNumbers.of(before, plan_of(plan), lanes=config.lanes)
 
 
-def _lineage(config: TrainConfig, index: int, stage: int, state: Path, corpus: Corpus) -> Lineage:
+def _state_path(folder: Path, index: int) -> Path:
+    return folder / "state" / f"{index:02d}.safetensors"
+
+
+def _lineage(config: TrainConfig, folder: Path, index: int, stage: int, corpus: Corpus) -> Lineage:
     """The saved lineage, moved on to ``stage`` where it ended the one before; or a new one."""
-    count = config.spec.param_count
+    count, state = config.spec.param_count, _state_path(folder, index)
     if state.exists():
         lineage = Lineage.load(state, count)
         if lineage.stage < stage:
@@ -192,9 +207,12 @@ def _lineage(config: TrainConfig, index: int, stage: int, state: Path, corpus: C
     if stage:
         raise InputError(f"{str(state)!r} is missing: start the run anew in another folder")
     rng = np.random.default_rng([config.seed, index])
+    if config.start:
+        vector = starting_vector(folder, config)
+        return Lineage(vector=vector, adam=Adam(count=count), rng=rng)
     # Two in three start from the bigram table: its winners are better, but alike.
     embedding = None
-    if index % 3:
+    if index % 3 and not isinstance(config.spec, Shape):
         embedding = bigram_embedding(corpus.pair_counts(spaced_share=config.spaced), rng)
     vector = initial(config.spec, rng, embedding)
     return Lineage(vector=vector, adam=Adam(count=count), rng=rng)

@@ -28,12 +28,14 @@ def command(
 
     An answer ends by itself at the end of a text, at a blank line, or after --bytes. Ctrl-C ends
     it earlier; at the input line it leaves the chat, as Ctrl-D does. Input may be a pipe: each
-    line is a question, and the answers alone are on stdout.
+    line is a question, and the answers alone are on stdout. A model trained on dialogues, as
+    blink-instruct, answers what is typed; any other goes on with it.
 
     \b
     glintfpga chat
     glintfpga chat /dev/ttyUSB1 --temperature 0.5
     printf 'the ' | glintfpga chat sim: --seed 1
+    glintfpga chat sim: --load blink-instruct
     """
     from glintfpga.host.session import open_session
     from glintfpga.host.talk import Talk

@@ -68,9 +68,11 @@ def _add(
     person: str,
     folder: Path | None,
 ) -> None:
-    """Enter .txt or .txt.xz FILES, or enter them anew; makes MANIFEST when there is none.
+    """Enter FILES, or enter them anew; makes MANIFEST when there is none.
 
-    A blank line stands between the documents of a file.
+    In .txt and .txt.xz files a blank line stands between documents. In .jsonl and .jsonl.xz files
+    each line is a dialogue: {"messages": [{"role": "user", "content": "..."}, ...]}, user and
+    assistant in turn.
     """
     from glintfpga.train.data.manifest import (
         Manifest,

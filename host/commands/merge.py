@@ -70,13 +70,16 @@ def command(
     from glintfpga.host.progress import counting
     from glintfpga.host.training import cores, find_sources
     from glintfpga.quant.errors import InputError
+    from glintfpga.train.config import TrainConfig
     from glintfpga.train.judge import judge_command
     from glintfpga.train.record import write_sources
+    from glintfpga.train.shape import for_chip
     from glintfpga.train.tournament import play
 
     checkpoints = sorted((run / "checkpoints").glob("*.safetensors"))
     if not checkpoints:
         raise InputError(f"there is no checkpoint in {str(run / 'checkpoints')!r}: train first")
+    for_chip(TrainConfig.read(run / "config.json").spec)
     if manifest is not None or selection:
         write_sources(run, find_sources(manifest, folder, selection))
     place = run / "merge"

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -28,15 +28,44 @@ _HELD_OUT = "held-out documents"
 
 
 @click.command("train")
-@click.option("--preset", default="blink", show_default=True, metavar="NAME", help="Shape.")
+@click.option(
+    "--preset",
+    metavar="NAME",
+    help="Shape: blink (default) or blink-two-loop; glimmer or glint, which no chip runs.",
+)
+@click.option(
+    "--start",
+    type=options.MODEL,
+    metavar="MODEL",
+    help="Train on from this one, for a shorter time; its shape stays.",
+)
 @click.option("--minutes", type=click.FloatRange(0.01, 1e6), metavar="M", help="About so long.")
 @click.option("--tokens", type=click.IntRange(1, 10**13), metavar="N", help="About so many in all.")
 @click.option(
-    "--out", type=options.MODEL, metavar="RUN", help="Folder of the run; default: runs/PRESET."
+    "--out", type=options.MODEL, metavar="RUN", help="Folder; default: runs/PRESET or MODEL-tuned."
 )
 @source_options
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
 @click.option("--window", type=click.IntRange(1, 256), metavar="W", help="Bytes attention sees.")
+@click.option(
+    "--thinking",
+    type=click.IntRange(0, 16),
+    metavar="N",
+    help="Feed the last state back in so often before each byte (in PyTorch, slow).",
+)
+@click.option(
+    "--batch",
+    type=click.IntRange(1, 4096),
+    metavar="N",
+    help="Sequences a step; fewer take less memory.",
+)
+@click.option(
+    "--kept",
+    type=click.FloatRange(0.01, 1),
+    default=1.0,
+    metavar="SHARE",
+    help="Train on this share of the documents, those blink-base finds easiest.",
+)
 @click.option(
     "--plan",
     type=click.Choice(["12", "9", "none"]),
@@ -50,7 +79,8 @@ _HELD_OUT = "held-out documents"
 @click.option("--unreviewed", is_flag=True, help="Take text that data check refuses.")
 @options.verbosity
 def command(
-    preset: str,
+    preset: str | None,
+    start: Path | None,
     minutes: float | None,
     tokens: int | None,
     out: Path | None,
@@ -59,6 +89,9 @@ def command(
     selection: tuple[Path, ...],
     seed: int,
     window: int | None,
+    thinking: int | None,
+    batch: int | None,
+    kept: float,
     plan: str,
     workers: int | None,
     unreviewed: bool,
@@ -72,43 +105,64 @@ def command(
     \b
     glintfpga train --preset blink --minutes 3
     glintfpga train --tokens 1000000000 --manifest text.json --out runs/mine
+    glintfpga train --start blink-base --manifest dialogues.json --out runs/instruct
     """
+    from glintfpga.host.models import find_model, title_of
     from glintfpga.host.training import cores, find_sources, open_streams, reviewed
     from glintfpga.train.run import Run
+    from glintfpga.train.tuning import keep_start
 
     if minutes is not None and tokens is not None:
         raise click.UsageError("Give --minutes or --tokens, not both.")
-    place = out or Path("runs") / preset
+    if start is not None and (preset, window, thinking) != (None, None, None):
+        raise click.UsageError("The shape is that of --start: leave out the other options for it.")
+    place = out or Path("runs") / (f"{title_of(start)}-tuned" if start else preset or "blink")
     workers = workers or cores()
     sources = find_sources(manifest, folder, selection)
     passed = reviewed(sources, named=manifest is not None, unreviewed=unreviewed)
-    corpus = open_streams(sources)
+    config = _config(preset or "blink", start, plan, window=window, thinking=thinking)
+    corpus = open_streams(sources, kept)
     config = replace(
-        _config(preset, window, plan),
+        config,
+        spec=replace(config.spec, chat=config.spec.chat or sources.hold_dialogues),
+        spaced=config.spaced if len(corpus.spaced) else 0.0,
+        batch=batch or config.batch,
+        kept=kept,
         seed=seed,
         unreviewed=not passed,
         corpus=corpus.digest,
         minutes=minutes,
     )
     run = Run(place, _sized(config, place, tokens, workers), sources)
+    if start is not None:
+        keep_start(run.folder, find_model(start))
     best = _watched(run, workers)
     _draw(run)
     _tell(run, best)
 
 
-def _config(preset: str, window: int | None, plan: str) -> "TrainConfig":
-    from glintfpga.quant.spec import preset as spec_of
-    from glintfpga.train.config import DEFAULT_STAGES, TrainConfig
+def _config(
+    preset: str, start: Path | None, plan: str, **sizes: int | None
+) -> "TrainConfig":
+    """The config of a preset or for what goes on from ``start``, with those ``sizes`` that are
+    given and the plan, or without it."""
+    from glintfpga.host.models import find_model
+    from glintfpga.train.presets import preset_config
+    from glintfpga.train.shape import Shape
+    from glintfpga.train.tuning import tuning_config
 
-    spec = spec_of(preset)
-    if window is not None:
-        spec = replace(spec, window=window)
+    config = preset_config(preset) if start is None else tuning_config(find_model(start))
+    given: dict[str, Any] = {name: size for name, size in sizes.items() if size is not None}
     stages = [
         stage if stage.plan is None else replace(stage, plan=int(plan))
-        for stage in DEFAULT_STAGES
+        for stage in config.stages
         if stage.plan is None or plan != "none"
     ]
-    return TrainConfig(spec=spec, stages=tuple(stages))
+    if isinstance(config.spec, Shape):
+        _log.info(
+            "%s is for software only: no stage in the chip's numbers, nothing to build", preset
+        )
+    return replace(config, spec=replace(config.spec, **given), stages=tuple(stages))
 
 
 def _sized(config: "TrainConfig", place: Path, tokens: int | None, workers: int) -> "TrainConfig":
@@ -117,7 +171,7 @@ def _sized(config: "TrainConfig", place: Path, tokens: int | None, workers: int)
     from glintfpga.host.training import adopt_stages, engine_for
     from glintfpga.train.pace import tokens_per_second
 
-    engine, config = engine_for(config)
+    engine, config = engine_for(config, workers)
     if tokens is not None:
         return config.scaled(tokens)
     if config.minutes is None:
@@ -129,8 +183,8 @@ def _sized(config: "TrainConfig", place: Path, tokens: int | None, workers: int)
         speed = tokens_per_second(engine, config)
     sized = config.lasting(60 * config.minutes, tokens_per_s=speed, workers=workers)
     _log.info(
-        "%.3g million tokens a second on one core (measured): %.4g million tokens in %g minutes",
-        speed / 1e6,
+        "%s for one lineage (measured): %.4g million tokens in %g minutes",
+        _speed(speed),
         sized.tokens / 1e6,
         config.minutes,
     )
@@ -171,8 +225,14 @@ class _Pace:
             self._since = now, status.tokens
         parts = [f"stage {status.stage + 1} of {self._stages}"]
         parts += [] if math.isnan(status.loss) else [f"loss {status.loss:.3f}"]
-        parts += [] if math.isnan(self._speed) else [f"{self._speed / 1e6:.2f} M tokens/s"]
+        parts += [] if math.isnan(self._speed) else [_speed(self._speed)]
         self._show(status.tokens, ", ".join(parts), phase=str(status.stage))
+
+
+def _speed(tokens_per_s: float) -> str:
+    if tokens_per_s < 1e5:
+        return f"{tokens_per_s:,.0f} tokens/s"
+    return f"{tokens_per_s / 1e6:.2f} M tokens/s"
 
 
 def _draw(run: "Run") -> None:
@@ -188,18 +248,39 @@ def _draw(run: "Run") -> None:
 def _tell(run: "Run", best: Path) -> None:
     """Print the eval lines of the best checkpoint."""
     from glintfpga.host.training import scored
-    from glintfpga.quant.checkpoint import read_checkpoint
+    from glintfpga.quant.spec import ModelSpec
     from glintfpga.quant.text_files import read_text
+    from glintfpga.train.store import read_model
 
-    checkpoint = read_checkpoint(best)
-    held_out = run.sources.texts(run.sources.corpus())[0]
+    model = read_model(best)
+    held_out = run.sources.texts(run.sources.corpus(run.config.kept))[0]
     texts = {_HELD_OUT: bytes(held_out[held_out < 256].astype("u1"))}
+    if isinstance(model.spec, ModelSpec) and model.spec.chat:
+        # Without the ends of its exchanges a dialogue is another text.
+        del texts[_HELD_OUT]
     texts |= {path.name: read_text(path) for path in run.sources.selection}
     plan = run.config.stages[-1].plan
-    tokens = json.loads(checkpoint.note)["tokens"]
-    click.echo(f"{best}: {checkpoint.spec.param_count:,} parameters, {tokens:,} tokens")
-    for score in scored(checkpoint, texts, plan=plan, lanes=run.config.lanes):
+    tokens = json.loads(model.note)["tokens"]
+    click.echo(f"{best}: {model.spec.param_count:,} parameters, {tokens:,} tokens")
+    for score in scored(best, texts, plan=plan, lanes=run.config.lanes):
         click.echo(
             f"{score.benchmark}, {score.numerics}: byte perplexity {score.value:.3f} "
             f"± {score.stderr:.3f} over {score.n:,} bytes"
         )
+    if _HELD_OUT not in texts:
+        _tell_dialogues(run, best)
+
+
+def _tell_dialogues(run: "Run", best: Path) -> None:
+    """Print the perplexity of the run and of what it went on from, ends of answers included.
+
+    It is over what chooses checkpoints: held-out dialogues and, where some are named, texts.
+    """
+    from glintfpga.train.tuning import START
+    from glintfpga.train.worker import judge
+
+    numerics = "fixed" if run.config.stages[-1].plan else "float"
+    compared = {"before": run.folder / START} if run.config.start else {}
+    for when, path in {**compared, "now": best}.items():
+        value = math.exp(judge(path, run.config, run.sources))
+        click.echo(f"held-out dialogues, perplexity an id, {numerics}, {when}: {value:.3f}")

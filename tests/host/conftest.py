@@ -22,36 +22,9 @@ from glintfpga.quant.plan import PLANS
 from glintfpga.quant.random_model import random_model
 from glintfpga.quant.sampler import Sampler
 from glintfpga.quant.spec import ModelSpec
+from glintfpga.sim.virtual import resampled
 
 TICK_S = 0.0005
-
-
-def resampled(data, sent, read):
-    """What a UART at ``read`` baud makes of bytes sent at ``sent``: bytes, framing errors.
-
-    The receiver is that of `glintfpga.hdl.uart`; time is in bits of the sender.
-    """
-    bits = [bit for byte in data for bit in (0, *((byte >> i) & 1 for i in range(8)), 1)]
-    bits.append(1)
-    step = sent / read
-    out, errors, at = bytearray(), 0, 0.0
-
-    def level(time):
-        return bits[min(int(time), len(bits) - 1)]
-
-    while at < len(bits):
-        if level(at):
-            at = int(at) + 1.0
-            continue
-        start, *byte, stop = (level(at + (i + 0.5) * step) for i in range(10))
-        at += (0.5 if start else 9.5) * step
-        if not start and stop:
-            out.append(sum(bit << i for i, bit in enumerate(byte)))
-        elif not start:
-            errors += 1
-            while not level(at):
-                at = int(at) + 1.0
-    return bytes(out), errors
 
 
 def make_image(seed=47, plan=12, **sizes):
@@ -113,7 +86,7 @@ class World:
     def load(self, data):
         model = reference_model(data, lanes=self.lanes, plan=12)
         if self.hashed:
-            model = replace(model, numerics=HashNumerics(model.vocab, model.eos))
+            model = replace(model, numerics=HashNumerics(model.vocab, model.eos), golden=None)
         return model
 
     def open(self):
@@ -140,7 +113,7 @@ class World:
             self.framing_errors += errors
             if self.framing_errors >= FALLBACK_ERRORS:
                 self.framing_errors = 0
-                self.device._commands.baud_index = 0
+                self.device.fall_back()
         return heard
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 import pytest
 
-from glintfpga.firmware.protocol import Reason
+from glintfpga.firmware.image import Image
+from glintfpga.firmware.protocol import Reason, SelfTest
 from glintfpga.host.transport import LinkLost
 from glintfpga.quant.errors import DeviceError, InputError
 from glintfpga.quant.reference import ReferenceModel, logit_crc
@@ -18,6 +19,21 @@ def test_load_tells_how_far_it_is(world, new_image):
     assert seen == sorted(seen)
     assert len(set(seen)) >= 3
     assert len(image.data) / 2 < seen[-1] <= len(image.data)
+
+
+def test_a_failed_self_test_is_said_in_one_line(world, image):
+    client = world.client()
+    wrong = Image.with_golden(image.model, tuple(value ^ 1 for value in image.golden))
+    with pytest.raises(DeviceError, match="refused load: the model failed its self-test; load it"):
+        client.load(wrong.data)
+    assert client.connect().self_test == SelfTest.TOKEN_FAILED
+    for attempt in (lambda: client.prompt(b"a"), lambda: client.generate(1)):
+        with pytest.raises(DeviceError, match="failed its self-test: it computes other logits"):
+            attempt()
+    assert client.counters().tokens == 0
+    client.load(image.data)
+    assert client.info.self_test == SelfTest.PASSED
+    client.prompt(b"a")
 
 
 def test_greedy_tokens_and_crcs_are_those_of_the_reference(world, image):

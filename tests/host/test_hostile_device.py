@@ -58,7 +58,7 @@ dones = st.builds(
         Op.DONE, Done(op=op, status=status, reason=reason, count=count).encode()
     ),
     st.sampled_from([*(op for op in Op if op < Op.TOKENS), 0, 255]),
-    st.sampled_from([Status.OK] * 5 + [*Status, 8, 255]),
+    st.sampled_from([Status.OK] * 5 + [*Status, 9, 255]),
     st.sampled_from([*Reason, 4, 255]),
     numbers,
 )

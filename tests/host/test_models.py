@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: MIT
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from glintfpga.firmware.image import is_for_chat
 from glintfpga.host.models import (
     DEFAULT_MODEL,
     find_model,
     image_of,
     read_float_model,
+    shipped_models,
     title_of,
 )
+from glintfpga.quant.checkpoint import write_checkpoint
 from glintfpga.quant.errors import InputError
 
 HOSTILE = {
@@ -69,6 +73,24 @@ def test_images_keep_their_plan(glint, image):
         image_of(glint, plan=9)
     with pytest.raises(InputError, match="is an image of integers"):
         read_float_model(glint)
+
+
+def test_a_folder_of_the_release_is_a_name(tmp_path, monkeypatch):
+    """As blink-instruct is one; what its image says of chat comes with it."""
+    base = read_float_model(None)
+    folder = tmp_path / "blink-instruct"
+    folder.mkdir()
+    write_checkpoint(
+        folder / "model.safetensors", replace(base, spec=replace(base.spec, chat=True))
+    )
+    monkeypatch.setattr("glintfpga.host.models._release", lambda: tmp_path)
+    assert shipped_models() == ["blink-instruct"]
+    image = image_of(Path("blink-instruct"))
+    assert image.model.spec.chat and is_for_chat(image.header)
+
+
+def test_the_base_model_is_not_for_chat():
+    assert not is_for_chat(image_of(None).header)
 
 
 def test_titles(tmp_path):

@@ -3,13 +3,16 @@ import io
 import os
 import signal
 import sys
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from glintfpga.host.talk import Talk, _Pace
 from glintfpga.quant.errors import DeviceError
+from glintfpga.quant.template import END_OF_TEXT, dialogue
 
 
 @pytest.fixture
@@ -180,3 +183,92 @@ def test_a_rate_is_told_only_from_several_frames(times_s, rate):
     for now[0] in times_s:
         pace.count_one()
     assert pace.line(None) == f"[{len(times_s)} tokens{rate}]"
+
+
+class Scripted:
+    """A model that answers each prompt with the next of its texts, and notes what it was told."""
+
+    def __init__(self, texts):
+        self.texts = list(texts)
+        self.told = []
+        self.left = []
+
+    def clear(self):
+        self.told.append("clear")
+        self.left = []
+
+    def enter(self, token):
+        self.left = self.left[1:] if self.left[:1] == [token] else []
+        self.told.append(token)
+
+    def logits(self):
+        if not self.left:
+            self.left = list(self.texts.pop(0))
+        logits = np.full(257, -(1 << 18))
+        logits[self.left[0]] = 1 << 18
+        return logits
+
+
+EOS = 256
+
+
+@pytest.fixture
+def scripted(new_world, new_image, monkeypatch):
+    """A chat over a pipe with a model that says given texts; and the ids that it was given."""
+
+    def make(stdin, texts, chat):
+        model = Scripted(texts)
+        image = new_image(chat=chat)
+        world = new_world(image)
+        load = world.load
+        world.load = lambda data: replace(load(data), numerics=model, golden=None)
+        world.reset()
+        model.told.clear()
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
+        talk = Talk(client=world.client(), image=None, count=40, temperature=0.0, seed=None)
+        return talk, model, world
+
+    return make
+
+
+YES, NO = (*b"Yes.", EOS), (*b"No.", EOS)
+
+
+def test_a_model_for_chat_is_asked_in_the_template(scripted, capfdbinary):
+    talk, model, _ = scripted(b"  Is it\r\nor not? \n", [YES, NO], chat=True)
+    talk.run()
+    # The same ids as a dialogue has in training, but for the EOS that is still pending.
+    stream = [*b"Is it\nYes.", EOS, *b"or not?\nNo."]
+    assert model.told[1:] == stream
+    assert bytes(token for token in stream if token < EOS) == dialogue(
+        [(b"Is it", b"Yes."), (b"or not?", b"No.")]
+    ).replace(END_OF_TEXT, b"")
+    assert capfdbinary.readouterr().out == b"Yes.\nNo.\n"
+
+
+def test_a_cut_answer_ends_its_line_before_the_next_question(scripted):
+    talk, model, _ = scripted(b"Go\nOn\n", [b"x" * 60, NO], chat=True)
+    talk.run()
+    assert model.told[1:] == [*b"Go\n", *b"x" * 40, *b"\nOn\n", *b"No."]
+
+
+def test_any_other_model_goes_on(scripted):
+    talk, model, _ = scripted(b" Go \nOn\n", [YES, NO], chat=False)
+    talk.run()
+    assert model.told[1:] == [*b" Go ", *b"Yes.", EOS, *b"On", *b"No."]
+
+
+def test_what_is_told_again_keeps_its_turns(scripted, monkeypatch):
+    """EOS has no spelling; without something in its place an answer would run on into a turn."""
+    talk, model, world = scripted(b"Go\nOn\n", [YES, NO], chat=True)
+    read = talk._read_line
+
+    def unplug():
+        if model.texts == [NO]:
+            world.reset()
+            model.told.clear()
+        return read()
+
+    monkeypatch.setattr(talk, "_read_line", unplug)
+    talk.run()
+    assert model.told[-len("Go.Yes..On.No.") :] == [*b"Go\nYes.\nOn\nNo."]

@@ -20,7 +20,10 @@ from glintfpga.train.config import TrainConfig
 from glintfpga.train.data.manifest import Manifest, describe, write_manifest
 from glintfpga.train.kernel import Kernel
 from glintfpga.train.lineage import Lineage
+from glintfpga.train.presets import PRESETS
 from glintfpga.train.run import Status
+from glintfpga.train.shape import Shape
+from glintfpga.train.store import read_model
 
 WORDS = "the a of and cat dog house river walks sees under over green old music window".split()
 SPEC = ModelSpec()
@@ -45,11 +48,13 @@ def text(tmp_path, monkeypatch):
     return tmp_path / "m.json"
 
 
-def start(run, manifest, tokens=3_000_000):
+def start(run, manifest, tokens=3_000_000, minutes=None, first="pass"):
+    """A training in a process of its own, which runs the Python ``first`` before."""
     # A test run in the background would hand down that interrupts are ignored.
     code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    code += "from glintfpga.host.cli import main; main()"
-    arguments = ["train", "--tokens", tokens, "--plan", "none", "--workers", 1, "--unreviewed"]
+    code += f"{first}; from glintfpga.host.cli import main; main()"
+    length = ("--minutes", minutes) if minutes else ("--tokens", tokens, "--plan", "none")
+    arguments = ["train", *length, "--workers", 1, "--unreviewed"]
     command = [sys.executable, "-c", code, *arguments, "--manifest", manifest, "--out", run]
     with Path(f"{run}.out").open("wb") as out, Path(f"{run}.err").open("wb") as err:
         return subprocess.Popen(list(map(str, command)), stdout=out, stderr=err)
@@ -75,6 +80,18 @@ def children(pid):
     return found
 
 
+def kill(process):
+    """End a training without warning, and wait until its processes have ended too."""
+    orphans = children(process.pid)
+    assert orphans
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}/cwd").exists() for pid in orphans):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_kill_and_interrupt_lose_nothing(text, tmp_path):
     whole = start(tmp_path / "whole", text)
     assert whole.wait(120) == 0, (tmp_path / "whole.err").read_text()
@@ -83,14 +100,7 @@ def test_kill_and_interrupt_lose_nothing(text, tmp_path):
     first = start(run, text)
     wait_for((run / "state" / "00.log").exists, first)
     wait_for(lambda: (run / "state" / "00.log").stat().st_size, first)
-    orphans = children(first.pid)
-    assert orphans
-    first.kill()
-    first.wait()
-    deadline = time.monotonic() + 10
-    while any(Path(f"/proc/{pid}/cwd").exists() for pid in orphans):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    kill(first)
 
     second = start(run, text)
     wait_for((run / "checkpoints" / "0-00.safetensors").exists, second)
@@ -102,16 +112,148 @@ def test_kill_and_interrupt_lose_nothing(text, tmp_path):
     last = start(run, text)
     assert last.wait(120) == 0
     out = (tmp_path / "cut.out").read_text()
-    for name in ("scores.json", "config.json"):
-        assert (run / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    # Not byte by byte: safetensors writes metadata in any order.
-    mine, its = (
-        read_checkpoint(folder / "best.safetensors") for folder in (run, tmp_path / "whole")
-    )
-    assert mine.note == its.note and mine.spec == its.spec
-    assert all(np.array_equal(mine.tensors[name], its.tensors[name]) for name in its.tensors)
+    assert (run / "config.json").read_bytes() == (tmp_path / "whole/config.json").read_bytes()
+    assert same_result(run, tmp_path / "whole")
     assert (run / "loss.svg").read_text().startswith("<svg ")
     assert "held-out documents, float: byte perplexity " in out
+
+
+def same_result(run, other):
+    """Whether two runs ended alike, but for the order of metadata that safetensors writes."""
+    assert (run / "scores.json").read_bytes() == (other / "scores.json").read_bytes()
+    mine, its = (read_checkpoint(folder / "best.safetensors") for folder in (run, other))
+    assert mine.note == its.note and mine.spec == its.spec
+    return all(np.array_equal(mine.tensors[name], its.tensors[name]) for name in its.tensors)
+
+
+def test_a_full_disk_harms_nothing_that_was_saved(text, tmp_path):
+    pytest.importorskip("resource")
+    whole = start(tmp_path / "whole", text, 1_000_000)
+    assert whole.wait(120) == 0, (tmp_path / "whole.err").read_text()
+    run = tmp_path / "run"
+    first = start(run, text, 1_000_000)
+    wait_for((run / "state" / "00.safetensors").exists, first)
+    kill(first)
+    saved = {path: path.read_bytes() for path in run.rglob("*.safetensors")}
+    assert saved
+    # No file may grow beyond 4 KiB; a state needs 14. The system says so as of a full disk.
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))"
+    full = start(run, text, 1_000_000, first=limit)
+    assert full.wait(60) == 2
+    err = (tmp_path / "run.err").read_text()
+    assert err.startswith("error: cannot write ") and "free space" in err
+    assert err.count("\n") == 1
+    assert saved == {path: path.read_bytes() for path in run.rglob("*.safetensors")}
+    assert start(run, text, 1_000_000).wait(120) == 0
+    assert same_result(run, tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_some_seconds_of_training_cut_by_a_kill(text, tmp_path):
+    run = tmp_path / "run"
+    first = start(run, text, minutes=0.1)
+    wait_for((run / "checkpoints" / "0-00.safetensors").exists, first)
+    kill(first)
+    saved = (run / "config.json").read_bytes()
+    assert start(run, text, minutes=0.1).wait(120) == 0
+    assert (run / "config.json").read_bytes() == saved
+    stages = json.loads(saved)["stages"]
+    tokens = sum(stage["tokens"] // 2048 * 2048 for stage in stages)
+    assert json.loads(read_model(run / "best.safetensors").note)["tokens"] == tokens
+    assert (run / "loss.svg").read_text().startswith("<svg ")
+    out = (tmp_path / "run.out").read_text()
+    assert "documents, float: byte perplexity" in out and "documents, fixed: byte" in out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM])
+def test_interrupts_at_any_point(text, tmp_path, how):
+    whole = start(tmp_path / "whole", text, 1_000_000)
+    began = time.monotonic()
+    assert whole.wait(120) == 0
+    needed = time.monotonic() - began
+    run = tmp_path / "run"
+    for share in np.random.default_rng(1).random(12):
+        process = start(run, text, 1_000_000)
+        time.sleep(share * needed)
+        process.send_signal(how)
+        assert process.wait(60) in (0, 130, -how)
+        # While Python still imports the command line, nobody can catch an interrupt.
+        assert ", in main" not in (tmp_path / "run.err").read_text()
+    # The processes of one that was killed end by themselves.
+    time.sleep(2)
+    assert start(run, text, 1_000_000).wait(120) == 0
+    assert same_result(run, tmp_path / "whole")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_trains(preset, text, tmp_path, command):
+    software = isinstance(PRESETS[preset].spec, Shape)
+    if software:
+        pytest.importorskip("torch")
+    run = tmp_path / "run"
+    given = ("train", "--preset", preset, "--batch", 4, "--workers", 1)
+    given += ("--tokens", 20_000 if software else 2_000_000)
+    given += ("--manifest", text, "--unreviewed", "--out", run)
+    code, out, err = command(*given)
+    assert code == 0, err
+    assert ("is for software only" in err) == software
+    lines = out.decode().splitlines()
+    assert f"{PRESETS[preset].spec.param_count:,} parameters" in lines[0]
+    assert len(lines) == (2 if software else 3)
+    assert "held-out documents, float: byte perplexity " in lines[1]
+    # An untrained model has 257 or more.
+    assert float(lines[1].split("perplexity ")[1].split()[0]) < 120
+    assert (run / "loss.svg").read_text().startswith("<svg ")
+    assert read_model(run / "best.safetensors").spec == PRESETS[preset].spec
+    assert command(*given)[:2] == (0, out)
+    if software:
+        for refused in (
+            ("merge", run), ("release", run, "--name", "x"),
+            ("build", "--model", run / "best.safetensors"),
+        ):  # fmt: skip
+            code, _, err = command(*refused)
+            assert code == 2
+            assert err.startswith("error: ") and err.count("\n") == 1
+
+
+def test_without_memory_it_says_what_to_do(text, command, monkeypatch):
+    torch = pytest.importorskip("torch")
+
+    def full(*given):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr("glintfpga.train.eager.loss", full)
+    given = ("--manifest", text, "--unreviewed")
+    code, _, err = command("train", "--preset", "glimmer", "--minutes", 1, *given)
+    assert code == 3
+    assert err.splitlines()[-1].startswith("error: the memory of 'cpu' does not do for 16 seq")
+    assert "smaller --batch" in err
+
+
+def test_a_file_that_is_not_the_one_of_the_manifest(text, command):
+    with (text.parent / "text.txt").open("a") as file:
+        file.write("more")
+    code, _, err = command("train", "--manifest", text, "--unreviewed")
+    assert code == 2
+    assert "text.txt' is not the file of the manifest: its sha256 differs" in err
+    assert err.count("\n") == 1
+
+
+def test_a_share_of_the_documents(text, command, tmp_path):
+    given = ("train", "--tokens", 20_000, "--plan", "none", "--workers", 1, "--unreviewed")
+    given += ("--manifest", text, "--kept", 0.5, "--out", tmp_path / "run")
+    code, out, err = command(*given)
+    assert code == 0, err
+    note = json.loads(read_checkpoint(tmp_path / "run" / "best.safetensors").note)
+    assert note["config"]["kept"] == 0.5
+    cache = tmp_path / "cache" / "glintfpga"
+    (corpus,) = (cache / "corpus").iterdir()
+    assert json.loads((corpus / "corpus.json").read_text())["documents"] in range(98, 101)
+    assert note["config"]["corpus"].startswith(corpus.name)
+    assert len(list((cache / "difficulty").iterdir())) == 1
+    assert command(*given)[:2] == (0, out)
+    assert command("train", "--kept", 0, "--manifest", text)[0] == 2
 
 
 def test_minutes_become_tokens_once(text, tmp_path, command, monkeypatch):
@@ -120,7 +262,7 @@ def test_minutes_become_tokens_once(text, tmp_path, command, monkeypatch):
     run = tmp_path / "run"
     code, out, err = command(*arguments, "--out", run)
     assert code == 0, err
-    assert "million tokens a second on one core (measured)" in err
+    assert "tokens/s for one lineage (measured): " in err
     assert "float: byte perplexity" in out.decode()
     config = json.loads((run / "config.json").read_text())
     assert config["minutes"] == 0.01 and config["unreviewed"]
@@ -170,7 +312,7 @@ def test_without_a_compiler_there_is_no_quantized_stage(monkeypatch, notes):
     pytest.importorskip("torch")
     monkeypatch.setenv("CXX", "no-such-compiler")
     config = TrainConfig(spec=ModelSpec(loops=1, hidden=3, vocab=9, eos=None))
-    engine, found = engine_for(config)
+    engine, found = engine_for(config, 2)
     assert engine.size == config.spec.param_count
     assert found.stages == config.stages[:-1]
     assert any("far slower: no C++ compiler" in note for note in notes)

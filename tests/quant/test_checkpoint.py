@@ -62,7 +62,10 @@ class TestFiles:
     )
     def test_round_trip(self, tmp_path, spec):
         path = tmp_path / "model.safetensors"
-        before = random_checkpoint(spec, note="two words", rope_radians_per_token=0.9996)
+        powers = tuple(range(-1, spec.passes - 1))
+        before = random_checkpoint(
+            spec, note="two words", rope_radians_per_token=0.9996, balance=powers
+        )
         write_checkpoint(path, before)
         after = read_checkpoint(path)
         assert (after.spec, after.note) == (spec, "two words")
@@ -142,6 +145,21 @@ class TestMalformed:
         header, body = parts
         header["__metadata__"]["rope_radians_per_token"] = angle
         assert "must be in (0, pi]" in refused(tmp_path, join(header, body))
+
+    @pytest.mark.parametrize(
+        ("balance", "message"),
+        [
+            ("1,2", "balance must be 8 powers within 18, not (1, 2)"),
+            ("0,0,0,0,0,0,0,19", "balance must be 8 powers within 18"),
+            ("", "balance must be whole numbers, not ''"),
+            ("0,0,0,x,0,0,0,0", "balance must be whole numbers"),
+            ("9" * 9000, "balance must be 8 powers"),
+        ],
+    )
+    def test_bad_balance(self, tmp_path, parts, balance, message):
+        header, body = parts
+        header["__metadata__"]["balance"] = balance
+        assert message in refused(tmp_path, join(header, body))
 
     @given(st.data())
     def test_any_damage_is_an_input_error(self, tmp_path_factory, data):

@@ -175,6 +175,17 @@ class TestChoices:
         assert other == model
         assert [b - a for a, b in zip(report.balance, other_report.balance)] == [power, power]
 
+    def test_a_trained_balance_stays(self, shipped, result):
+        """What a training in the device's numbers counted on is not chosen again."""
+        chosen = result[1].balance
+        trained = (chosen[0] + 1, *chosen[1:])
+        model, report = quantize(replace(shipped, balance=trained))
+        assert report.balance == trained
+        before, after = result[0].passes[0], model.passes[0]
+        assert after.shift_q - before.shift_q == 1 and after.shift_k - before.shift_k == -1
+        assert np.array_equal(after.wq, before.wq) and np.array_equal(after.wk, before.wk)
+        assert [p.shift_q for p in model.passes[1:]] == [p.shift_q for p in result[0].passes[1:]]
+
     def test_spec_travels(self):
         spec = ModelSpec(loops=1, prelude=1, coda=1, thinking=2, vocab=6, eos=3, hidden=4)
         model, _ = quantize(random_checkpoint(spec))

@@ -15,6 +15,7 @@ def specs(draw):
     targets = draw(st.lists(st.sampled_from(LORA_TARGETS), unique=True))
     loops = draw(st.integers(1, 8))
     vocab = draw(st.integers(2, 512))
+    eos = draw(st.none() | st.integers(0, vocab - 1))
     return ModelSpec(
         loops=loops,
         lora_rank=draw(st.integers(1, 16)) if targets else 0,
@@ -25,7 +26,8 @@ def specs(draw):
         prelude=draw(st.integers(0, 4)),
         coda=draw(st.integers(0, 4)),
         thinking=draw(st.integers(0, 127)),
-        eos=draw(st.none() | st.integers(0, vocab - 1)),
+        eos=eos,
+        chat=eos is not None and draw(st.booleans()),
     )
 
 
@@ -88,6 +90,8 @@ class TestText:
             ({"eos": "257"}, "eos must be a whole number from 0 to 256, not 257"),
             ({"lora_targets": "q,r"}, "lora_targets must be taken from q, k"),
             ({"model": "other"}, "model must be 'blink', not 'other'"),
+            ({"chat": "True"}, "chat must be yes or no, not 'True'"),
+            ({"chat": "yes", "eos": "none"}, "ends its answers with EOS, but eos is None"),
         ],
     )
     def test_bad_metadata(self, change, message):
@@ -110,6 +114,7 @@ class TestText:
             ({"loops": True}, "loops must be"),
             ({"lora_targets": [["q"]]}, "lora_targets must be"),
             ({"lora_targets": "qkvo"}, "lora_targets must be"),
+            ({"chat": 1}, "chat must be true or false, not 1"),
         ],
     )
     def test_bad_json(self, data, message):

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from glintfpga.quant.errors import EnvironmentProblem, InputError
+from glintfpga.train.data import corpus as module
 from glintfpga.train.data.corpus import EOS, Selection, open_corpus
 from glintfpga.train.data.spacing import spaced
 
@@ -58,6 +59,19 @@ def test_a_damaged_cache_is_made_again(small, tmp_path, damage):
     file.write_bytes(file.read_bytes()[:-2])
     assert open_corpus(small, cache=tmp_path).raw.tolist() == first
     assert len(list(tmp_path.glob("corpus/*"))) == 1
+
+
+def test_what_another_process_made_meanwhile_is_taken(small, tmp_path, monkeypatch):
+    """Its reader must never find the folder gone."""
+    open_corpus(small, cache=tmp_path)
+    (record,) = tmp_path.glob("corpus/*/corpus.json")
+    node = record.stat().st_ino
+    found = iter([None])
+    real = module._mapped
+    monkeypatch.setattr(module, "_mapped", lambda folder: next(found, real(folder)))
+    assert open_corpus(small, cache=tmp_path).documents == 3
+    assert record.stat().st_ino == node
+    assert not list(tmp_path.glob("corpus/.draft*"))
 
 
 def test_selection(corpus_of, sentences, tmp_path):

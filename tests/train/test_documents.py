@@ -36,7 +36,7 @@ def test_lines_across_pieces(tmp_path):
         ("a.txt.xz", lzma.compress(TEXT * 50)[:-9], "cannot read .*a.txt.xz"),
         ("a.txt.xz", b"no xz", "cannot read"),
         ("a.txt", b"good\n\nb\xff\xfed", "document 1 of .* is not UTF-8 .byte 0xff.: convert"),
-        ("a.bin", b"", "give a .txt or .txt.xz file"),
+        ("a.bin", b"", "give a .txt, .txt.xz, .jsonl or .jsonl.xz file"),
     ],
 )
 def test_hostile(tmp_path, name, data, message):

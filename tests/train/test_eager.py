@@ -105,6 +105,30 @@ class TestOpenEngine:
             open_engine(spec, numbers=numbers)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("can't allocate memory: 9 bytes")],
+)
+def test_too_little_memory_is_one_line(error, monkeypatch):
+    def full(*given):
+        raise error
+
+    eager = Eager(Shape.of(SPECS["two loops"]))
+    tokens = np.zeros((2, 5), np.uint16)
+    monkeypatch.setattr("glintfpga.train.eager.loss", full)
+    monkeypatch.setattr(eager.model, "forward", full)
+    for call in (eager.step, eager.losses):
+        with pytest.raises(EnvironmentProblem, match=r"2 sequences of 5 ids: give a smaller --bat"):
+            call(eager.vector(), tokens)
+
+
+def test_other_errors_are_not_taken_for_it():
+    eager = Eager(Shape.of(SPECS["two loops"]))
+    with pytest.raises(RuntimeError, match="must be 2-D"):
+        eager._tensors[0].data = torch.zeros(1)
+        eager.step(np.zeros(eager.size, np.float32), np.zeros((2, 5), np.uint16))
+
+
 def test_benchmark_measures_each_engine():
     speeds = compare(ModelSpec(), batch=16, length=16, rounds=2)
     assert [speed.name for speed in speeds] == [

@@ -74,4 +74,8 @@ def test_the_file_runs_alone(saved, tmp_path):
     first = run("--seed", "4")
     assert first == run("--seed", "4")
     assert first != run("--seed", "5")
+    saved(ModelSpec(chat=True))
+    answer = run("--temperature", "0")
+    asked = infer.generate(infer.Blink(tmp_path / "model.safetensors"), b"ab\n", 20, 0, None)
+    assert answer == bytes(asked) + b"\n"
     assert b"glintfpga" not in script.read_bytes().split(b'"""')[2]

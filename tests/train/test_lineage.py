@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
+import errno
 import math
+import os
+import time
 
 import numpy as np
 import pytest
@@ -108,6 +111,33 @@ def test_asked_to_stop_it_saves_first(tmp_path):
 def test_a_state_that_cannot_be_written(tmp_path):
     with pytest.raises(InputError, match="cannot write"):
         train(fresh(), tmp_path / "no" / "s")
+
+
+def test_a_disk_that_is_full_leaves_the_state_before(tmp_path, monkeypatch):
+    lineage = fresh()
+    lineage.save(tmp_path / "s")
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match=r"cannot write .*No space left .*; free space"):
+        train(lineage, tmp_path / "s")
+    assert same(Lineage.load(tmp_path / "s", COUNT), fresh())
+    assert [path.name for path in tmp_path.iterdir()] == ["s"]
+
+
+def test_slow_steps_are_asked_one_by_one(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    def slow(vector, ids):
+        now[0] += 2
+        return step(vector, ids)
+
+    with pytest.raises(Stopped):
+        train(fresh(), tmp_path / "s", step=slow, stopped=lambda: now[0] > 5)
+    assert Lineage.load(tmp_path / "s", COUNT).steps == 3
 
 
 def test_damaged_states_are_refused(tmp_path):

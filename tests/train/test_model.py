@@ -6,7 +6,8 @@ from glintfpga.quant.checkpoint import Checkpoint, read_checkpoint, write_checkp
 from glintfpga.quant.float_model import FloatModel
 from glintfpga.quant.spec import LORA_TARGETS, ModelSpec
 from glintfpga.train.parameters import checkpoint_of
-from glintfpga.train.shape import PRESETS, Shape, shape_of
+from glintfpga.train.presets import PRESETS
+from glintfpga.train.shape import Shape
 
 torch = pytest.importorskip("torch")
 
@@ -35,6 +36,13 @@ every_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 def test_parameters_are_those_of_the_checkpoint(spec):
     found = {name: tuple(p.shape) for name, p in Blink(Shape.of(spec)).named_parameters()}
     assert found == spec.tensor_shapes()
+
+
+@pytest.mark.parametrize("changed", [{}, {"embedding_rank": None}, {"lora_targets": ()}])
+def test_parameters_of_larger_shapes_are_those_they_name(changed):
+    shape = Shape(**{**SMALL, **changed})
+    found = {name: tuple(p.shape) for name, p in Blink(shape).named_parameters()}
+    assert found == shape.tensor_shapes()
 
 
 @every_spec
@@ -80,7 +88,9 @@ class TestLargerShapes:
         ("name", "count"), [("blink", 1087), ("glimmer", 11905), ("glint", 989089)]
     )
     def test_parameter_counts(self, name, count):
-        assert Eager(shape_of(name)).size == count
+        spec = PRESETS[name].spec
+        assert spec.param_count == count
+        assert Eager(spec if isinstance(spec, Shape) else Shape.of(spec)).size == count
 
     def test_counted_by_hand(self):
         embedding = 257 * 32 + 32 * 128
@@ -142,7 +152,7 @@ class TestLargerShapes:
         assert (turned != q).all()
 
     def test_training_a_preset_step_by_step(self):
-        eager = Eager(PRESETS["glimmer"], seed=0)
+        eager = Eager(PRESETS["glimmer"].spec, seed=0)
         params = eager.vector()
         assert params.shape == (eager.size,) == (11905,)
         tokens = np.tile(np.arange(16, dtype=np.uint16), (2, 2))

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
+import hashlib
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from glintfpga.firmware.image import Image
+from glintfpga.firmware.image import Image, is_for_chat
 from glintfpga.quant.checkpoint import read_checkpoint, write_checkpoint
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.evaluation.rows import Score
@@ -14,6 +16,7 @@ from glintfpga.train.card import UNREVIEWED, model_card
 from glintfpga.train.config import Stage, TrainConfig
 from glintfpga.train.parameters import checkpoint_of, initial
 from glintfpga.train.publish import champion_of, image_of_release, release
+from glintfpga.train.samples import QUESTIONS
 
 SPEC = ModelSpec(loops=2, window=4)
 ROW = Score(
@@ -97,6 +100,43 @@ def test_the_card_is_made_of_eval_json_alone(released):
     assert "99.1250" in model_card(facts)
     facts["config"]["unreviewed"] = False
     assert model_card(facts).splitlines()[0] == "# tiny"
+
+
+def test_a_tuned_model_shows_both_flavors(run, released, tmp_path):
+    """Of what it went on from, found by its weights, the rows are in the table too."""
+    folder, config = run
+    base = tmp_path / "base"
+    released.rename(base)
+    start = hashlib.sha256((base / "model.safetensors").read_bytes()).hexdigest()
+    config = replace(config, start=start, spec=replace(SPEC, chat=True))
+    (folder / "config.json").write_text(json.dumps(config.to_json()))
+    vector = initial(SPEC, np.random.default_rng(7))
+    write_checkpoint(folder / "best.safetensors", checkpoint_of(config.spec, vector))
+
+    def publish():
+        path = champion_of(folder)
+        rows = [replace(ROW, value=13.5, numerics=numerics) for numerics in ("float", "fixed")]
+        image = image_of_release(path, config)
+        release(folder, tmp_path / "tuned", name="tuned", checkpoint=path, image=image, rows=rows)
+        facts = json.loads((tmp_path / "tuned" / "eval.json").read_text())
+        assert model_card(facts) == (tmp_path / "tuned" / "README.md").read_text()
+        return facts, model_card(facts)
+
+    facts, card = publish()
+    assert facts["base"] == {"name": "base", "rows": [ROW.to_json()]}
+    table = [line.split(" | ") for line in card.splitlines() if line.startswith("| wikitext2")]
+    assert [(row[2], row[3], row[5]) for row in table] == [
+        ("base", "fixed", "14.2346"), ("tuned", "float", "13.5000"), ("tuned", "fixed", "13.5000"),
+    ]  # fmt: skip
+    assert f"went on from base (weights sha256 `{start}`)" in card
+    assert "a question as one line, a newline, the answer" in card
+    assert all(f"<code>{question}</code>" in card for question in QUESTIONS)
+    assert is_for_chat(Image.read(tmp_path / "tuned" / "model.glint").header)
+    (base / "eval.json").unlink()
+    assert publish()[0]["base"] == {"name": "base", "rows": []}
+    (base / "model.safetensors").write_bytes(b"another")
+    facts, card = publish()
+    assert facts["base"] is None and "went on from a model (weights" in card
 
 
 def test_samples_cannot_break_the_table(released):

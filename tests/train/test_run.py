@@ -11,6 +11,8 @@ from glintfpga.train.config import Stage, TrainConfig
 from glintfpga.train.lineage import Lineage
 from glintfpga.train.record import Record, Tails, read_sources
 from glintfpga.train.run import Run, _locked
+from glintfpga.train.shape import Shape
+from glintfpga.train.store import read_model
 from glintfpga.train.worker import Sources, judge, run_lineage
 
 CONFIG = TrainConfig(
@@ -65,14 +67,33 @@ def test_a_run_keeps_the_best_and_repeats_bit_by_bit(sources, tmp_path):
     ).read_bytes()
 
 
+def test_a_shape_for_software_trains_and_thinks(sources, tmp_path):
+    pytest.importorskip("torch")
+    shape = Shape(
+        dim=8, heads=2, embedding_rank=4, loops=2, lora_rank=2, lora_targets=("q",), hidden=8,
+        vocab=257, window=8, prelude=1, coda=1, thinking=1, eos=256,
+    )  # fmt: skip
+    config = TrainConfig(
+        spec=shape, stages=(Stage(lineages=1, tokens=16 * 8 * 40, rate=0.1),), length=8, penalty=0
+    )
+    short = Sources(manifest=sources.manifest, folder=None, cache=sources.cache,
+                    selection=(tmp_path / "text.txt",))  # fmt: skip
+    (tmp_path / "text.txt").write_text("a cat sees the house under the old bridge. " * 13)
+    Run(tmp_path / "a", config, short)
+    score = run_lineage(tmp_path / "a", 0, 0, short)
+    model = read_model(tmp_path / "a" / "checkpoints" / "0-00.safetensors")
+    assert model.spec == shape
+    assert json.loads(model.note)["tokens"] == 16 * 8 * 40
+    assert score < 5.0  # ln 257 is 5.55
+
+
 def test_lost_scores_are_found_again(sources, tmp_path):
     scores = stage_by_stage(tmp_path / "a", sources)
     for index in scores[0]:
         assert run_lineage(tmp_path / "a", index, 0, sources) == scores[0][index]
     (winner,) = scores[2]
     checkpoint = tmp_path / "a" / "checkpoints" / f"2-{winner:02d}.safetensors"
-    # Powers of two between q and k may have moved since the stage began.
-    assert judge(checkpoint, 12, 4, sources) == pytest.approx(scores[2][winner], rel=1e-3)
+    assert judge(checkpoint, CONFIG, sources) == scores[2][winner]
 
 
 def test_a_missing_state_does_not_start_anew(sources, tmp_path):
@@ -107,12 +128,12 @@ def test_an_error_in_a_process_comes_back_and_the_rest_is_saved(sources, tmp_pat
 def test_a_small_corpus_is_judged_by_itself(corpus_of, sentences, tmp_path):
     path, _ = corpus_of(one=[sentences(seed, lines=20) for seed in range(4)])
     sources = Sources(manifest=path, folder=None, cache=tmp_path / "cache")
-    (text,) = sources.texts(sources.corpus())
+    (text,) = sources.texts(sources.corpus(1.0))
     assert len(text) > 1000
     chosen = Sources(
         manifest=path, folder=None, cache=tmp_path / "cache", selection=(path.parent / "one.txt",)
     )
-    assert [len(text) for text in chosen.texts(chosen.corpus())] == [
+    assert [len(text) for text in chosen.texts(chosen.corpus(1.0))] == [
         (path.parent / "one.txt").stat().st_size
     ]
 

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: MIT
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from glintfpga.firmware.numerics import FloatNumerics, ReferenceNumerics
 from glintfpga.quant.quantize import quantize
 from glintfpga.quant.spec import ModelSpec
 from glintfpga.train.parameters import checkpoint_of, initial
-from glintfpga.train.samples import side_by_side, written
+from glintfpga.train.samples import QUESTIONS, side_by_side, written
 
 SPEC = ModelSpec(loops=2, window=4)
 
@@ -20,8 +22,9 @@ def models():
 
 
 def test_samples_repeat_and_have_the_first_three_seeds(models):
-    samples = side_by_side(*models, eos=256, count=40)
-    assert samples == side_by_side(*models, eos=256, count=40)
+    samples = side_by_side(*models, spec=SPEC, count=40)
+    assert samples == side_by_side(*models, spec=SPEC, count=40)
+    assert {item["question"] for item in samples} == {""}
     assert [item["seed"] for item in samples] == [1, 2, 3]
     assert len({item["fixed"] for item in samples}) == 3
     assert all(item["temperature"] == 0.8 and item["bytes"] == 40 for item in samples)
@@ -43,6 +46,21 @@ class _Counts:
         logits = np.full(257, -(1 << 20))
         logits[min(256, self.last + 1)] = 1 << 20
         return logits
+
+
+def test_a_model_for_chat_answers_questions(models):
+    plain, fixed = models
+    samples = side_by_side(*models, spec=replace(SPEC, chat=True), count=40)
+    assert tuple(item["question"] for item in samples) == QUESTIONS
+    for seed, item in enumerate(samples, 1):
+        prompt = f"{item['question']}\n".encode()
+        for name, model in (("float", plain), ("fixed", fixed)):
+            text = written(model, seed, 40, 205, 256, prompt).decode("utf-8", "replace")
+            assert item[name] == text != written(model, seed, 40, 205, 256).decode(errors="replace")
+
+
+def test_an_answer_follows_its_prompt():
+    assert written(_Counts(), 1, 3, 205, 256, b"ab") == b"cde"
 
 
 def test_the_end_of_text_ends_a_sample():

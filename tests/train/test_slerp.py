@@ -42,3 +42,13 @@ def test_a_model_and_its_mirror_image_have_it_in_the_middle():
     ids = rng.integers(0, 20, (2, 10))
     assert FloatModel(middle).sequence(ids) == pytest.approx(FloatModel(a).sequence(ids), abs=1e-9)
     assert middle.note == "half"
+
+
+@pytest.mark.parametrize("other", [(1, -1), (0, 0), None])
+def test_powers_of_two_stay_where_both_agree(other):
+    spec = ModelSpec(loops=2, vocab=20, eos=None)
+    tensors = {name: np.ones(shape) for name, shape in spec.tensor_shapes().items()}
+    a, b = (
+        Checkpoint(spec=spec, tensors=tensors, balance=balance) for balance in ((1, -1), other)
+    )
+    assert between(a, b, 0.5).balance == ((1, -1) if other == (1, -1) else None)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The training text as streams of ids in memory-mapped files, and windows drawn from them.
 
-A stream is uint16, little-endian: bytes 0..255, and 256 behind each document. There are two of the
-same documents: ``raw``, and ``spaced`` in the spacing of WikiText (`spacing`). Every 100th
+A stream is uint16, little-endian: bytes 0..255, and 256 behind each document and each exchange of
+a dialogue. There are two: ``raw``, and ``spaced``, the same documents in the spacing of WikiText
+(`spacing`) but for dialogues, which have a form of their own (`quant.template`). Every 100th
 document is held out into streams of its own, so that a training can be judged without any
 evaluation set. Streams are made once for the files of a manifest and kept in a cache folder.
 """
@@ -22,8 +23,9 @@ import numpy as np
 import numpy.typing as npt
 
 from glintfpga.quant.errors import EnvironmentProblem, InputError
-from glintfpga.train.data.documents import documents
-from glintfpga.train.data.manifest import Manifest, digest_of
+from glintfpga.quant.template import END_OF_TEXT
+from glintfpga.train.data.documents import are_dialogues, documents
+from glintfpga.train.data.manifest import Manifest, Source, digest_of
 from glintfpga.train.data.spacing import spaced
 
 __all__ = [
@@ -69,7 +71,7 @@ class Corpus:
     raw_heldout: IdStream
     spaced_heldout: IdStream
     documents: int
-    """Documents in ``raw``, and as many in ``spaced``."""
+    """Documents in ``raw``."""
     digest: str
     """sha256 over the sources and the settings that made the streams."""
 
@@ -174,8 +176,13 @@ def _build(
         try:
             record = {"digest": digest, **_write_streams(draft, manifest, selection, progress)}
             (draft / _RECORD).write_text(json.dumps(record) + "\n", encoding="utf-8")
-            shutil.rmtree(folder, ignore_errors=True)
-            draft.rename(folder)
+            try:
+                draft.rename(folder)
+            except OSError:
+                # It is there already: damaged, or another process was faster.
+                if _mapped(folder) is None:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    draft.rename(folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
@@ -192,16 +199,20 @@ def _write_streams(
     trained = 0
     files = {name: (draft / f"{name}.u16").open("wb") for name in _STREAMS}
     try:
-        for number, document in enumerate(all_documents(manifest, progress)):
+        for number, (source, document) in enumerate(all_documents(manifest, progress)):
             held_out = number % HELD_OUT_OF == HELD_OUT_OF - 1
             if selection and not held_out and number not in selection.kept:
                 continue
             trained += not held_out
             suffix = "-heldout" if held_out else ""
-            for form, text in (("raw", document), ("spaced", spaced(document.decode()).encode())):
-                stream = np.append(np.frombuffer(text, np.uint8).astype("<u2"), np.uint16(EOS))
-                files[form + suffix].write(stream.tobytes())
-                ids[form + suffix] += len(stream)
+            forms = {"raw": document.split(END_OF_TEXT)}
+            if not are_dialogues(source.file):
+                forms["spaced"] = [spaced(document.decode()).encode()]
+            for form, texts in forms.items():
+                for text in texts:
+                    stream = np.append(np.frombuffer(text, np.uint8).astype("<u2"), np.uint16(EOS))
+                    files[form + suffix].write(stream.tobytes())
+                    ids[form + suffix] += len(stream)
     finally:
         for file in files.values():
             file.close()
@@ -210,8 +221,10 @@ def _write_streams(
     return {"ids": ids, "documents": trained}
 
 
-def all_documents(manifest: Manifest, progress: Progress | None = None) -> Iterator[bytes]:
-    """Yield the documents of all files of a manifest, in order.
+def all_documents(
+    manifest: Manifest, progress: Progress | None = None
+) -> Iterator[tuple[Source, bytes]]:
+    """Yield the documents of all files of a manifest, in order, each with its source.
 
     Raises ``InputError`` when a file is missing, damaged or not the one of the manifest.
     """
@@ -222,7 +235,8 @@ def all_documents(manifest: Manifest, progress: Progress | None = None) -> Itera
             raise InputError(
                 f"{os.fspath(path)!r} is not the file of the manifest: its sha256 differs"
             )
-        yield from documents(path)
+        for document in documents(path):
+            yield source, document
         done += source.bytes
         if progress:
             progress(done, total)

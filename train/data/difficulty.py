@@ -9,17 +9,22 @@ easy. What is kept is the easiest share, as a model of a thousand numbers has no
 from __future__ import annotations
 
 import hashlib
+import io
+import os
+from importlib import resources
+from pathlib import Path
 
 import numpy as np
 
-from glintfpga.quant.checkpoint import Checkpoint, FloatArray
-from glintfpga.quant.errors import InputError
+from glintfpga.quant.checkpoint import Checkpoint, FloatArray, read_checkpoint
+from glintfpga.quant.errors import EnvironmentProblem, InputError
 from glintfpga.quant.evaluation.losses import Passage, Progress, losses
 from glintfpga.quant.evaluation.scorers import FloatScorer
+from glintfpga.quant.files import publish
 from glintfpga.train.data.corpus import Selection, all_documents
 from glintfpga.train.data.manifest import Manifest
 
-__all__ = ["SAMPLE_BYTES", "difficulties", "easiest"]
+__all__ = ["SAMPLE_BYTES", "difficulties", "easiest", "shipped_scorer"]
 
 SAMPLE_BYTES = 256
 
@@ -32,7 +37,7 @@ def difficulties(
     A document of one byte has no byte to score and counts as infinitely hard. Raises
     ``InputError`` as ``corpus.all_documents`` does.
     """
-    passages = [Passage(text=_middle(document)) for document in all_documents(manifest)]
+    passages = [Passage(text=_middle(document)) for _, document in all_documents(manifest)]
     sums = losses(FloatScorer(checkpoint), passages, progress=progress)
     sizes = np.array([passage.scored for passage in passages], np.float64)
     return np.divide(sums, sizes, out=np.full(len(sums), np.inf), where=sizes > 0)
@@ -42,25 +47,59 @@ def easiest(
     manifest: Manifest,
     checkpoint: Checkpoint,
     *,
-    percent: float,
+    share: float,
+    cache: Path,
     progress: Progress | None = None,
 ) -> Selection:
-    """Keep the ``percent`` of documents that ``checkpoint`` finds easiest, at least one.
+    """Keep the ``share`` of documents that ``checkpoint`` finds easiest, at least one.
 
-    Equally hard ones are kept in order. Raises ``InputError`` for a percentage outside (0, 100]
-    and for files that cannot be read.
+    Equally hard ones are kept in order. How hard they are is kept in the folder ``cache``, 8 bytes
+    a document. Raises ``InputError`` for a share outside (0, 1] and for files that cannot be read,
+    and ``EnvironmentProblem`` when the cache cannot be written to.
     """
-    if not 0 < percent <= 100:
-        raise InputError(f"the percentage to keep must be above 0 and at most 100, not {percent!r}")
-    ranked = np.argsort(difficulties(manifest, checkpoint, progress=progress), kind="stable")
-    kept = ranked[: max(1, round(len(ranked) * percent / 100))]
-    digest = hashlib.sha256(repr(checkpoint.spec).encode())
+    if not 0 < share <= 1:
+        raise InputError(f"the share to keep must be above 0 and at most 1, not {share!r}")
+    model = hashlib.sha256(repr(checkpoint.spec).encode())
     for name, value in sorted(checkpoint.tensors.items()):
-        digest.update(name.encode() + value.tobytes())
-    return Selection(
-        name=f"easiest {percent!r} % of {SAMPLE_BYTES} bytes by {digest.hexdigest()}",
-        kept=frozenset(kept.tolist()),
-    )
+        model.update(name.encode() + value.tobytes())
+    measure = f"{SAMPLE_BYTES} bytes by {model.hexdigest()}"
+    parts = [measure, *(f"{source.file} {source.sha256}" for source in manifest.sources)]
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    path = cache / "difficulty" / f"{digest[:24]}.npy"
+    found = _cached(path)
+    if found is None:
+        found = difficulties(manifest, checkpoint, progress=progress)
+        _keep(path, found)
+    ranked = np.argsort(found, kind="stable")
+    kept = ranked[: max(1, round(len(ranked) * share))]
+    return Selection(name=f"easiest {share!r} of {measure}", kept=frozenset(kept.tolist()))
+
+
+def shipped_scorer() -> Checkpoint:
+    """The model that ranks the documents of a training."""
+    place = resources.files("glintfpga.train") / "release" / "blink-base" / "model.safetensors"
+    with resources.as_file(place) as path:
+        return read_checkpoint(path)
+
+
+def _cached(path: Path) -> FloatArray | None:
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return found if found.dtype == np.float64 and found.ndim == 1 else None
+
+
+def _keep(path: Path, values: FloatArray) -> None:
+    file = io.BytesIO()
+    np.save(file, values)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        publish(path, file.getvalue())
+    except (OSError, InputError) as error:
+        raise EnvironmentProblem(
+            f"cannot keep the ranking of documents in {os.fspath(path.parent)!r}: {error}"
+        ) from error
 
 
 def _middle(document: bytes) -> bytes:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Text files as documents: ``.txt`` or ``.txt.xz``, UTF-8, a blank line between documents.
 
-The lines of a document are its paragraphs. Files are read in pieces, so memory is bounded by the
-longest document, whatever a packed file unfolds to.
+The lines of a document are its paragraphs. ``.jsonl`` files hold dialogues (`dialogues`), whose
+documents alone have blank lines: there a text ends, and the next one follows. Files are read in
+pieces, so memory is bounded by the longest document, whatever a packed file unfolds to.
 """
 
 from __future__ import annotations
@@ -13,24 +14,39 @@ from pathlib import Path
 
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.text_files import pieces
+from glintfpga.train.data import dialogues
 
-__all__ = ["MAX_DOCUMENT_BYTES", "SUFFIXES", "documents", "split"]
+__all__ = ["MAX_DOCUMENT_BYTES", "SUFFIXES", "are_dialogues", "documents", "split"]
 
-SUFFIXES = (".txt", ".txt.xz")
+SUFFIXES = (".txt", ".txt.xz", *dialogues.SUFFIXES)
 MAX_DOCUMENT_BYTES = 1 << 26
 
 
 def documents(path: Path) -> Iterator[bytes]:
     """Yield each document of a file: its lines joined by newlines, none at the end.
 
-    White space at the ends of lines goes. Raises ``InputError`` when the file is neither .txt nor
-    .txt.xz, cannot be read, is damaged, is not UTF-8, or has a document of more than 64 MiB.
+    White space at the ends of lines goes. Raises ``InputError`` when the file has none of
+    ``SUFFIXES``, cannot be read, is damaged, is not UTF-8, has a document of more than 64 MiB, or
+    a line that is no dialogue where there should be one.
     """
     if not path.name.endswith(SUFFIXES):
-        raise InputError(f"{os.fspath(path)!r} is no text: give a .txt or .txt.xz file")
-    for number, document in enumerate(split(_lines(path))):
+        raise InputError(
+            f"{os.fspath(path)!r} is no text: give a .txt, .txt.xz, .jsonl or .jsonl.xz file"
+        )
+    if are_dialogues(path.name):
+        try:
+            yield from dialogues.dialogues(_lines(path, joined=False))
+        except InputError as error:
+            raise InputError(f"{os.fspath(path)!r}: {error}") from error
+        return
+    for number, document in enumerate(split(_lines(path, joined=True))):
         _check_unicode(document, number, path)
         yield document
+
+
+def are_dialogues(name: str) -> bool:
+    """Whether a file of this name holds dialogues."""
+    return name.endswith(dialogues.SUFFIXES)
 
 
 def split(lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -47,17 +63,18 @@ def split(lines: Iterable[bytes]) -> Iterator[bytes]:
         yield b"\n".join(held)
 
 
-def _lines(path: Path) -> Iterator[bytes]:
+def _lines(path: Path, *, joined: bool) -> Iterator[bytes]:
+    """The lines of a file. A document is one of them, or those up to a blank one ``joined``."""
     held, size = b"", 0
     for piece in pieces(path):
         *lines, held = (held + piece).split(b"\n")
         for line in lines:
-            size = size + len(line) if line.strip() else 0
+            size = size + len(line) if joined and line.strip() else 0
             yield line
         if size + len(held) > MAX_DOCUMENT_BYTES:
             raise InputError(
                 f"a document of {os.fspath(path)!r} has more than {MAX_DOCUMENT_BYTES} bytes: "
-                "put blank lines between its parts"
+                f"put {'blank lines' if joined else 'newlines'} between its parts"
             )
     yield held
 

@@ -66,7 +66,9 @@ class Source:
         if not plain or set(self.file) & set("\\:\0"):
             raise InputError(f"file {self.file!r:.80} must be a path below the manifest's folder")
         if not self.file.endswith(SUFFIXES):
-            raise InputError(f"file {self.file!r:.80} is no text: name a .txt or .txt.xz file")
+            raise InputError(
+                f"file {self.file!r:.80} is no text: name a .txt, .txt.xz, .jsonl or .jsonl.xz file"
+            )
         if self.bytes < 0:
             raise InputError(f"'bytes' of {self.file!r} must not be negative: {self.bytes}")
         if len(self.sha256) != 64 or not set(self.sha256) <= _HEX:
