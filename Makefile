@@ -10,14 +10,16 @@
 #   make lint      ruff, mypy, import rules
 #   make figures   the table of README.md, from the last build (EVAL=folder: perplexities too)
 #   make docs      run the commands in README.md and docs/ again, redraw the floorplan
+#   make fuzz      a coverage-guided fuzzer on every parser (SECONDS=30, all together)
 #   make nightly   the tests with long runs and random examples; other seeds and lanes
 
 VENV  := .venv
 BIN   := $(VENV)/bin
 BOARD := tangnano20k
 PYTEST_ARGS := -n auto
+SECONDS := 30
 
-.PHONY: build test test-train chat sim release figures docs nightly lint clean system-python system-test
+.PHONY: build test test-train chat sim release figures docs fuzz nightly lint clean system-python system-test
 
 build: $(VENV)/.base $(VENV)/.build
 	$(BIN)/python -m glintfpga.sim.rebuild --check
@@ -30,8 +32,12 @@ test: system-test $(VENV)/.base $(VENV)/.test
 test-train: system-test $(VENV)/.base $(VENV)/.test $(VENV)/.train
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(PYTEST_ARGS) tests/train
 
-nightly: system-test $(VENV)/.base $(VENV)/.test $(VENV)/.build $(VENV)/.apio $(VENV)/.train
+fuzz: $(VENV)/.base $(VENV)/.fuzz
+	$(BIN)/python tests/fuzz/fuzz.py $(SECONDS)
+
+nightly: system-test $(VENV)/.base $(VENV)/.test $(VENV)/.build $(VENV)/.apio $(VENV)/.train $(VENV)/.fuzz
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(PYTEST_ARGS) -m "" --hypothesis-profile=nightly
+	$(BIN)/python tests/fuzz/fuzz.py 600
 	for seed in 2 3; do $(BIN)/glintfpga build --seed $$seed --out build/seed$$seed || exit; done
 	$(BIN)/glintfpga build --lanes 2 --out build/lanes2
 	$(BIN)/glintfpga build --lanes 8 --plan 9 --out build/lanes8
@@ -71,6 +77,6 @@ $(VENV)/.base: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/.build $(VENV)/.test $(VENV)/.dev $(VENV)/.apio $(VENV)/.train: $(VENV)/.%: pyproject.toml | $(VENV)/.base
+$(VENV)/.build $(VENV)/.test $(VENV)/.dev $(VENV)/.apio $(VENV)/.train $(VENV)/.fuzz: $(VENV)/.%: pyproject.toml | $(VENV)/.base
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@

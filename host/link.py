@@ -19,6 +19,7 @@ from glintfpga.firmware.protocol import (
     HelloFlag,
     HelloInfo,
     Op,
+    SelfTest,
     Status,
 )
 from glintfpga.host.stranger import Stranger
@@ -309,6 +310,7 @@ def _check_info(info: HelloInfo, name: str) -> None:
     for what, value, known in (
         ("lanes", info.lanes, (2, 4, 8)),
         ("plan", info.plan, (12, 9)),
+        ("self-test", info.self_test, tuple(SelfTest)),
         ("rate", info.baud_index, range(len(BAUDS))),
         ("vocabulary", vocab, range(2, 513) if info.flags & HelloFlag.MODEL else (vocab,)),
     ):

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: MIT
+"""A bad line: what can happen to bytes between host and device, at a rate, from a seed."""
+
+import random
+from collections import Counter
+from enum import StrEnum
+from typing import Protocol
+
+from glintfpga.quant.errors import DeviceError
+
+__all__ = ["BRIDGE_DIVIDER", "MAX_EVENTS", "Board", "Fault", "FaultyPort"]
+
+BURST_BYTES = 64
+SWAP_BYTES = 16
+STALLS_S = (0.01, 0.06, 0.3, 1.5)
+"""Longest stall of each sort; one is drawn, then a length up to it. A host gives up after 2 s. The
+next one begins no sooner than as long after the end: a line that stands still for good needs no
+test."""
+MAX_EVENTS = 8
+"""Disconnections and resets in one conversation, so that one with a rate of 1 in 100 can end."""
+AWAY_S = 0.3
+"""How long a line that was lost cannot be opened."""
+BRIDGE_DIVIDER = 4
+
+
+class Fault(StrEnum):
+    """What happens at a byte. The last two only strike while the device answers."""
+
+    FLIP = "bits flipped"
+    LOSE = "bytes lost"
+    DOUBLE = "bytes doubled"
+    SWAP = "bytes reordered"
+    BURST = "bursts"
+    STALL = "stalls"
+    UNPLUG = "disconnections"
+    RESET = "device resets"
+
+
+_EVENTS = (Fault.UNPLUG, Fault.RESET)
+
+
+class Board(Protocol):
+    """What `FaultyPort` needs of a device with a line."""
+
+    def clock(self) -> float: ...
+    def read(self, size: int, timeout: float) -> bytes: ...
+    def write(self, data: bytes) -> None: ...
+    def set_baud(self, baud: float) -> None: ...
+    def reset(self) -> None: ...
+
+
+class _Way:
+    """One direction of the line: bytes that have passed the faults and wait for a stall's end."""
+
+    def __init__(self) -> None:
+        self.held = bytearray()
+        self.until = 0.0
+        self.calm_until = 0.0
+
+    def stall(self, now: float, seconds: float) -> None:
+        self.until = now + seconds
+        self.calm_until = self.until + seconds
+
+
+class FaultyPort:
+    """A line to ``board`` that keeps its bytes and order only now and then.
+
+    Parameters:
+        faults: the kinds, one of which is drawn at each fault.
+        rate: faults a byte, each way.
+        seed: of everything that is drawn.
+        divider: what the bridge divides rates by.
+
+    Members: ``done``, the faults by kind. `read` and `write` raise ``DeviceError`` from a
+    disconnection on until `replug`; events do not strike more than `MAX_EVENTS` times.
+    """
+
+    def __init__(
+        self, board: Board, *, faults: tuple[Fault, ...], rate: float, seed: str, divider: int = 1
+    ):
+        self.board = board
+        self.done: Counter[Fault] = Counter()
+        self._faults = faults
+        self._rate = rate
+        self._rng = random.Random(seed)
+        self._divider = divider
+        self._ways = {True: _Way(), False: _Way()}
+        self._plugged = True
+        self._back_at = 0.0
+        self._until_fault = {arriving: self._gap() for arriving in (True, False)}
+
+    def clock(self) -> float:
+        return self.board.clock()
+
+    def heal(self) -> None:
+        """No faults from now on; stalls end."""
+        self._rate = 0.0
+        for way in self._ways.values():
+            way.until = 0.0
+        self._until_fault = dict.fromkeys(self._ways, self._gap())
+
+    def replug(self) -> None:
+        """Open the line again; raises ``DeviceError`` while it is away."""
+        if not self._plugged:
+            if self.clock() < self._back_at:
+                raise DeviceError("there is no port 'board'; plug the board in")
+            self._plugged = True
+            self._ways = {True: _Way(), False: _Way()}
+        self.set_baud(115_200)
+
+    def set_baud(self, baud: int) -> None:
+        self.board.set_baud(baud / self._divider)
+
+    def close(self) -> None:
+        pass
+
+    def read(self, size: int, timeout: float) -> bytes:
+        """1..size bytes as soon as there are any, or none after ``timeout`` seconds."""
+        end = self.clock() + timeout
+        arriving = self._ways[True]
+        while True:
+            self._check()
+            self._release()
+            if arriving.held and arriving.until <= self.clock():
+                out = bytes(arriving.held[:size])
+                del arriving.held[:size]
+                return out
+            left = end - self.clock()
+            wakes = [way.until - self.clock() for way in self._ways.values() if way.held]
+            data = self.board.read(4096, min([max(left, 0.0), *wakes]))
+            arriving.held += self._struck(data, True)
+            if left <= 0 and not (arriving.held and arriving.until <= self.clock()):
+                return b""
+
+    def write(self, data: bytes) -> None:
+        self._check()
+        self._ways[False].held += self._struck(data, False)
+        self._release()
+
+    def _release(self) -> None:
+        leaving = self._ways[False]
+        if leaving.held and leaving.until <= self.clock():
+            self.board.write(bytes(leaving.held))
+            leaving.held.clear()
+
+    def _check(self) -> None:
+        if not self._plugged:
+            raise DeviceError("port 'board' was lost; plug the board in again")
+
+    def _gap(self) -> int:
+        """Bytes that pass before the next fault."""
+        return int(self._rng.expovariate(self._rate)) if self._rate else 1 << 62
+
+    def _struck(self, data: bytes, arriving: bool) -> bytes:
+        """What is left of the bytes of one call."""
+        out = bytearray(data)
+        at = self._until_fault[arriving]
+        while at < len(out):
+            at = self._strike(out, at, arriving) + self._gap()
+        self._until_fault[arriving] = at - len(out)
+        return bytes(out)
+
+    def _may(self, fault: Fault, arriving: bool) -> bool:
+        """Whether it may strike now."""
+        if fault is Fault.STALL:
+            return self.clock() >= self._ways[arriving].calm_until
+        events = sum(self.done[event] for event in _EVENTS)
+        return fault not in _EVENTS or (arriving and events < MAX_EVENTS)
+
+    def _strike(self, out: bytearray, at: int, arriving: bool) -> int:
+        """One fault at this byte; returns where the next gap begins."""
+        rng = self._rng
+        fault = rng.choice(self._faults)
+        if not self._may(fault, arriving):
+            return at + 1
+        self.done[fault] += 1
+        match fault:
+            case Fault.FLIP:
+                out[at] ^= 1 << rng.randrange(8)
+            case Fault.LOSE:
+                del out[at]
+                return at
+            case Fault.DOUBLE:
+                out.insert(at, out[at])
+                return at + 2
+            case Fault.SWAP:
+                byte = out.pop(at)
+                out.insert(at + rng.randint(1, SWAP_BYTES), byte)
+            case Fault.BURST:
+                end = min(len(out), at + rng.randint(2, BURST_BYTES))
+                out[at:end] = rng.randbytes(end - at)
+                return end
+            case Fault.STALL:
+                self._ways[arriving].stall(self.clock(), rng.uniform(0.0, rng.choice(STALLS_S)))
+            case Fault.UNPLUG:
+                self._plugged = False
+                self._back_at = self.clock() + AWAY_S
+                del out[at:]
+            case Fault.RESET:
+                self.board.reset()
+                del out[at:]
+        return at + 1

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: MIT
+"""Writes the bytes that the fuzzer begins with: ``python tests/fuzz/seeds.py``.
+
+For each target one that it takes, named ``good``. Other files of the corpus stay: what the fuzzer
+found and what is to be kept.
+"""
+
+import json
+import lzma
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from glintfpga.boards.bitstream import crc16
+from glintfpga.firmware.image import Image
+from glintfpga.firmware.messages import Counters, Done, generate, message, prompt, score
+from glintfpga.firmware.protocol import Data, DataFlag, HelloFlag, HelloInfo, Op
+from glintfpga.host.models import image_of
+from glintfpga.host.parsers import SESSION
+from glintfpga.quant.checkpoint import Checkpoint, write_checkpoint
+from glintfpga.quant.plan import PLANS
+from glintfpga.quant.random_model import random_model
+from glintfpga.quant.spec import ModelSpec
+
+CORPUS = Path(__file__).parent / "corpus"
+SPEC = ModelSpec(loops=1, hidden=1, vocab=2, window=1, eos=None)
+
+
+def image():
+    return Image.from_model(random_model(np.random.default_rng(1), SPEC, PLANS[12])).data
+
+
+def checkpoint():
+    rng = np.random.default_rng(2)
+    tensors = {name: rng.normal(size=shape) for name, shape in SPEC.tensor_shapes().items()}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.safetensors"
+        write_checkpoint(path, Checkpoint(spec=SPEC, tensors=tensors, note="a"))
+        return path.read_bytes()
+
+
+def bitstream():
+    frame = bytes(range(16))
+    header = [bytes.fromhex("06000000 0000081b"), b"\x3b\x80\0\1"]
+    crc = crc16(b"".join(header) + frame).to_bytes(2, "little")
+    lines = [b"\xff\xff", b"\xa5\xc3", *header, frame + crc + b"\xff" * 6, b"\x08\0\0\0"]
+    return b"".join(b"%s\n" % f"{int.from_bytes(x, 'big'):0{8 * len(x)}b}".encode() for x in lines)
+
+
+MANIFEST = {
+    "bitstream": "blink.fs",
+    "board": "tangnano20k",
+    "clock_mhz": 54.0,
+    "seed": 1,
+    "lanes": 4,
+    "plan": 12,
+    "build_id": "0123456789abcdef",
+    "model": None,
+    **{f"{name}_sha256": "1" * 64 for name in ("bitstream", "image", "gateware", "contents")},
+}
+FLOORPLAN = {
+    "columns": 56,
+    "rows": 55,
+    "slots": {"BSRAM": {"width": 3, "at": [[4, 9]]}},
+    "kinds": ["LUT"],
+    "blocks": ["norm"],
+    "cells": [[3, 3, 0, 0, 6]],
+    "path": {
+        "delay_ns": 1.5,
+        "steps": [
+            {"kind": "logic", "delay_ns": 0.5, "cell": "a", "type": "LUT4", "bel": "b"}
+            | {"x": 3, "y": 3, "net": "n"}
+        ],
+    },
+}
+ROWS = (
+    {"page": "a b", "text": "a b"},
+    {"page": "c", "text": "c"},
+)
+PAIRS = ({"sentence_good": "a", "sentence_bad": "b", "UID": "c"},)
+QUESTIONS = (
+    {"question": "a", "choices": {"text": ["b", "c"], "label": ["A", "B"]}, "answerKey": "A"},
+)
+
+
+def lines(rows):
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def data(payload, **fields):
+    fields = {"session": SESSION, "offset": 0, "ack": 0, "credit": 128, **fields}
+    return Data(payload=payload, **fields).encode()
+
+
+def info():
+    whole = HelloInfo(flags=HelloFlag.MODEL, lanes=4, plan=12, image_header=image_of(None).header)
+    return whole.encode()
+
+
+def answer():
+    tokens = b"".join(bytes([at]) + bytes(4) for at in range(3))
+    done = Done(op=Op.GENERATE, count=3).encode()
+    return message(Op.TOKENS, tokens) + message(Op.DONE, done)
+
+
+def scores():
+    """All logits of two positions, zeros, in parts of whole words."""
+    size = 2 * (4 + 4 * image_of(None).model.vocab)
+    parts = [min(188, size - at) for at in range(0, size, 188)]
+    done = message(Op.DONE, Done(op=Op.SCORE, count=2).encode())
+    return b"".join(message(Op.SCORES, bytes(part)) for part in parts) + done
+
+
+def seeds():
+    """Bytes by target and name."""
+    stream = prompt(b"to be", 257) + generate(4, seed=1, temperature=205, crc=True)
+    stream += score(b"or", 257, logits=True) + message(Op.COUNTERS) + message(Op.RESET)
+    chat = data(stream) + data(b"", offset=0, ack=5, flags=DataFlag.POLL)
+    return {
+        "image": {"good": image()},
+        "sealed-image": {"good": image()},
+        "checkpoint": {"good": checkpoint()},
+        "bitstream": {"good": bitstream()},
+        "json": {"good": b'{"a": [1, 2.5, "b", null, {"c": true}]}'},
+        "manifest": {"good": json.dumps(MANIFEST).encode()},
+        "floorplan": {"good": json.dumps(FLOORPLAN).encode()},
+        "record": {"good": json.dumps({"files": {"a/b.v": "1" * 64}}).encode()},
+        "text": {"good": lzma.compress(b"to be or not to be ")},
+        "rows": {"good": lines(ROWS), "pairs": lines(PAIRS), "questions": lines(QUESTIONS)},
+        "frame": {"good": chat[:-1].split(b"\0")[0]},
+        "sealed-frame": {"good": b"\x12\x07\0\0\0\0\0\x80abc"},
+        "line-of-a-host": {"good": chat},
+        "line-of-a-device": {"good": chat},
+        "hello": {"good": info()},
+        "messages": {
+            "good": answer() + message(Op.COUNTED, Counters().encode()) + stream,
+        },
+        "commands": {"good": stream, "load": message(Op.LOAD, image())},
+        "answer": {"good": answer()},
+        "scores": {"good": scores()},
+    }
+
+
+def main():
+    for target, files in seeds().items():
+        for name, content in files.items():
+            path = CORPUS / target / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+
+if __name__ == "__main__":
+    main()
