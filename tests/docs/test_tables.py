@@ -36,6 +36,7 @@ def plans(tables):
         ("score flag", protocol.ScoreFlag),
         ("hello flag", protocol.HelloFlag),
         ("status", protocol.Status),
+        ("self-test", protocol.SelfTest),
         ("reason", protocol.Reason),
     ],
 )
