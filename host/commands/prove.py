@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""``glintfpga prove``."""
+
+import json
+import logging
+from pathlib import Path
+
+import click
+
+from glintfpga.host.commands import options
+
+__all__ = ["PROOF", "command"]
+
+PROOF = "proof.json"
+
+_log = logging.getLogger("glintfpga")
+
+
+@click.command("prove")
+@click.argument("bitstream", type=options.MODEL, required=False)
+@click.option("--board", default="tangnano20k", show_default=True, help="What it was built for.")
+@click.option(
+    "--model", type=options.MODEL, metavar="MODEL", help="The model in it; default: the shipped."
+)
+@click.option(
+    "--tokens",
+    type=click.IntRange(2, 10_000_000),
+    default=1000,
+    show_default=True,
+    metavar="N",
+    help="How many tokens to compare in each stage.",
+)
+@click.option(
+    "--mutants",
+    type=click.IntRange(0, 100_000),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="How many faults to plant, to learn whether such a run notices them.",
+)
+@click.option(
+    "--netlist",
+    type=options.MODEL,
+    metavar="FILE",
+    help="Another synthesized netlist (JSON) to compare with than the recorded one.",
+)
+@options.verbosity
+def command(
+    bitstream: Path | None,
+    board: str,
+    model: Path | None,
+    tokens: int,
+    mutants: int,
+    netlist: Path | None,
+) -> None:
+    """Decode a bitstream, simulate it, and compare it with the reference and the netlist.
+
+    BITSTREAM is a .fs file; without it the last one built in this folder, else the shipped one.
+    Compared are every CRC of the logits with the integer reference and, where the build's cache
+    lies beside the bitstream, every register in every cycle with the synthesized netlist. Exit
+    code 1 when anything differs. The figures go into proof.json beside a bitstream that was named
+    or built.
+
+    \b
+    glintfpga prove
+    glintfpga prove build/tangnano20k/blink.fs --mutants 512
+    """
+    from glintfpga.host.commands.flash import chosen
+    from glintfpga.host.files import write_bytes
+    from glintfpga.host.models import image_of
+    from glintfpga.host.proof import run
+    from glintfpga.quant.errors import DeviceError
+
+    with chosen(bitstream, board) as (path, title):
+        _log.info("proving %s", title)
+        proof = run(
+            path,
+            board=board,
+            image=image_of(model),
+            tokens=tokens,
+            mutants=mutants,
+            netlist=netlist,
+            tell=click.echo,
+        )
+        if bitstream is not None or path.parent == Path("build", board):
+            write_bytes(path.parent / PROOF, (json.dumps(proof, indent=1) + "\n").encode())
+    if proof["differences"]:
+        raise DeviceError(f"{proof['differences']} stages differ: {proof['first_difference']}")

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+"""All stages of `glintfpga.host.prove` for one bitstream, and the mutants."""
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from glintfpga.firmware.image import Image
+from glintfpga.host import prove
+from glintfpga.host.client import Client
+from glintfpga.host.progress import counting
+from glintfpga.quant.errors import InputError
+
+__all__ = ["run"]
+
+
+def run(
+    bitstream: Path,
+    *,
+    board: str,
+    image: Image,
+    tokens: int,
+    mutants: int = 0,
+    netlist: Path | None = None,
+    tell: Callable[[str], None],
+) -> dict[str, Any]:
+    """Prove a bitstream; the contents of proof.json.
+
+    ``tell`` hears a line a stage. Raises ``InputError`` for a bitstream that cannot be decoded,
+    or that holds another model than ``image``.
+    """
+    from glintfpga.boards.board import board_of
+    from glintfpga.boards.manifest import manifest_beside
+    from glintfpga.sim.decode.bitstream import decode
+    from glintfpga.sim.proof.stages import origin_of
+
+    manifest = manifest_beside(bitstream, board=board)
+    with counting("decoding"):
+        decoded = decode(bitstream, board=board_of(board))
+        chip = decoded.netlist
+        origin = origin_of(bitstream, netlist)
+    if netlist is not None and origin is None:
+        raise InputError(
+            f"{str(netlist)!r} cannot be compared: {str(bitstream.parent)!r} has no build cache "
+            "that says which register is where; build the bitstream again"
+        )
+    stages = []
+
+    def done(stage: prove.Stage | None, name: str, why: str) -> None:
+        if stage is not None:
+            stages.append(stage)
+        tell(str(stage) if stage is not None else f"{name:<10} left out: {why}")
+
+    def check(client: Client) -> None:
+        if manifest is not None and client.info.build_id.hex() != manifest.build_id:
+            raise InputError(
+                f"the bitstream says build {client.info.build_id.hex()}, its manifest "
+                f"{manifest.build_id}: build it again"
+            )
+
+    sim = prove.running(chip, decoded.clock_hz)
+    stage, recording = prove.prove_bitstream(sim, image, tokens, check=check)
+    lanes = manifest.lanes if manifest is not None else 4
+    rtl = prove.prove_rtl(image, tokens, lanes=lanes)
+    done(rtl, "RTL", "the shipped simulation has other lanes")
+    done(stage, "bitstream", "")
+    done(
+        prove.prove_synthesis(sim, origin, recording) if origin else None,
+        "synthesis",
+        "no build cache beside the bitstream",
+    )
+    heads = origin.heads_patched if origin else None
+    tell(f"{'carry':<10} {'unknown' if heads is None else heads} chain heads patched")
+    wrong = [stage for stage in stages if stage.difference]
+    facts: dict[str, Any] = {
+        "bitstream_sha256": hashlib.sha256(bitstream.read_bytes()).hexdigest(),
+        "image_sha256": image.sha256.hex(),
+        "clock_hz": decoded.clock_hz,
+        "stages": [stage.facts() for stage in stages],
+        "carry_heads_patched": heads,
+        "differences": len(wrong),
+        "first_difference": f"{wrong[0].name}: {wrong[0].difference}" if wrong else None,
+    }
+    if mutants and not wrong:
+        from glintfpga.sim.proof.campaign import campaign
+        from glintfpga.sim.proof.talks import long_talk, short_talk
+
+        with counting("mutants", mutants) as show:
+            talks = [partial(talk, image=image) for talk in (short_talk, long_talk)]
+            result = campaign(decoded, talks, mutants, progress=show)
+        facts["mutants"] = result.facts()
+        tell(str(result))
+    return facts

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: MIT
+"""The proof of a bitstream: stage by stage, what was compared and the first difference.
+
+    reference    integers in Python
+    RTL          the compiled simulation that ships: every CRC against the reference
+    bitstream    decoded and simulated through its pins: every CRC against the reference, with
+                 floating inputs at 0 and at 1
+    synthesis    the netlist that the bitstream was placed from: the line recorded from the
+                 bitstream's run is replayed, every register is compared in every cycle
+
+So a wrong synthesis shows in the bitstream's CRCs, and the last stage tells it from a wrong
+placement, packing or decoding.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from glintfpga.firmware.image import Image
+from glintfpga.firmware.protocol import BAUDS
+from glintfpga.host.client import Client
+from glintfpga.host.link import Link
+from glintfpga.host.ports import PortTransport
+from glintfpga.host.progress import counting
+from glintfpga.host.session import check_fits, holds, load
+from glintfpga.host.verify import Mismatch, verify
+from glintfpga.quant.errors import DeviceError, InputError
+from glintfpga.sim.port import SimPort, open_sim_port
+from glintfpga.sim.proof.compare import compare
+from glintfpga.sim.proof.lanes import LaneSim, Recording
+from glintfpga.sim.proof.netlist import Netlist
+from glintfpga.sim.proof.stages import Origin
+
+__all__ = ["RX", "TX", "Stage", "prove_bitstream", "prove_rtl", "prove_synthesis", "running"]
+
+RX, TX = "uart_0__rx__io", "uart_0__tx__io"
+"""Pads of the line on every board."""
+SILENCE_CYCLES = 5_000_000
+"""A chip that has said nothing for so long, 93 ms at 54 MHz, while it is talked to is dead."""
+BOTH = 0xAAAA_AAAA_AAAA_AAAA
+"""Floating inputs: 0 in even lanes, 1 in odd ones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What one stage compared. ``difference`` says where it first differed, or is empty."""
+
+    name: str
+    compared: str
+    count: int
+    cycles: int
+    seconds: float
+    difference: str = ""
+
+    def __str__(self) -> str:
+        said = f"{self.name:<10} {self.compared}, {self.cycles:,} cycles, {self.seconds:.1f} s"
+        return f"{said}: {self.difference or 'equal'}"
+
+    def facts(self) -> dict[str, Any]:
+        """For proof.json."""
+        return asdict(self)
+
+
+def prove_rtl(image: Image, tokens: int, *, lanes: int) -> Stage | None:
+    """The shipped simulation against the reference; None when it has other lanes or numbers."""
+    began = time.monotonic()
+    port = open_sim_port()
+    client = _client(port)
+    info = client.connect()
+    if (info.lanes, info.plan) != (lanes, image.model.plan.code):
+        return None
+    client.fastest(BAUDS[-1])
+    if not holds(client, image):
+        check_fits(client, image)
+        load(client, image)
+    count, difference = _verified(client, image, tokens, "RTL")
+    return Stage(
+        name="RTL",
+        compared=f"{count} tokens",
+        count=count,
+        cycles=port.sim.cycles,
+        seconds=round(time.monotonic() - began, 1),
+        difference=difference,
+    )
+
+
+def running(netlist: Netlist, clk_hz: float) -> LaneSim:
+    """A chip's netlist under power; raises ``InputError`` when it has no line."""
+    return LaneSim(netlist, clk_hz=clk_hz, rx=RX, tx=TX)
+
+
+def prove_bitstream(
+    sim: LaneSim, image: Image, tokens: int, *, check: Callable[[Client], None]
+) -> tuple[Stage, Recording]:
+    """A netlist through its pins against the reference, and the conversation that was held.
+
+    ``check`` hears of the client when it is connected, and may raise ``InputError``.
+    """
+    began = time.monotonic()
+    sim.reset(floating=BOTH)
+    count, difference = 0, ""
+    try:
+        client = _client(_ImpatientPort(sim))  # type: ignore[arg-type]
+        with counting("bitstream: hello"):
+            client.connect()
+            client.fastest(BAUDS[-1])
+        if not holds(client, image):
+            raise InputError(
+                f"the bitstream holds the model {client.image_sha256[:16]}, not "
+                f"{image.sha256.hex()[:16]}; name its model with --model"
+            )
+        check(client)
+        count, difference = _verified(client, image, tokens, "bitstream")
+    except (DeviceError, _Silent) as error:
+        difference = str(error)
+    for lane, noticed in sorted(sim.noticed.items())[:1]:
+        difference = difference or (
+            f"pad {noticed.output} depends on floating inputs from cycle {noticed.cycle} on "
+            f"(lane {lane})"
+        )
+    stage = Stage(
+        name="bitstream",
+        compared=f"{count} tokens, floating inputs 0 and 1",
+        count=count,
+        cycles=sim.cycles,
+        seconds=round(time.monotonic() - began, 1),
+        difference=difference,
+    )
+    return stage, sim.recording()
+
+
+def prove_synthesis(sim: LaneSim, origin: Origin, recording: Recording) -> Stage:
+    """The synthesized netlist against the bitstream, register by register, cycle by cycle."""
+    began = time.monotonic()
+    other = running(origin.synthesized, sim.clk_hz)
+    with counting("synthesis", recording.cycles) as show:
+        result = compare(sim, other, recording, origin.registers, progress=show)
+    difference = ""
+    if result.difference is not None:
+        difference = (
+            f"differs from the bitstream in cycle {result.difference.cycle} at "
+            f"{_some(result.difference.signals)}"
+        )
+    return Stage(
+        name="synthesis",
+        compared=f"{result.registers} registers and pads in every cycle",
+        count=result.registers,
+        cycles=result.cycles,
+        seconds=round(time.monotonic() - began, 1),
+        difference=difference,
+    )
+
+
+class _Silent(Exception):
+    """No ``DeviceError``: the link would try again, for seconds of simulated time."""
+
+
+class _ImpatientPort(SimPort):
+    def read(self, size: int, timeout: float) -> bytes:
+        data = super().read(size, min(timeout, SILENCE_CYCLES / self.sim.clk_hz))
+        self._heard = self.sim.cycles if data else getattr(self, "_heard", 0)
+        if self.sim.cycles - self._heard > SILENCE_CYCLES:
+            raise _Silent(f"it is silent since cycle {self._heard:,}")
+        return data
+
+
+def _client(port: SimPort) -> Client:
+    transport = PortTransport(
+        name="sim:", port=port, clock=port.clock, set_baud=port.set_baud
+    )
+    return Client(Link(opener=lambda: transport))
+
+
+def _verified(client: Client, image: Image, tokens: int, name: str) -> tuple[int, str]:
+    with counting(name, tokens) as show:
+        result = verify(client, image, tokens, progress=show)
+    return result.tokens, "" if result.first is None else _shown(result.first)
+
+
+def _shown(first: Mismatch) -> str:
+    kind = "sampled" if first.generated else "given"
+    return (
+        f"{kind} token {first.position} differs: it has {first.got}, "
+        f"the reference {first.expected}"
+    )
+
+
+def _some(signals: Sequence[str]) -> str:
+    more = f" and {len(signals) - 3} more" if len(signals) > 3 else ""
+    return ", ".join(signals[:3]) + more

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+//
+// The flat C interface of the simulator in chip.h, as lanes.py calls it. Every function but the first takes what
+// lanes_new has returned.
+
+#include "power_up.h"
+
+#ifdef _WIN32
+#define EXPORT extern "C" __declspec(dllexport)
+#else
+#define EXPORT extern "C" __attribute__((visibility("default")))
+#endif
+
+// `table` has 3 + PARAMETERS numbers a cell: kind, first input, first output, parameters.
+EXPORT void *lanes_new(int32_t nets, int32_t count, const int32_t *table, int32_t pin_count,
+                       const int32_t *pins, int32_t ordered, const int32_t *order,
+                       const uint64_t *contents, int32_t content_words, int32_t clock) {
+    Sim *sim = new Sim;
+    sim->pins.assign(pins, pins + pin_count);
+    sim->contents.assign(contents, contents + content_words);
+    sim->clock = clock;
+    sim->nets.assign(nets + 1, 0);  // the last is where unconnected outputs go
+    int words = 0;
+    const int sizes[] = {0, 0, 3, 148, MEMORY_BITS + 4, 64};
+    for (int i = 0; i < count; i++, table += 3 + PARAMETERS) {
+        Cell cell = {table[0], table[1], table[2], {0}, words, -1};
+        std::copy_n(table + 3, PARAMETERS, cell.parameters);
+        words += sizes[cell.kind];
+        sim->cells.push_back(cell);
+    }
+    sim->state.assign(words, 0);
+    std::vector<int> half(count, -1);
+    for (int i = 0; i < ordered; i++) {
+        half[order[i]] = i;
+        sim->units.push_back({order[i], 0});
+    }
+    sim->combinational = ordered;
+    for (int i = 0; i < count; i++) {
+        int kind = sim->cells[i].kind;
+        if (kind == BSRAM) {
+            for (int port = 0; port < 2; port++)
+                if (sim->cells[i].parameters[2 * port])
+                    sim->units.push_back({i, port});
+        } else if (kind >= DFF) {
+            sim->units.push_back({i, half[i]});
+        }
+    }
+    sim->seen.assign(count, 0);
+    int blocks = 0;
+    for (Cell &cell : sim->cells)
+        if (cell.kind == BSRAM)
+            cell.parameters[4] = blocks++;
+    sim->touched.assign(2048 * blocks, 0);
+    sim->forget();
+    return sim;
+}
+
+EXPORT void lanes_free(Sim *sim) { delete sim; }
+EXPORT void lanes_forget(Sim *sim) { sim->forget(); }
+EXPORT void lanes_floating(Sim *sim, uint64_t value) { sim->floating = value; }
+
+EXPORT void lanes_line(Sim *sim, int32_t rx, int32_t tx) { sim->rx = rx, sim->tx = tx; }
+
+EXPORT void lanes_outputs(Sim *sim, const int32_t *nets, int32_t count) {
+    sim->outputs.assign(nets, nets + count);
+}
+
+EXPORT void lanes_watch(Sim *sim, const int32_t *nets, int32_t count) {
+    sim->watched.assign(nets, nets + count);
+}
+
+EXPORT void lanes_forget_hashes(Sim *sim) { sim->hashes.clear(); }
+
+// --- mutations, to be made before power-up ---
+
+EXPORT void lanes_table(Sim *sim, int32_t cell, int32_t lane, uint32_t table) {
+    auto &special = sim->special(cell);
+    for (int i = 0; i < 16; i++)
+        special.table[i] = (special.table[i] & ~(W(1) << lane)) | W(table >> i & 1) << lane;
+}
+
+EXPORT void lanes_route(Sim *sim, int32_t cell, int32_t pin, int32_t lane, int32_t net) {
+    sim->special(cell).reroutes.push_back({pin, net, W(1) << lane});
+}
+
+// Word `index` of a cell's state: a bit of a memory, or a flag as lanes.py lists them.
+EXPORT void lanes_state(Sim *sim, int32_t cell, int32_t index, int32_t lane, uint32_t value) {
+    W &word = sim->state[sim->cells[cell].state + index];
+    word = (word & ~(W(1) << lane)) | W(value & 1) << lane;
+    sim->special(cell);
+}
+
+// --- running ---
+
+EXPORT void lanes_power_up(Sim *sim) { sim->power_up(); }
+EXPORT void lanes_settle(Sim *sim) { sim->settle(); }
+EXPORT void lanes_set(Sim *sim, int32_t net, uint64_t value) { sim->put(net, value); }
+EXPORT uint64_t lanes_get(Sim *sim, int32_t net) { return sim->nets[net]; }
+
+EXPORT void lanes_clock(Sim *sim, uint32_t count) {
+    sim->settle();
+    while (count--)
+        sim->cycle();
+}
+
+// Run the clock and the line; with `wanted`, until so many bytes wait. The cycles that passed.
+EXPORT uint32_t lanes_run(Sim *sim, uint32_t limit, uint32_t wanted) {
+    for (uint32_t used = 0; used < limit; used++) {
+        sim->put(sim->rx, spread(sim->line.send(sim->cycles)));
+        sim->settle();
+        bool line = sim->nets[sim->tx] & 1;
+        sim->cycle();
+        bool whole = sim->line.receive(sim->cycles - 1, line);
+        if (whole && wanted && sim->line.from_chip.size() >= wanted)
+            return used + 1;
+    }
+    return limit;
+}
+
+// The same with a recorded line, until every lane of `lanes` was noticed.
+EXPORT uint32_t lanes_replay(Sim *sim, uint32_t limit, uint64_t lanes) {
+    for (uint32_t used = 0; used < limit; used++) {
+        if ((sim->noticed & lanes) == lanes)
+            return used;
+        lanes_run(sim, 1, 0);
+    }
+    return limit;
+}
+
+EXPORT void lanes_set_replay(Sim *sim, const uint64_t *edges, uint32_t count) {
+    sim->line.replay.assign(edges, edges + count);
+}
+
+EXPORT void lanes_set_rate(Sim *sim, uint32_t step) { sim->line.step = step; }
+EXPORT uint64_t lanes_cycles(Sim *sim) { return sim->cycles; }
+EXPORT uint32_t lanes_waiting(Sim *sim) { return uint32_t(sim->line.from_chip.size()); }
+EXPORT uint32_t lanes_errors(Sim *sim) { return sim->line.errors; }
+
+EXPORT uint32_t lanes_unsent(Sim *sim) {
+    return uint32_t(sim->line.to_chip.size()) + (sim->line.frame > 1);
+}
+
+EXPORT void lanes_put(Sim *sim, const uint8_t *data, uint32_t count) {
+    sim->line.to_chip.insert(sim->line.to_chip.end(), data, data + count);
+}
+
+EXPORT uint32_t lanes_take(Sim *sim, uint8_t *data, uint32_t most) {
+    uint32_t count = std::min(uint32_t(sim->line.from_chip.size()), most);
+    std::copy_n(sim->line.from_chip.begin(), count, data);
+    auto &queue = sim->line.from_chip;
+    queue.erase(queue.begin(), queue.begin() + count);
+    return count;
+}
+
+// --- results ---
+
+EXPORT uint64_t lanes_noticed(Sim *sim, uint64_t *when, int32_t *by) {
+    std::copy_n(sim->noticed_at, 64, when);
+    std::copy_n(sim->noticed_by, 64, by);
+    return sim->noticed;
+}
+
+// Words of a cell's state in lane 0, a byte each.
+EXPORT void lanes_peek_state(Sim *sim, int32_t cell, int32_t count, uint8_t *to) {
+    for (int i = 0; i < count; i++)
+        to[i] = sim->state[sim->cells[cell].state + i] & 1;
+}
+
+EXPORT void lanes_seen(Sim *sim, uint32_t *seen) {
+    std::copy(sim->seen.begin(), sim->seen.end(), seen);
+}
+
+EXPORT void lanes_read_bytes(Sim *sim, uint8_t *to) {
+    std::copy(sim->touched.begin(), sim->touched.end(), to);
+}
+
+// Cycles at which the line to the chip (0) or from it (1) changed, or the hashes of the watched
+// nets (2); the length, and the values when there is room for them.
+EXPORT uint32_t lanes_trace(Sim *sim, int32_t which, uint64_t *to, uint32_t room) {
+    const auto &from = which == 0   ? sim->line.sent_edges
+                       : which == 1 ? sim->line.heard_edges
+                                    : sim->hashes;
+    if (room >= from.size())
+        std::copy(from.begin(), from.end(), to);
+    return uint32_t(from.size());
+}
