@@ -31,7 +31,7 @@ struct Sim {
     std::vector<int> odd, asynchronous;  // units with another clock; cells that reset at once
     std::vector<char> is_odd;
     std::vector<W> last_clock;
-    std::vector<uint64_t> dirty;
+    std::vector<uint64_t> dirty, due;
     std::vector<uint32_t> seen;
     std::vector<uint8_t> touched;  // bytes of block RAM: 1 read as at power-up, 2 written
     std::vector<std::pair<int, W>> results;
@@ -345,16 +345,20 @@ struct Sim {
 
     void cycle() {
         put(clock, ALL);
-        for (size_t word = combinational / 64; word < dirty.size(); word++) {
-            W mask = word == size_t(combinational / 64) ? ALL << (combinational & 63) : ALL;
-            W todo = dirty[word] & mask;
-            dirty[word] &= ~mask;
-            for (; todo; todo &= todo - 1) {
-                int number = int(64 * word) + __builtin_ctzll(todo);
+        // All are taken before the first runs: a write marks the memory's other port for the
+        // next cycle, and that mark must not be spent in this one.
+        size_t first = combinational / 64;
+        due.assign(dirty.begin() + first, dirty.end());
+        if (!due.empty())
+            due[0] &= ALL << (combinational & 63);
+        for (size_t word = 0; word < due.size(); word++)
+            dirty[first + word] &= ~due[word];
+        for (size_t word = 0; word < due.size(); word++)
+            for (W todo = due[word]; todo; todo &= todo - 1) {
+                int number = int(64 * (first + word)) + __builtin_ctzll(todo);
                 if (!is_odd[number])
                     clocked(number, ALL);
             }
-        }
         for (int number : odd)
             if (W edge = odd_edges(number))
                 clocked(number, edge);

@@ -215,3 +215,33 @@ def test_unknown_cells_and_missing_clocks_are_refused():
         LaneSim(Netlist((Cell("OSC", "o", {}, {}),), {}, {}, {}), clk_hz=1.0)
     with pytest.raises(InputError, match="clock"):
         LaneSim(Netlist((), {}, {}, {}), clk_hz=1.0)
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_word_that_was_written_is_read_by_the_other_port(before):
+    """Wherever a port stands in the simulator's lists: port B keeps looking at the same word."""
+    write, data = 4, tuple(range(5, 23))
+    zeros = (LOW,) * 10
+    top, cells, outputs = 23, [], {}
+    for number in range(before):
+        pins = {"D": (HIGH,), "CLK": (CLOCK,), "CE": (HIGH,), "SR": (LOW,), "Q": (top,)}
+        cells.append(Cell("DFF", f"r{number}", pins, {"VALUE": 0, "ASYNC": 0, "NEGEDGE": 0}))
+        top += 1
+    for number in range(40):
+        outputs[f"Q{number}"] = tuple(range(top, top + 18))
+        top += 18
+        pins = {"CLKA": (CLOCK,), "CEA": (HIGH,), "WREA": (write,), "ADA": zeros, "DIA": data}
+        pins |= {"CLKB": (CLOCK,), "CEB": (HIGH,), "WREB": (LOW,), "ADB": zeros}
+        pins["DOB"] = outputs[f"Q{number}"]
+        sizes = {"WIDTH_A": 18, "MODE_A": 1, "WIDTH_B": 18, "MODE_B": 1}
+        cells.append(Cell("BSRAM", f"m{number}", pins, sizes | {"INIT": 0}))
+    inputs = {"CLK": (CLOCK,), "WRITE": (write,), "DATA": data}
+    sim = LaneSim(Netlist(tuple(cells), inputs, outputs, {}), clk_hz=1e6)
+    sim.clock(2)
+    for word in (0x2A5A5, 0x15A5A):
+        sim.poke("DATA", word)
+        sim.poke("WRITE", 1)
+        sim.clock()
+        sim.poke("WRITE", 0)
+        sim.clock(2)
+        assert [sim.peek(name) for name in outputs] == [word] * 40
