@@ -75,7 +75,7 @@ def label_places(plan: Floorplan) -> dict[int, tuple[float, float]]:
             y, x = divmod(flat, plan.columns)
             if around[y, x] <= 0:
                 break
-            at = (_within(x + 0.5, 4, plan.columns - 4), _within(y + 0.5, 2, plan.rows - 1))
+            at = (_within(x + 0.5, 6, plan.columns - 6), _within(y + 0.5, 2, plan.rows - 1))
             if _is_free(at, taken, _LABEL):
                 places[block] = at
                 taken.append(at)

