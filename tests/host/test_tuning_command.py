@@ -63,7 +63,8 @@ def test_from_dialogues_to_a_chat(dialogues, tmp_path, command):
     assert (code, out.decode("utf-8", "replace")) == (0, sample["fixed"]), err
     code, answer, err = command("chat", *given, stdin=f"{sample['question']} \n".encode())
     # A chat ends at a blank line too, which the sample does not.
-    assert (code, answer.decode().rstrip("\n")) == (0, sample["fixed"].split("\n\n")[0].rstrip("\n"))
+    whole = sample["fixed"].split("\n\n")[0].rstrip("\n")
+    assert (code, answer.decode().rstrip("\n")) == (0, whole)
 
 
 def test_the_shape_is_that_of_the_start(dialogues, command):
