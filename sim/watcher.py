@@ -45,7 +45,7 @@ class Watcher:
     """One end's ear.
 
     Parameters: ``is_host``, which end it is; ``sent``, the frames that the other end has sent.
-    Members, in frames: ``valid`` of this session, in order or without payload; ``damaged``;
+    Members, in frames: ``valid`` of the current session, in order or without payload; ``damaged``;
     ``refused``: whole, but foreign, of another session or out of order; ``forged``: valid to a
     CRC-32, and never sent.
     """
