@@ -9,11 +9,10 @@ from importlib import resources
 from pathlib import Path
 
 from glintfpga.quant.errors import EnvironmentProblem
-from glintfpga.sim.proof.lanes import LaneSim, Recording
 from glintfpga.sim.proof.netlist import Cell, Netlist
-from glintfpga.sim.proof.tables import MEMORY_BITS, MULT_FLAGS, Tables
+from glintfpga.sim.proof.tables import Tables
 
-__all__ = ["icarus", "icarus_vectors", "verilog_text"]
+__all__ = ["icarus_vectors", "verilog_text"]
 
 _BITS = {"LUT4": 16, "ALU": 16, "RAM16": 16, "BSRAM": 18432}
 _IN_BUS = {"ADA": 11, "ADB": 11, "DIA": 36, "DIB": 36}
@@ -31,11 +30,10 @@ endmodule
 """
 
 
-def verilog_text(netlist: Netlist, state: LaneSim | None = None) -> str:
+def verilog_text(netlist: Netlist) -> str:
     """Module ``chip``: ``given`` and ``taken`` are the inputs and outputs, in order, LSB first.
 
-    ``clock`` drives the net that most registers have for a clock; PLLs have locked. Registers and
-    memories start as they are in lane 0 of ``state``, a simulation of the same netlist.
+    ``clock`` drives the net that most registers have for a clock; PLLs have locked.
     """
     tables = Tables(netlist)
     given = [net for nets in netlist.inputs.values() for net in nets]
@@ -56,47 +54,22 @@ def verilog_text(netlist: Netlist, state: LaneSim | None = None) -> str:
         outputs=max(len(taken) - 1, 0),
         nets="\n".join(f"wire n{net};" for net in nets),
         assigns="\n".join(assigns),
-        cells="\n".join(_instances(netlist, state)),
+        cells="\n".join(_instances(netlist)),
     )
 
 
-def _instances(netlist: Netlist, state: LaneSim | None) -> Iterator[str]:
+def _instances(netlist: Netlist) -> Iterator[str]:
     for number, cell in enumerate(netlist.cells):
         if cell.kind == "PLL":
             continue
         facts = dict(cell.parameters)
         if cell.kind == "MULT":
             del facts["ASYNC"]
-        if state is not None:
-            facts |= _start(cell, state)
         values = list(facts.items())
         parameters = ", ".join(f".{name}({_number(cell, name, value)})" for name, value in values)
         pins = ", ".join(f".{port}({_bus(port, nets)})" for port, nets in cell.ports.items())
         header = f"#({parameters}) " if parameters else ""
         yield f"GLINT_{cell.kind} {header}c{number} ({pins});"
-
-
-def _start(cell: Cell, state: LaneSim) -> dict[str, int]:
-    """The parameters that take a cell up where a simulation has left it."""
-    at = state.tables.index[cell.name]
-    shown = {port: _word([state.net(net) & 1 for net in nets]) for port, nets in cell.ports.items()}
-    if cell.kind == "DFF":
-        return {"START": shown["Q"]}
-    if cell.kind == "MULT":
-        bits = state.state(at, MULT_FLAGS)
-        parts = {"A": (0, 18), "B": (18, 18), "PIPE": (72, 36), "OUT": (108, 36)}
-        return {f"START_{k}": _word(bits[at : at + size]) for k, (at, size) in parts.items()}
-    if cell.kind == "BSRAM":
-        memory = {"INIT": _word(state.state(at, MEMORY_BITS))}
-        return memory | {f"START_{side}": shown.get(f"DO{side}", 0) for side in "AB"}
-    if cell.kind == "RAM16":
-        bits = state.state(at, 64)
-        return {f"INIT_{i}": _word(bits[16 * i : 16 * i + 16]) for i in range(4)}
-    return {}
-
-
-def _word(bits: Sequence[int]) -> int:
-    return int("".join(map(str, reversed(bits))) or "0", 2)
 
 
 def _number(cell: Cell, name: str, value: int) -> str:
@@ -111,66 +84,6 @@ def _bus(port: str, nets: Sequence[int]) -> str:
     padding = _IN_BUS.get(port, 0) - len(nets)
     names = ["1'b0"] * padding + [f"n{net}" for net in reversed(nets)]
     return names[0] if len(names) == 1 else "{" + ", ".join(names) + "}"
-
-
-_REPLAY = """
-module bench;
-  reg clock = 0;
-  reg [{inputs}:0] given = {idle};
-  wire [{outputs}:0] taken;
-  reg [63:0] edges [0:{count}];
-  integer cycle, next = 0;
-  reg line = {level:d};
-  chip chip(.clock(clock), .given(given), .floating(1'b0), .taken(taken));
-  initial begin
-    $readmemh("edges.hex", edges);
-    #1;
-    for (cycle = 0; cycle < {cycles}; cycle = cycle + 1) begin
-      if (next < {count} && edges[next] <= cycle) begin
-        given[{rx}] = ~given[{rx}];
-        next = next + 1;
-      end
-      #1;
-      if (taken[{tx}] !== line) begin
-        $display("%0d", cycle);
-        line = taken[{tx}];
-      end
-      clock = 1; #1; clock = 0; #1;
-    end
-    $finish;
-  end
-endmodule
-"""
-
-
-def icarus(
-    sim: LaneSim, recording: Recording, cycles: int, *, rx: str, tx: str, timeout_s: float = 1200.0
-) -> list[int]:
-    """Take a replay up where ``sim`` has left it; cycles at which the line from the chip changed.
-
-    Raises ``EnvironmentProblem`` without Icarus, or when it takes longer than ``timeout_s``.
-    """
-    netlist, begin = sim.tables.netlist, sim.cycles
-    given, taken = _pins(netlist.inputs), _pins(netlist.outputs)
-    edges = [int(edge) - begin for edge in recording.to_chip if edge >= begin]
-    high = (len(recording.to_chip) - len(edges)) % 2 == 0
-    idle = ["1"] * len(given)
-    idle[-1 - given.index(rx)] = "1" if high else "0"
-    bench = _REPLAY.format(
-        inputs=len(given) - 1,
-        outputs=len(taken) - 1,
-        idle=f"{len(given)}'b" + "".join(idle),
-        count=len(edges),
-        cycles=cycles,
-        level=sum(edge < begin for edge in recording.from_chip.tolist()) % 2 == 0,
-        rx=given.index(rx),
-        tx=taken.index(tx),
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        text = "".join(f"{edge:x}\n" for edge in [*edges, 0])
-        Path(folder, "edges.hex").write_text(text, encoding="utf-8")
-        lines = _simulate(Path(folder), verilog_text(netlist, sim) + bench, timeout_s)
-    return [begin + int(line) for line in lines if line.isdigit()]
 
 
 _VECTORS = """
