@@ -7,12 +7,13 @@ a window: cells a few levels before and behind, with all values of the nets that
 that is too wide decides nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glintfpga.sim.proof.netlist import FLOATING, HIGH, LOW, Cell
+from glintfpga.sim.proof.netlist import HIGH, LOW, Cell
 from glintfpga.sim.proof.tables import Tables, inputs_of
 
 __all__ = ["Cones"]
@@ -23,6 +24,14 @@ LEAVES = 16
 """Nets that may enter it, each value of which is tried."""
 
 Values = dict[int, NDArray[np.uint8]]
+_NO_WIRES: Mapping[int, int] = {}
+
+
+@dataclass(frozen=True)
+class _Entry:
+    cell: int
+    address: int
+    wires: Mapping[int, int]
 
 
 class Cones:
@@ -41,37 +50,50 @@ class Cones:
                     self._driver[net] = at
         self._pads = {net for nets in tables.netlist.outputs.values() for net in nets}
 
-    def is_equal(self, name: str, address: int) -> bool:
-        """Whether the entry ``address`` of a LUT's or carry cell's table is shown not to matter."""
-        at = self._tables.index[name]
-        for back in range(1, BACK + 1):
-            for ahead in range(AHEAD + 1):
-                if self._decided(at, address, back, ahead):
-                    return True
-        return False
+    def is_equal(self, name: str, address: int, wires: Mapping[int, int] = _NO_WIRES) -> bool:
+        """Whether the entry ``address`` of a LUT's or carry cell's table is shown not to matter.
 
-    def _decided(self, at: int, address: int, back: int, ahead: int) -> bool:
-        behind = self._behind(at, ahead)
+        ``wires`` are inputs (number -> net) that the table did not depend on, and are left at
+        `LOW` in the netlist, but may with the entry changed. They may have any value.
+        """
+        entry = _Entry(self._tables.index[name], address, wires)
+        return any(
+            self._decided(entry, back, ahead)
+            for back in range(1, BACK + 1)
+            for ahead in range(AHEAD + 1)
+        )
+
+    def _decided(self, entry: _Entry, back: int, ahead: int) -> bool:
+        behind = self._behind(entry.cell, ahead)
         if behind is None:
             return False
-        window = self._before({at, *behind}, back)
+        window = self._before({entry.cell, *behind}, back)
         cells = sorted(window, key=self._rank.__getitem__)
+        inputs = {cell: self._inputs(cell, entry) for cell in cells}
         inner = {net for cell in cells for net in _outs(self._tables.cells[cell])}
-        leaves = self._leaves(cells, inner)
+        leaves = sorted({net for nets in inputs.values() for net in nets} - inner - {LOW, HIGH})
         if len(leaves) > LEAVES:
             return False
-        good = self._evaluate(cells, leaves, at, None)
-        bad = self._evaluate(cells, leaves, at, address)
-        if ahead == 0:
-            watched: Iterable[int] = _outs(self._tables.cells[at])
-        else:
-            watched = {
-                net
-                for cell in {at, *behind}
-                for net in _outs(self._tables.cells[cell])
-                if net in self._pads or self._readers.get(net, set()) - behind
-            }
+        good = self._evaluate(inputs, leaves, None)
+        bad = self._evaluate(inputs, leaves, entry)
+        watched = {
+            net
+            for cell in {entry.cell, *behind}
+            for net in _outs(self._tables.cells[cell])
+            if ahead == 0
+            or net in self._pads
+            or net in entry.wires.values()
+            or self._readers.get(net, set()) - behind
+        }
         return all(np.array_equal(good[net], bad[net]) for net in watched)
+
+    def _inputs(self, cell: int, entry: _Entry) -> list[int]:
+        """Nets that a cell reads; numbers of their own, below 0, for the wires of the entry."""
+        nets = inputs_of(self._tables.cells[cell])
+        if cell == entry.cell:
+            for pin in entry.wires:
+                nets[pin] = -1 - pin
+        return nets
 
     def _behind(self, at: int, levels: int) -> set[int] | None:
         """Cells that the output reaches within so many levels."""
@@ -98,33 +120,30 @@ class Cones:
             found |= edge
         return found
 
-    def _leaves(self, cells: list[int], inner: set[int]) -> list[int]:
-        nets = {net for cell in cells for net in inputs_of(self._tables.cells[cell])}
-        return sorted(nets - inner - {LOW, HIGH, FLOATING})
-
-    def _evaluate(self, cells: list[int], leaves: list[int], at: int, flip: int | None) -> Values:
+    def _evaluate(
+        self, inputs: Mapping[int, list[int]], leaves: list[int], entry: _Entry | None
+    ) -> Values:
         size = 1 << len(leaves)
         count = np.arange(size)
         values: Values = {LOW: np.zeros(size, np.uint8), HIGH: np.ones(size, np.uint8)}
-        values[FLOATING] = values[LOW]
         for number, net in enumerate(leaves):
             values[net] = (count >> number & 1).astype(np.uint8)
-        for index in cells:
+        for index, nets in inputs.items():
             cell = self._tables.cells[index]
             table = cell.parameters["INIT"]
-            if index == at and flip is not None:
-                table ^= 1 << flip
+            if entry is not None and index == entry.cell:
+                table ^= 1 << entry.address
             bits = np.array([table >> i & 1 for i in range(16)], np.uint8)
-            a, b, c, d = (values[net] for net in inputs_of(cell)[:4])
-            entry = bits[a | b << 1 | c << 2 | d << 3]
+            a, b, c, d = (values[net] for net in nets[:4])
+            value = bits[a | b << 1 | c << 2 | d << 3]
             if cell.kind == "LUT4":
-                values[cell.ports["F"][0]] = entry
+                values[cell.ports["F"][0]] = value
                 continue
-            carry = values[inputs_of(cell)[4]]
+            carry = values[nets[4]]
             for net in cell.ports.get("SUM", ()):
-                values[net] = entry ^ carry
+                values[net] = value ^ carry
             for net in cell.ports.get("COUT", ()):
-                values[net] = np.where(entry, carry, bits[a | b << 1])
+                values[net] = np.where(value, carry, bits[a | b << 1])
         return values
 
 

@@ -33,11 +33,31 @@ class Patch:
 
     changes: list[Change] = field(default_factory=list)
     added: list[Cell] = field(default_factory=list)
+    is_contents: bool = False
+    """Only memory bits differ, and only at power-up: written over, they are as in the good chip."""
 
     @property
     def nothing(self) -> bool:
         """Whether the circuit is the same."""
         return not self.changes
+
+    def wires_beside(self, cell: str, table: int) -> dict[int, int] | None:
+        """Inputs (number -> net) of a LUT or ALU that are connected beside a change of its table.
+
+        Those that are left at `LOW` instead are not among them: the table depends on them no more.
+        None when anything else differs than this table and this cell's inputs.
+        """
+        wires: dict[int, int] = {}
+        for change in self.changes:
+            function, facts = getattr(change, "func", None), getattr(change, "keywords", {})
+            if facts.get("cell") != cell:
+                return None
+            if function is reroute:
+                if facts["net"] != LOW:
+                    wires[facts["pin"]] = facts["net"]
+            elif function is not set_table or facts["table"] != table:
+                return None
+        return wires
 
     def __call__(self, sim: LaneSim, lane: int) -> None:
         for change in self.changes:

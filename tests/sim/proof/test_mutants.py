@@ -153,3 +153,27 @@ def test_entries_that_cannot_matter():
     assert cones.is_equal("both", 4)
     assert not cones.is_equal("b", 3)
     assert cones.is_equal("masked", 0) and not cones.is_equal("masked", 1)
+
+
+def test_an_input_that_counts_only_with_the_entry_changed():
+    """A buffer of a: its second input is nowhere, and in the mutant it is the wire w."""
+
+    def lut(name, nets, out, table):
+        ports = {f"I{at}": (net,) for at, net in enumerate(nets)}
+        return Cell("LUT4", name, ports | {"F": (out,)}, {"INIT": table})
+
+    timer = {"D": (4,), "CLK": (3,), "CE": (HIGH,), "SR": (LOW,), "Q": (8,)}
+    dff = Cell("DFF", "t", timer, {"VALUE": 0, "ASYNC": 0, "NEGEDGE": 0})
+    inputs = {"clk": (3,), "a": (4,), "w": (5,)}
+    good, bad = (
+        Netlist((lut("buffer", nets, 7, table), dff), inputs, {"p": (7,)}, {})
+        for nets, table in (((4, LOW, LOW, LOW), 0xAAAA), ((4, 5, LOW, LOW), 0xAAA2))
+    )
+    patch = differences(good, bad, number=0, first_net=99)
+    assert patch.wires_beside("buffer", 0xAAA2) == {1: 5}
+    assert patch.wires_beside("buffer", 0xAAA3) is None
+    assert patch.wires_beside("t", 0xAAA2) is None
+    cones = Cones(Tables(good))
+    assert cones.is_equal("buffer", 3)
+    assert not cones.is_equal("buffer", 3, {1: 5})
+    assert cones.is_equal("buffer", 4, {1: 5})
