@@ -2,16 +2,20 @@
 """All stages of `glintfpga.host.prove` for one bitstream, and the mutants."""
 
 import hashlib
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from glintfpga.firmware.image import Image
 from glintfpga.host import prove
 from glintfpga.host.client import Client
 from glintfpga.host.progress import counting
 from glintfpga.quant.errors import InputError
+
+if TYPE_CHECKING:
+    from glintfpga.sim.decode.bitstream import Decoded
 
 __all__ = ["run"]
 
@@ -84,12 +88,23 @@ def run(
         "first_difference": f"{wrong[0].name}: {wrong[0].difference}" if wrong else None,
     }
     if mutants and not wrong:
-        from glintfpga.sim.proof.campaign import campaign
-        from glintfpga.sim.proof.talks import long_talk, short_talk
-
-        with counting("mutants", mutants) as show:
-            talks = [partial(talk, image=image) for talk in (short_talk, long_talk)]
-            result = campaign(decoded, talks, mutants, progress=show)
-        facts["mutants"] = result.facts()
-        tell(str(result))
+        facts["mutants"] = _mutants(decoded, image, mutants, tell)
     return facts
+
+
+def _mutants(
+    decoded: "Decoded", image: Image, count: int, tell: Callable[[str], None]
+) -> dict[str, Any]:
+    """Faults planted, for proof.json: what became of them, in seconds of wall and processor."""
+    from glintfpga.sim.proof.campaign import campaign
+    from glintfpga.sim.proof.talks import long_talk, shapes_talk, short_talk
+
+    began, busy = time.monotonic(), time.process_time()
+    with counting("mutants", count) as show:
+        talks = [partial(talk, image=image) for talk in (short_talk, shapes_talk, long_talk)]
+        result = campaign(decoded, talks, count, progress=show)
+    tell(str(result))
+    return result.facts() | {
+        "seconds": round(time.monotonic() - began, 1),
+        "processor_seconds": round(time.process_time() - busy, 1),
+    }

@@ -44,6 +44,7 @@ struct Sim {
 
     uint64_t cycles = 0;
     W noticed = 0, oscillating = 0;
+    W reached = 0;  // lanes in which a cell with a clock has taken something else
     uint64_t noticed_at[64];
     int noticed_by[64];
     Line line;
@@ -192,6 +193,8 @@ struct Sim {
 
     // --- cells with a clock ---
 
+    void took(W value) { reached |= value ^ spread(value); }
+
     void clocked(int number, W edge) {
         const Unit &unit = units[number];
         Cell &cell = cells[unit.cell];
@@ -200,6 +203,7 @@ struct Sim {
             W old = nets[pins[cell.out]];
             W next = mux(get(cell, 3), mux(get(cell, 2), old, get(cell, 0)), state[cell.state]);
             next = mux(edge, old, next);
+            took(next);
             if (next != old)
                 results.push_back({pins[cell.out], next});
             break;
@@ -211,6 +215,7 @@ struct Sim {
             bool moved = false;
             auto to = [&](W &reg, W value) {
                 value = mux(edge, reg, mux(reset, mux(ce, reg, value), 0));
+                took(value);
                 if (value != reg)
                     writes.push_back({&reg, ALL, value}), moved = true;
             };
@@ -233,6 +238,9 @@ struct Sim {
             break;
         default: {  // RAM16
             W enable = edge & get(cell, 8);
+            took(enable);
+            for (int i = 0; enable && i < 8; i++)
+                took(get(cell, i));
             for (int address = 0; enable && address < 16; address++) {
                 W here = enable;
                 for (int i = 0; i < 4; i++)
@@ -255,12 +263,13 @@ struct Sim {
         if (!enable)
             return;
         W write = enable & get(cell, pin + 2);
+        took(enable), took(write);
         const W *modes = &state[cell.state + MEMORY_BITS + 2 * unit.port];
         W old = enable & (~write | modes[1]), through = write & modes[0];
         W address[11], word[36] = {0};
         int lines = bytes == 1 ? 11 : bytes == 2 ? 10 : 9;
         for (int i = 0; i < lines; i++)
-            address[i] = get(cell, pin + 3 + i);
+            address[i] = get(cell, pin + 3 + i), took(address[i]);
         for (W lanes = old | write; lanes;) {
             int lane = __builtin_ctzll(lanes), row = 0;
             W same = lanes;
@@ -277,8 +286,11 @@ struct Sim {
             for (int i = 0; i < width; i++) {
                 W &bit = at[i / stored * 9 + i % stored];
                 word[i] |= bit & same;
-                if (same & write)
-                    writes.push_back({&bit, same & write, get(cell, pin + 14 + i)});
+                if (same & write) {
+                    W value = get(cell, pin + 14 + i);
+                    took(value);
+                    writes.push_back({&bit, same & write, value});
+                }
             }
             lanes &= ~same;
         }
@@ -424,6 +436,16 @@ struct Sim {
             for (W &word : special.table)
                 word = mux(lanes, word, spread(word));
         }
+    }
+
+    // Lanes in which anything that the chip holds or carries differs from lane 0. What a lane
+    // computes with, its tables and wires, is not looked at.
+    W differing() const {
+        W different = 0;
+        for (const auto *words : {&nets, &state, &last_clock})
+            for (W word : *words)
+                different |= word ^ spread(word);
+        return different;
     }
 
     // --- power-up, in power_up.h ---

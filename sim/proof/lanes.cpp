@@ -160,6 +160,9 @@ EXPORT uint64_t lanes_noticed(Sim *sim, uint64_t *when, int32_t *by) {
     return sim->noticed;
 }
 
+EXPORT uint64_t lanes_differing(Sim *sim) { return sim->differing(); }
+EXPORT uint64_t lanes_reached(Sim *sim) { return sim->reached; }
+
 // Words of a cell's state in lane 0, a byte each.
 EXPORT void lanes_peek_state(Sim *sim, int32_t cell, int32_t count, uint8_t *to) {
     for (int i = 0; i < count; i++)

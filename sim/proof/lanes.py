@@ -51,6 +51,11 @@ class Recording:
     from_chip: NDArray[np.uint64]
     cycles: int
 
+    @property
+    def quiet(self) -> int:
+        """Cycles before anything was said to the chip: its line rested."""
+        return int(self.to_chip[0]) if len(self.to_chip) else self.cycles
+
 
 class LaneSim:
     """A running netlist, from power-up on.
@@ -256,6 +261,23 @@ class LaneSim:
             if lanes >> lane & 1
         }
 
+    @property
+    def differing(self) -> int:
+        """The set of lanes that now differ from lane 0 in a net, a register or a memory bit.
+
+        A lane that was given other contents only, and no other table, mode or wire, and is not in
+        the set, is lane 0 from now on, whatever the inputs.
+        """
+        return int(self._library.lanes_differing(self._sim))
+
+    @property
+    def reached(self) -> int:
+        """The set of lanes in which a register, or a word written to a block RAM, has differed.
+
+        What a block RAM shows of a difference in it does not count before something takes it.
+        """
+        return int(self._library.lanes_reached(self._sim))
+
     def state(self, cell: int, count: int) -> list[int]:
         """The first words of a cell's state in lane 0, as ``lanes.cpp`` keeps it: bits."""
         bits = np.zeros(count, np.uint8)
@@ -284,7 +306,7 @@ def _library() -> ctypes.CDLL:
     library = ctypes.CDLL(str(_compiled()))
     library.lanes_new.restype = ctypes.c_void_p
     library.lanes_free.restype = None
-    for name in ("lanes_get", "lanes_cycles", "lanes_noticed"):
+    for name in ("lanes_get", "lanes_cycles", "lanes_noticed", "lanes_differing", "lanes_reached"):
         getattr(library, name).restype = ctypes.c_uint64
     for name in ("lanes_run", "lanes_replay", "lanes_take", "lanes_trace", "lanes_waiting"):
         getattr(library, name).restype = ctypes.c_uint32

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+"""What a campaign calls equal, on a chip so small that every fault's fate is known."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from glintfpga.quant.errors import InputError
+from glintfpga.sim.proof.campaign import Campaign, judge, run_batch
+from glintfpga.sim.proof.lanes import LaneSim
+from glintfpga.sim.proof.mutants import Patch, overlay, set_state, set_table, with_buffers
+from glintfpga.sim.proof.netlist import HIGH, LOW, Cell, Netlist
+from glintfpga.sim.proof.planter import Mutant, sampled_bytes
+
+CLK, RX, KEY = 3, 4, 5
+STEPS = (6, 7, 8)
+BOOT, ADDRESS, TX, KEPT, ECHO, SHOWN = range(9, 15)
+BOOTED, LATE = range(20, 29), range(30, 39)
+QUIET_CYCLES = 200
+
+
+def register(name, data, out, *, enable=HIGH):
+    ports = {"D": (data,), "CLK": (CLK,), "CE": (enable,), "SR": (LOW,), "Q": (out,)}
+    return Cell("DFF", name, ports, {"VALUE": 0, "ASYNC": 0, "NEGEDGE": 0})
+
+
+def lut(name, nets, out, function):
+    nets = [*nets, *[LOW] * (4 - len(nets))]
+    table = sum(bool(function(*(at >> pin & 1 for pin in range(4)))) << at for at in range(16))
+    return Cell("LUT4", name, {f"I{at}": (net,) for at, net in enumerate(nets)} | {"F": (out,)},
+                {"INIT": table})
+
+
+def memory(name, address, write, out):
+    ports = {"CLKA": (CLK,), "CEA": (HIGH,), "WREA": (write,), "DIA": (LOW,) * 9}
+    ports |= {"ADA": (address, *[LOW] * 10), "DOA": tuple(out)}
+    sizes = {"WIDTH_A": 9, "MODE_A": 1, "WIDTH_B": 0, "MODE_B": 0, "INIT": 0}
+    return Cell("BSRAM", name, ports, sizes)
+
+
+@pytest.fixture(scope="module")
+def chip():
+    """Its memory ``booted`` is written at address 0 in the second cycle, before which a register
+    has taken bit 1 of it; later rx = 0 reads address 1. ``late`` is written when rx falls first.
+    What both registers hold is shown when there is a key.
+    """
+    return with_buffers(
+        Netlist(
+            (
+                register("step0", HIGH, STEPS[0]),
+                register("step1", STEPS[0], STEPS[1]),
+                register("step2", STEPS[1], STEPS[2]),
+                lut("boot", STEPS[:2], BOOT, lambda a, b, c, d: a and not b),
+                lut("address", (STEPS[2], RX), ADDRESS, lambda a, b, c, d: a and not b),
+                memory("booted", ADDRESS, BOOT, BOOTED),
+                memory("late", LOW, ADDRESS, LATE),
+                lut("tx_in", (BOOTED[0], STEPS[2]), 50, lambda a, b, c, d: not (a and b)),
+                register("tx", 50, TX),
+                register("kept", BOOTED[1], KEPT, enable=BOOT),
+                register("echo", LATE[0], ECHO),
+                lut("key", (KEY, KEPT, ECHO), SHOWN, lambda a, b, c, d: a and (b or c)),
+            ),
+            {"clk": (CLK,), "rx": (RX,), "key": (KEY,)},
+            {"tx": (TX,), "shown": (SHOWN,)},
+            {},
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def recording(chip):
+    sim = LaneSim(chip, clk_hz=1e6, rx="rx", tx="tx")
+    sim.set_baud(50_000)
+    sim.run(QUIET_CYCLES)
+    sim.put(b"\x55\x0f")
+    sim.run(2000)
+    assert sim.recording().quiet == QUIET_CYCLES
+    return sim.recording()
+
+
+def bit(cell, word, number):
+    change = partial(set_state, cell=cell, at=9 * word + number, value=1)
+    return Mutant("memory", f"{cell} {word}.{number}", Patch([change], is_contents=True))
+
+
+def fate(chip, recording, *mutants):
+    run_batch(chip, mutants, recording, clk_hz=1e6, line=("rx", "tx"))
+    for mutant in mutants:
+        judge(mutant, None)
+    return [mutant.outcome for mutant in mutants]
+
+
+def test_what_the_chip_writes_over_by_itself_is_equal(chip, recording):
+    mutant = bit("booted", 0, 0)
+    assert fate(chip, recording, mutant) == ["equal"]
+    assert f"first {QUIET_CYCLES} cycles" in mutant.why
+
+
+def test_a_live_bit_is_never_equal(chip, recording):
+    """A register took it before it was written over: no pad of the run shows it, a key would."""
+    taken = bit("booted", 0, 1)
+    assert fate(chip, recording, taken) == ["silent"]
+    sim = LaneSim(chip, clk_hz=1e6, rx="rx", tx="tx")
+    sim.reset(mutations=[partial(taken.patch, lane=1)])
+    sim.poke("rx", 1)
+    sim.clock(100)
+    assert not sim.noticed
+    sim.poke("key", 1)
+    sim.clock()
+    assert sim.noticed[1].output == "shown"
+
+
+def test_what_is_written_over_only_after_something_was_said_is_silent(chip, recording):
+    mutant = bit("late", 0, 0)
+    assert fate(chip, recording, mutant) == ["silent"]
+    assert (mutant.quiet, mutant.is_settled, "write over" in mutant.why) == (None, True, True)
+
+
+def test_what_is_read_is_noticed_or_not_taken(chip, recording):
+    mutants = bit("booted", 1, 0), bit("booted", 1, 2), bit("booted", 700, 0)
+    assert fate(chip, recording, *mutants) == ["noticed", "unexercised", "unexercised"]
+    assert mutants[0].why.endswith("tx")
+
+
+def test_another_table_is_never_settled(chip, recording):
+    """It differs in what it does, not in what it holds: to be as the good chip now says nothing."""
+    table = next(cell for cell in chip.cells if cell.name == "key").parameters["INIT"]
+    change = partial(set_table, cell="key", table=table ^ 1 << 3)
+    mutant = Mutant("logic", "key", Patch([change]), address=3, cell="key")
+    assert fate(chip, recording, mutant) == ["silent"]
+    assert not mutant.is_settled
+
+
+def test_an_argument_that_a_run_refutes_is_an_error(chip, recording):
+    mutant = bit("booted", 1, 0)
+    mutant.is_equal = True
+    with pytest.raises(InputError, match=r"booted 1\.0 was shown to be equal"):
+        fate(chip, recording, mutant)
+
+
+def test_sets_of_lanes_that_differ(chip):
+    patches = [bit("booted", 0, number).patch for number in range(3)]
+    sim = LaneSim(overlay(chip, patches), clk_hz=1e6, loops=True)
+    sim.reset(mutations=[partial(patch, lane=1 + at) for at, patch in enumerate(patches)])
+    sim.poke("rx", 1)
+    assert (sim.differing, sim.reached) == (0b1110, 0)
+    sim.clock(2)
+    assert (sim.differing, sim.reached) == (0b0100, 0b0100)
+    sim.reset()
+    assert (sim.differing, sim.reached) == (0, 0)
+
+
+def test_bytes_of_written_memories_count_before_a_load_only(chip):
+    rams = [cell for cell in chip.cells if cell.kind == "BSRAM"]
+    fixed = Cell("BSRAM", "rom", {"WREA": (LOW,)}, {})
+    before = np.array([[1, 0], [0, 0], [0, 1]], np.uint8)
+    ever = np.array([[1, 1], [0, 1], [1, 1]], np.uint8)
+    found = sampled_bytes([*rams, fixed], before, ever)
+    assert found.tolist() == [[1, 0], [0, 0], [1, 1]]
+
+
+def test_shares():
+    outcomes = ["noticed"] * 6 + ["refused"] * 3 + ["equal"] * 5 + ["silent"]
+    result = Campaign(tuple(Mutant("wire", "", Patch(), outcome=one) for one in outcomes), 10)
+    assert (result.detected, round(result.noticed, 3)) == (0.9, 0.857)
+    assert result.facts()["groups"]["wire"]["equal"] == 5
+    assert len(result.facts()["survivors"]) == 6
+    assert "90.0%" in str(result)
