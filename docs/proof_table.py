@@ -4,6 +4,7 @@
 import json
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +21,39 @@ def tables(proof: dict[str, Any]) -> str:
     for stage in proof["stages"]:
         found = stage["difference"] or "none"
         lines.append(f"| {stage['name']} | {stage['compared']} | {stage['cycles']:,} | {found} |")
-    mutants = proof.get("mutants")
-    if mutants:
-        lines += ["", f"| fault | planted | {' | '.join(OUTCOMES)} |", "|---|" + "--:|" * 6]
-        for name, counts in mutants["groups"].items():
-            lines.append(_row(name, [counts[outcome] for outcome in OUTCOMES]))
-        sums = [
-            sum(counts[outcome] for counts in mutants["groups"].values()) for outcome in OUTCOMES
-        ]
-        lines.append(_row("all", sums))
     sha = proof["bitstream_sha256"][:16]
-    return "\n".join(lines) + f"\n\nSimulated; bitstream {sha}, {proof['clock_hz'] / 1e6:g} MHz.\n"
+    lines += ["", f"Simulated; bitstream {sha}, {proof['clock_hz'] / 1e6:g} MHz."]
+    if "mutants" in proof:
+        lines += ["", *_planted(proof["mutants"])]
+    return "\n".join(lines) + "\n"
+
+
+def _planted(mutants: dict[str, Any]) -> list[str]:
+    """Outcomes by group, the shares, and what the faults are that were not noticed."""
+    lines = [f"| fault | planted | {' | '.join(OUTCOMES)} |", "|---|" + "--:|" * 6]
+    groups = mutants["groups"]
+    for name, counts in groups.items():
+        lines.append(_row(name, [counts[outcome] for outcome in OUTCOMES]))
+    sums = {outcome: sum(counts[outcome] for counts in groups.values()) for outcome in OUTCOMES}
+    lines.append(_row("all", list(sums.values())))
+    differ = mutants["count"] - sums["equal"]
+    ran, found = differ - sums["refused"], sums["noticed"] + sums["refused"]
+    shares = (
+        f"Of the {differ} that are not shown equal, {found} were noticed or refused: "
+        f"{mutants['detected']:.1%}. Of the {ran} of them that ran, {sums['noticed']} were "
+        f"noticed: {mutants['noticed']:.1%}."
+    )
+    cost = (
+        f"{mutants['cycles'] / 1e6:.1f} million cycles; {mutants['seconds'] / 60:.1f} minutes, "
+        f"{mutants['processor_seconds'] / 60:.1f} of processor time. Faults of memory are drawn "
+        f"from {mutants['bytes_sampled']:,} bytes; {mutants['bytes_left_out']:,} more are read, "
+        "but are no part of a table, a model or a buffer."
+    )
+    lines += ["", shares, cost, ""]
+    lines += ["| not noticed | outcome | why | count |", "|---|---|---|--:|"]
+    whys = Counter((one["group"], one["outcome"], one["why"]) for one in mutants["survivors"])
+    lines += [f"| {' | '.join(key)} | {count} |" for key, count in sorted(whys.items())]
+    return lines
 
 
 def _row(name: str, counts: list[int]) -> str:

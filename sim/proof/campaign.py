@@ -58,6 +58,10 @@ class Campaign:
 
     mutants: tuple[Mutant, ...]
     cycles: int
+    bytes_sampled: int = 0
+    """Of block RAM, that mutants of memory were drawn from."""
+    bytes_left_out: int = 0
+    """That are read too, but are no part of a table, a model or a buffer."""
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Outcomes by group."""
@@ -86,6 +90,8 @@ class Campaign:
         return {
             "count": len(self.mutants),
             "cycles": self.cycles,
+            "bytes_sampled": self.bytes_sampled,
+            "bytes_left_out": self.bytes_left_out,
             "groups": self.counts(),
             "detected": round(self.detected, 4),
             "noticed": round(self.noticed, 4),
@@ -121,8 +127,9 @@ def campaign(
     """Plant ``count`` faults.
 
     ``talks`` converse with the good chip through its line; the mutants hear the same, those that
-    one conversation did not show the next. The first must load no model; one that begins with
-    silence lets the self-test show which contents do not matter. Uses `WORKERS` threads.
+    one conversation did not show the next. The first must load no other model than the chip has,
+    and begin with silence, in which the self-test shows contents that do not matter. Uses
+    `WORKERS` threads.
 
     Raises ``InputError`` when a mutant shown to be equal is noticed: then the argument is wrong.
     """
@@ -136,7 +143,8 @@ def campaign(
         seen = np.bitwise_or.reduce([sim.seen() for sim in sims]).tolist()
         tables = sims[0].tables
         rams = [cell for cell in tables.cells if cell.kind == "BSRAM"]
-        used = sampled_bytes(rams, read[0], np.bitwise_or.reduce(read))
+        ever = np.bitwise_or.reduce(read)
+        used = sampled_bytes(rams, read[0], sims[0].written_bytes(), ever)
         del sims
         planter = Planter(decoded, good, tables, used, random.Random(seed))
         mutants: list[Mutant] = []
@@ -159,10 +167,15 @@ def campaign(
             for at, _ in enumerate(workers.map(run, batches), 1):
                 done = (number + at / len(batches)) / len(recordings)
                 progress(count / 2 * (1 + done))
+            for one in mutants:
+                _check(one)
     for mutant in mutants:
         cell = tables.index.get(mutant.cell)
         judge(mutant, None if cell is None else seen[cell])
-    return Campaign(tuple(mutants), sum(recording.cycles for recording in recordings))
+    cycles = sum(recording.cycles for recording in recordings)
+    sampled = int(used.sum())
+    left_out = int((read[0] & ~used & 1).sum())
+    return Campaign(tuple(mutants), cycles, sampled, left_out)
 
 
 def run_batch(
@@ -221,16 +234,15 @@ def judge(mutant: Mutant, seen: int | None) -> None:
     ``seen`` is the set of the addresses of its cell's table that the good chip used. Raises
     ``InputError`` for one that was shown to be equal and noticed.
     """
+    _check(mutant)
     if mutant.is_equal:
-        if mutant.outcome:
-            raise InputError(f"{mutant.what} was shown to be equal, but differs: {mutant.why}")
         mutant.outcome, mutant.why = "equal", "no input leads there, or nothing depends on it"
     elif mutant.outcome:
         return
     elif mutant.quiet is not None:
         mutant.outcome = "equal"
         mutant.why = f"the chip writes over it by itself, in its first {mutant.quiet} cycles"
-    elif seen is not None and mutant.address is not None and not seen >> mutant.address & 1:
+    elif seen is not None and mutant.entry is not None and not seen >> mutant.entry[1] & 1:
         mutant.outcome, mutant.why = "unexercised", "the runs never use this entry of the table"
     elif mutant.patch.is_contents and not mutant.reached:
         mutant.outcome, mutant.why = "unexercised", "it is read, but no register takes it"
@@ -238,3 +250,8 @@ def judge(mutant: Mutant, seen: int | None) -> None:
         mutant.outcome, mutant.why = "silent", "the runs write over it before a pad shows it"
     else:
         mutant.outcome, mutant.why = "silent", "the runs use it, no pad shows it"
+
+
+def _check(mutant: Mutant) -> None:
+    if mutant.is_equal and mutant.outcome:
+        raise InputError(f"{mutant.what} was shown to be equal, but differs: {mutant.why}")

@@ -23,6 +23,7 @@ BACK, AHEAD = 4, 3
 LEAVES = 16
 """Nets that may enter it, each value of which is tried."""
 
+_OUTS = ("F", "SUM", "COUT", "Q", "DOUT", "DO", "DOA", "DOB")
 Values = dict[int, NDArray[np.uint8]]
 _NO_WIRES: Mapping[int, int] = {}
 
@@ -31,7 +32,7 @@ _NO_WIRES: Mapping[int, int] = {}
 class _Entry:
     cell: int
     address: int
-    wires: Mapping[int, int]
+    wires: Mapping[int, int | None]
 
 
 class Cones:
@@ -40,6 +41,7 @@ class Cones:
     def __init__(self, tables: Tables):
         self._tables = tables
         self._driver: dict[int, int] = {}
+        self._any_driver: dict[int, int] = {}
         self._readers: dict[int, set[int]] = {}
         self._rank = {int(cell): rank for rank, cell in enumerate(tables.order)}
         for at, cell in enumerate(tables.cells):
@@ -48,15 +50,21 @@ class Cones:
             if cell.kind in ("LUT4", "ALU"):
                 for net in _outs(cell):
                     self._driver[net] = at
+            for port in _OUTS:
+                self._any_driver |= dict.fromkeys(cell.ports.get(port, ()), at)
+        for nets in tables.netlist.inputs.values():
+            self._any_driver |= dict.fromkeys(nets, -1)
         self._pads = {net for nets in tables.netlist.outputs.values() for net in nets}
 
     def is_equal(self, name: str, address: int, wires: Mapping[int, int] = _NO_WIRES) -> bool:
         """Whether the entry ``address`` of a LUT's or carry cell's table is shown not to matter.
 
         ``wires`` are inputs (number -> net) that the table did not depend on, and are left at
-        `LOW` in the netlist, but may with the entry changed. They may have any value.
+        `LOW` in the netlist, but may with the entry changed. Those that come from logic behind
+        the cell, or from none of this netlist, may have any value.
         """
-        entry = _Entry(self._tables.index[name], address, wires)
+        at = self._tables.index[name]
+        entry = _Entry(at, address, {pin: self._known(at, net) for pin, net in wires.items()})
         return any(
             self._decided(entry, back, ahead)
             for back in range(1, BACK + 1)
@@ -67,7 +75,7 @@ class Cones:
         behind = self._behind(entry.cell, ahead)
         if behind is None:
             return False
-        window = self._before({entry.cell, *behind}, back)
+        window = self._before({entry.cell, *behind}, back, entry)
         cells = sorted(window, key=self._rank.__getitem__)
         inputs = {cell: self._inputs(cell, entry) for cell in cells}
         inner = {net for cell in cells for net in _outs(self._tables.cells[cell])}
@@ -82,18 +90,26 @@ class Cones:
             for net in _outs(self._tables.cells[cell])
             if ahead == 0
             or net in self._pads
-            or net in entry.wires.values()
             or self._readers.get(net, set()) - behind
         }
         return all(np.array_equal(good[net], bad[net]) for net in watched)
 
     def _inputs(self, cell: int, entry: _Entry) -> list[int]:
-        """Nets that a cell reads; numbers of their own, below 0, for the wires of the entry."""
+        """Nets that a cell reads, with the wires of the entry; unknown ones each for itself."""
         nets = inputs_of(self._tables.cells[cell])
         if cell == entry.cell:
-            for pin in entry.wires:
-                nets[pin] = -1 - pin
+            for pin, net in entry.wires.items():
+                nets[pin] = -1 - pin if net is None else net
         return nets
+
+    def _known(self, at: int, net: int) -> int | None:
+        """A net that cannot depend on the output of the cell within a cycle, else None."""
+        if net in (LOW, HIGH):
+            return net
+        driver = self._any_driver.get(net)
+        if driver is None or driver in self._rank and self._rank[driver] >= self._rank[at]:
+            return None
+        return net
 
     def _behind(self, at: int, levels: int) -> set[int] | None:
         """Cells that the output reaches within so many levels."""
@@ -112,10 +128,10 @@ class Cones:
                 return None
         return found
 
-    def _before(self, cells: set[int], levels: int) -> set[int]:
+    def _before(self, cells: set[int], levels: int, entry: _Entry) -> set[int]:
         found, edge = set(cells), set(cells)
         for _ in range(levels):
-            nets = [net for cell in edge for net in inputs_of(self._tables.cells[cell])]
+            nets = [net for cell in edge for net in self._inputs(cell, entry)]
             edge = {self._driver[net] for net in nets if net in self._driver} - found
             found |= edge
         return found

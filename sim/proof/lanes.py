@@ -295,10 +295,17 @@ class LaneSim:
 
         Shape (block RAMs, 2048), in the order of the cells; 1 where it has.
         """
+        return np.bitwise_and(self._touched(), 1, dtype=np.uint8)
+
+    def written_bytes(self) -> NDArray[np.uint8]:
+        """Which bytes of each block RAM lane 0 has written since power-up; likewise."""
+        return np.right_shift(self._touched(), 1, dtype=np.uint8)
+
+    def _touched(self) -> NDArray[np.uint8]:
         count = sum(cell.kind == "BSRAM" for cell in self.tables.cells)
         used = np.zeros((count, 2048), np.uint8)
         self._call("lanes_read_bytes", used.ctypes.data_as(ctypes.c_void_p))
-        return np.bitwise_and(used, 1, dtype=np.uint8)
+        return used
 
 
 @cache

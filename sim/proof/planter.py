@@ -11,8 +11,10 @@ wire       one input of a cell reads another net, as a mux with other, valid fus
 words      two different words of a block RAM that are read so, swapped: weights, mostly
 =========  ====================================================================================
 
-Of a block RAM that the chip writes, bytes count that are read before any model is loaded: what a
-load leaves of its power-up contents belongs to no model. Of the others, bytes that any run reads.
+Of a block RAM that the chip never writes, bytes count that any run reads. Of the others, bytes that
+the first run reads as they were at power-up and, with the loads of its own model, writes too: the
+rows of the model, of its rings and buffers. Rows that no load fills are read as well, since ports
+read in every cycle; they hold zeros that belong to nothing, and are left out.
 """
 
 import random
@@ -82,13 +84,19 @@ class Mutant:
 
 
 def sampled_bytes(
-    rams: Sequence[Cell], before_load: NDArray[np.uint8], ever: NDArray[np.uint8]
+    rams: Sequence[Cell],
+    first: NDArray[np.uint8],
+    written: NDArray[np.uint8],
+    ever: NDArray[np.uint8],
 ) -> NDArray[np.uint8]:
-    """Which bytes of the block RAMs count; both arrays as `LaneSim.read_bytes` has them."""
+    """Which bytes of the block RAMs count, as `LaneSim.read_bytes` has them.
+
+    ``first`` and ``written`` are what the first run read and wrote, ``ever`` what any run read.
+    """
     found = ever.copy()
     for at, ram in enumerate(rams):
         if any(ram.ports.get(f"WRE{side}", (LOW,)) != (LOW,) for side in "AB"):
-            found[at] = before_load[at]
+            found[at] = first[at] & written[at]
     return found
 
 

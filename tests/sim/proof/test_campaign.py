@@ -151,13 +151,14 @@ def test_sets_of_lanes_that_differ(chip):
     assert (sim.differing, sim.reached) == (0, 0)
 
 
-def test_bytes_of_written_memories_count_before_a_load_only(chip):
+def test_bytes_of_written_memories_count_where_a_load_writes_them(chip):
     rams = [cell for cell in chip.cells if cell.kind == "BSRAM"]
     fixed = Cell("BSRAM", "rom", {"WREA": (LOW,)}, {})
-    before = np.array([[1, 0], [0, 0], [0, 1]], np.uint8)
-    ever = np.array([[1, 1], [0, 1], [1, 1]], np.uint8)
-    found = sampled_bytes([*rams, fixed], before, ever)
-    assert found.tolist() == [[1, 0], [0, 0], [1, 1]]
+    first = np.array([[1, 0, 1], [0, 0, 1], [0, 1, 0]], np.uint8)
+    written = np.array([[1, 1, 0], [0, 0, 1], [0, 0, 0]], np.uint8)
+    ever = np.array([[1, 1, 1], [0, 1, 1], [1, 1, 0]], np.uint8)
+    found = sampled_bytes([*rams, fixed], first, written, ever)
+    assert found.tolist() == [[1, 0, 0], [0, 0, 1], [1, 1, 0]]
 
 
 def test_shares():

@@ -177,3 +177,7 @@ def test_an_input_that_counts_only_with_the_entry_changed():
     assert cones.is_equal("buffer", 3)
     assert not cones.is_equal("buffer", 3, {1: 5})
     assert cones.is_equal("buffer", 4, {1: 5})
+    assert cones.is_equal("buffer", 2, {1: 4}) and not cones.is_equal("buffer", 3, {1: 4})
+    assert cones.is_equal("buffer", 3, {1: LOW}) and not cones.is_equal("buffer", 3, {1: HIGH})
+    assert not cones.is_equal("buffer", 2, {1: 7}), "behind the buffer itself: nothing is known"
+    assert not cones.is_equal("buffer", 2, {1: 99}), "of a cell that only the mutant has"
