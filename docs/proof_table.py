@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Writes the figures of a proof into docs/proof.md: ``python docs/proof_table.py proof.json``."""
+"""Writes the figures of a proof into docs/proof.md: ``python docs/proof_table.py proof.json``.
+
+A proof without the stage of synthesis, for want of a build cache, leaves the table of the stages as
+it is, one without mutants that of the faults; both say which bitstream they are of.
+"""
 
 import json
 import re
@@ -8,24 +12,29 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-__all__ = ["PAGE", "tables"]
+__all__ = ["PAGE", "faults", "stages"]
 
 PAGE = Path(__file__).resolve().with_name("proof.md")
 OUTCOMES = ("noticed", "refused", "equal", "unexercised", "silent")
-_PART = re.compile(r"(?<=<!-- figures -->\n).*(?=<!-- end -->)", re.DOTALL)
 
 
-def tables(proof: dict[str, Any]) -> str:
-    """The stages, and the mutants by group where there are any, as markdown."""
+def stages(proof: dict[str, Any]) -> str:
+    """The stages as markdown."""
     lines = ["| stage | compared | cycles | differences |", "|---|---|--:|---|"]
     for stage in proof["stages"]:
         found = stage["difference"] or "none"
         lines.append(f"| {stage['name']} | {stage['compared']} | {stage['cycles']:,} | {found} |")
+    return "\n".join([*lines, "", _of(proof)]) + "\n"
+
+
+def faults(proof: dict[str, Any]) -> str:
+    """The mutants by group, the shares, and what was not noticed, as markdown."""
+    return "\n".join([*_planted(proof["mutants"]), "", _of(proof)]) + "\n"
+
+
+def _of(proof: dict[str, Any]) -> str:
     sha = proof["bitstream_sha256"][:16]
-    lines += ["", f"Simulated; bitstream {sha}, {proof['clock_hz'] / 1e6:g} MHz."]
-    if "mutants" in proof:
-        lines += ["", *_planted(proof["mutants"])]
-    return "\n".join(lines) + "\n"
+    return f"Simulated; bitstream {sha}, {proof['clock_hz'] / 1e6:g} MHz."
 
 
 def _planted(mutants: dict[str, Any]) -> list[str]:
@@ -62,9 +71,18 @@ def _row(name: str, counts: list[int]) -> str:
 
 def main(path: Path) -> None:
     """Replace what stands between the marks."""
+    proof = json.loads(path.read_text(encoding="utf-8"))
     page = PAGE.read_text(encoding="utf-8")
-    figures = tables(json.loads(path.read_text(encoding="utf-8")))
-    PAGE.write_text(_PART.sub(lambda _: figures, page), encoding="utf-8")
+    if any(stage["name"] == "synthesis" for stage in proof["stages"]):
+        page = _between(page, "figures", stages(proof))
+    if "mutants" in proof:
+        page = _between(page, "faults", faults(proof))
+    PAGE.write_text(page, encoding="utf-8")
+
+
+def _between(page: str, mark: str, text: str) -> str:
+    part = re.compile(rf"(?<=<!-- {mark} -->\n).*?(?=<!-- end -->)", re.DOTALL)
+    return part.sub(lambda _: text, page)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The tables that docs/proof_table.py makes of a proof."""
 
+import json
+
 from glintfpga.sim.proof.campaign import Campaign
 from glintfpga.sim.proof.mutants import Patch
 from glintfpga.sim.proof.planter import Mutant
@@ -13,18 +15,33 @@ PROOF = {
 
 
 def test_tables(load_script):
-    tables = load_script("proof_table").tables
-    page = tables(PROOF)
-    assert "| RTL | 9 tokens | 1,234 | none |" in page
-    assert "planted" not in page
+    script = load_script("proof_table")
+    assert "| RTL | 9 tokens | 1,234 | none |" in script.stages(PROOF)
 
     outcomes = ["noticed"] * 3 + ["refused", "equal", "silent", "silent"]
     mutants = (Mutant("logic", "x", Patch(), outcome=one, why="w") for one in outcomes)
     facts = Campaign(tuple(mutants), 2_000_000).facts()
-    page = tables(PROOF | {"mutants": facts | {"seconds": 90, "processor_seconds": 120}})
+    page = script.faults(PROOF | {"mutants": facts | {"seconds": 90, "processor_seconds": 120}})
     assert "| logic | 7 | 3 | 1 | 1 | 0 | 2 |" in page
     assert "| all | 7 | 3 | 1 | 1 | 0 | 2 |" in page
     assert "Of the 6 that are not shown equal, 4 were noticed or refused: 66.7%." in page
     assert "Of the 5 of them that ran, 3 were noticed: 60.0%." in page
     assert "2.0 million cycles; 1.5 minutes, 2.0 of processor time." in page
     assert "| logic | silent | w | 2 |" in page
+
+
+def test_only_what_a_proof_has_is_replaced(load_script, tmp_path):
+    script = load_script("proof_table")
+    script.PAGE = page = tmp_path / "proof.md"
+    marks = "<!-- figures -->\nold\n<!-- end -->\ntext\n<!-- faults -->\nolder\n<!-- end -->\n"
+    page.write_text(marks, encoding="utf-8")
+    path = tmp_path / "proof.json"
+    path.write_text(json.dumps(PROOF), encoding="utf-8")
+    script.main(path)
+    assert page.read_text(encoding="utf-8") == marks
+    synthesis = PROOF["stages"][0] | {"name": "synthesis"}
+    path.write_text(json.dumps(PROOF | {"stages": [synthesis]}), encoding="utf-8")
+    script.main(path)
+    assert page.read_text(encoding="utf-8") == marks.replace(
+        "old\n", script.stages(PROOF | {"stages": [synthesis]}), 1
+    )
