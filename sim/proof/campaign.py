@@ -10,8 +10,9 @@ equal         no input can tell it from the good chip, for one of three reasons:
               the decoded circuit is the same; or the entry of a table that changes is one that no
               input leads to or that nothing depends on (`glintfpga.sim.proof.cones`); or what
               changes is contents that the chip writes over by itself, while its line still rests
-unexercised   the runs never use the entry of the table, or no register takes the memory bit
-silent        the rest: it is used, and no pad shows it
+unexercised   the good chip never uses the entry of the table (an input that counts only in the
+              mutant is low there), or no register takes the memory bit
+silent        the rest: no pad shows it
 ============  =================================================================================
 
 The third reason: from power-up on, both chips hear the same resting line. In a cycle in which they

@@ -23,6 +23,7 @@ Change = Callable[[LaneSim, int], None]
 
 _CONSTANTS = {LOW: "0", HIGH: "1", FLOATING: "z"}
 _OUTS = ("F", "O", "SUM", "COUT", "Q", "DOUT", "DO", "DOA", "DOB", "CLKOUT", "LOCK")
+_ALIKE = {0: LOW, 0xFFFF: HIGH}
 _SHAPES = ("WIDTH", "WIDTH_A", "WIDTH_B")
 _REGISTERS = ("AREG", "BREG", "PIPE_REG", "OUT_REG")
 
@@ -41,20 +42,27 @@ class Patch:
         """Whether the circuit is the same."""
         return not self.changes
 
-    def wires_beside(self, cell: str, table: int) -> dict[int, int] | None:
+    def wires_beside(self, name: str, table: int) -> dict[int, int] | None:
         """Inputs (number -> net) of a LUT or ALU that are connected beside a change of its table.
 
         Those that are left at `LOW` instead are not among them: the table depends on them no more.
+        The output of a LUT that only the mutant has, with all bits alike, is `LOW` or `HIGH`.
         None when anything else differs than this table and this cell's inputs.
         """
         wires: dict[int, int] = {}
+        fixed = {
+            net: _ALIKE[cell.parameters["INIT"]]
+            for cell in self.added
+            if cell.kind == "LUT4" and cell.parameters["INIT"] in _ALIKE
+            for net in cell.ports["F"]
+        }
         for change in self.changes:
             function, facts = getattr(change, "func", None), getattr(change, "keywords", {})
-            if facts.get("cell") != cell:
+            if facts.get("cell") != name:
                 return None
             if function is reroute:
                 if facts["net"] != LOW:
-                    wires[facts["pin"]] = facts["net"]
+                    wires[facts["pin"]] = fixed.get(facts["net"], facts["net"])
             elif function is not set_table or facts["table"] != table:
                 return None
         return wires

@@ -3,6 +3,7 @@
 
 import random
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -10,7 +11,7 @@ from glintfpga.quant.errors import InputError
 from glintfpga.sim.proof.compare import compare
 from glintfpga.sim.proof.cones import Cones
 from glintfpga.sim.proof.lanes import LaneSim
-from glintfpga.sim.proof.mutants import differences, overlay, with_buffers
+from glintfpga.sim.proof.mutants import Patch, differences, overlay, reroute, with_buffers
 from glintfpga.sim.proof.netlist import HIGH, LOW, Cell, Netlist
 from glintfpga.sim.proof.tables import Tables
 
@@ -181,3 +182,13 @@ def test_an_input_that_counts_only_with_the_entry_changed():
     assert cones.is_equal("buffer", 3, {1: LOW}) and not cones.is_equal("buffer", 3, {1: HIGH})
     assert not cones.is_equal("buffer", 2, {1: 7}), "behind the buffer itself: nothing is known"
     assert not cones.is_equal("buffer", 2, {1: 99}), "of a cell that only the mutant has"
+
+
+@pytest.mark.parametrize(
+    ("table", "wires"), [(0, {1: LOW}), (0xFFFF, {1: HIGH}), (0x5555, {1: 99})]
+)
+def test_a_wire_from_a_table_with_all_bits_alike_is_a_constant(table, wires):
+    change = partial(reroute, cell="buffer", pin=1, net=99)
+    ports = {"I0": (4,), "I1": (LOW,), "I2": (LOW,), "I3": (LOW,), "F": (99,)}
+    patch = Patch([change], [Cell("LUT4", "idle", ports, {"INIT": table})])
+    assert patch.wires_beside("buffer", 0) == wires
