@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,15 +15,11 @@ from glintfpga.quant.errors import InputError
 
 if TYPE_CHECKING:
     from glintfpga.quant.evaluation.rows import Score
-    from glintfpga.train.config import TrainConfig
     from glintfpga.train.data.corpus import Corpus
-    from glintfpga.train.engine import Engine
     from glintfpga.train.worker import Sources
 
 __all__ = [
-    "adopt_stages",
     "cores",
-    "engine_for",
     "find_sources",
     "open_streams",
     "reviewed",
@@ -37,7 +31,6 @@ _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 
 _PATH = click.Path(path_type=Path)
 _SCORED_BYTES = 1 << 16
-_log = logging.getLogger("glintfpga")
 
 
 def source_options(function: _Decorated) -> _Decorated:
@@ -114,40 +107,6 @@ def open_streams(sources: Sources, kept: float) -> Corpus:
             sources.easiest(kept, progress=lambda done, total: show(done / max(total, 1)))
     with counting("reading the text", 1) as show:
         return sources.corpus(kept, progress=lambda done, total: show(done / max(total, 1)))
-
-
-def engine_for(config: TrainConfig, workers: int) -> tuple[Engine, TrainConfig]:
-    """What trains this config, and the config it can train.
-
-    Where that is PyTorch, for want of a compiler or for the shape, quantized stages are left out.
-    """
-    from glintfpga.train.engine import open_engine
-    from glintfpga.train.kernel import Kernel
-
-    with counting("loading what trains"):
-        # As many threads as each lineage will have, so that its speed can be measured.
-        threads = max(1, workers // config.stages[0].lineages)
-        engine = open_engine(config.spec, threads=threads)
-    kept = tuple(stage for stage in config.stages if stage.plan is None)
-    if isinstance(engine, Kernel) or kept == config.stages:
-        return engine, config
-    _log.info("without the kernel there is no quantized stage")
-    return engine, replace(config, stages=kept)
-
-
-def adopt_stages(run: Path, config: TrainConfig) -> TrainConfig | None:
-    """The config of the run in this folder if it was begun for the same minutes, else None.
-
-    The minutes became tokens when it began, and stay what they were.
-    """
-    from glintfpga.train.config import TrainConfig
-
-    path = run / "config.json"
-    if config.minutes is None or not path.exists():
-        return None
-    found = TrainConfig.read(path)
-    same_plan = found.stages[-1].plan == config.stages[-1].plan
-    return found if same_plan and replace(config, stages=found.stages) == found else None
 
 
 def scored(

@@ -116,10 +116,19 @@ def _training(facts: Mapping[str, Any], config: TrainConfig) -> str:
         f"{config.tokens:,}. {spent} Steps are {config.batch} windows of {config.length} bytes; "
         f"{config.spaced:.0%} of the windows were rewritten by rule into the spacing of WikiText, "
         f"and {config.kept:.0%} of the documents were used. "
+        + _mixed(config)
         + (f"The weights are a merge of {' and '.join(merged)}. " if merged else "")
         + _origin(facts, config)
         + f"Corpus sha256 `{config.corpus or 'not noted'}`, seed {config.seed}.",
     ])  # fmt: skip
+
+
+def _mixed(config: TrainConfig) -> str:
+    if not config.mixture:
+        return ""
+    total = sum(share for _, share in config.mixture)
+    shares = ", ".join(f"{share / total:.0%} {name}" for name, share in config.mixture)
+    return f"The rewritten ones are mixed by hand: {shares}. "
 
 
 def _origin(facts: Mapping[str, Any], config: TrainConfig) -> str:

@@ -72,6 +72,8 @@ class TrainConfig:
     """Predicted bytes of a sequence."""
     spaced: float = 0.4
     """Share of sequences in the spacing of WikiText."""
+    mixture: tuple[tuple[str, float], ...] = ()
+    """How many of the spaced sequences come from each file; empty: as many as it is long."""
     kept: float = 1.0
     """Share of documents kept, easiest first."""
     penalty: float = 1e-3
@@ -94,6 +96,8 @@ class TrainConfig:
         _check("batch", self.batch, 1, 4096)
         _check("length", self.length, 2, 4096)
         _check("spaced", self.spaced, 0.0, 1.0)
+        for name, share in self.mixture:
+            _check(f"the share of {name!r:.60} in the mixture", share, 1e-9, 1e9)
         _check("kept", self.kept, 0.01, 1.0)
         _check("penalty", self.penalty, 0.0, 1.0)
         if self.minutes is not None:
@@ -152,6 +156,7 @@ class TrainConfig:
             **asdict(self),
             "spec": self.spec.to_json(),
             "stages": [asdict(stage) for stage in self.stages],
+            "mixture": dict(self.mixture),
         }
 
     @classmethod
@@ -163,6 +168,10 @@ class TrainConfig:
         if "stages" in values:
             if not isinstance(values["stages"], list):
                 raise InputError(f"stages must be a list, not {values['stages']!r:.60}")
+        if "mixture" in values:
+            if not isinstance(values["mixture"], Mapping):
+                raise InputError(f"mixture must be an object, not {values['mixture']!r:.60}")
+            values["mixture"] = tuple(values["mixture"].items())
         try:
             if "stages" in values:
                 values["stages"] = tuple(
@@ -181,6 +190,21 @@ class TrainConfig:
             raise InputError(f"cannot read {str(path)!r}: {error.strerror}") from error
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
+
+    @classmethod
+    def recipe(cls, path: Path) -> TrainConfig:
+        """Read how another run or release was trained, without what is its own: its corpus and
+        how long it was to take. ``InputError`` for one that went on from a model."""
+        try:
+            data = parse_object(path.read_bytes())
+            found = cls.from_json(data.get("config", data))
+            if found.start:
+                raise InputError("it went on from another model: give --start and that model")
+        except OSError as error:
+            raise InputError(f"cannot read {str(path)!r}: {error.strerror}") from error
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+        return replace(found, corpus="", minutes=None, unreviewed=False)
 
     def dumps(self) -> str:
         """One line of JSON, as checkpoints carry it."""

@@ -66,7 +66,7 @@ class Lineage:
 
     def save(self, path: Path) -> None:
         """Write the state; the file appears whole or not at all. ``InputError`` when it cannot."""
-        tensors = {"vector": self.vector, "first": self.adam.first, "second": self.adam.second}
+        tensors = {"vector": self.vector, **self.adam.tensors()}
         facts = {
             "stage": self.stage,
             "steps": self.steps,
@@ -79,21 +79,24 @@ class Lineage:
         publish(path, save(tensors, {"lineage": json.dumps(facts)}))
 
     @classmethod
-    def load(cls, path: Path, count: int) -> Lineage:
-        """Read a state of ``count`` numbers. ``InputError`` when it is damaged or another's."""
+    def load(cls, path: Path, adam: Adam) -> Lineage:
+        """Read a state; the moments go into ``adam``, which has to fit.
+
+        ``InputError`` when it is damaged or another's.
+        """
+        count = adam.count
         try:
             with safe_open(path, "np") as file:
                 facts = json.loads(file.metadata()["lineage"])
-                vector, first, second = (
-                    np.array(file.get_tensor(name), np.float32)
-                    for name in ("vector", "first", "second")
-                )
-            adam = Adam(count=count, steps=int(facts["adam_steps"]))
-            adam.first, adam.second = first, second
+                tensors = {
+                    name: np.array(file.get_tensor(name), np.float32)
+                    for name in ("vector", *adam.tensors())
+                }
+            adam_steps = int(facts["adam_steps"])
             rng = np.random.default_rng()
             rng.bit_generator.state = facts["rng"]
             lineage = cls(
-                vector=vector,
+                vector=tensors.pop("vector"),
                 adam=adam,
                 rng=rng,
                 stage=int(facts["stage"]),
@@ -105,10 +108,13 @@ class Lineage:
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise InputError(f"damaged state {str(path)!r} ({reason:.80}): delete it") from None
-        if any(part.shape != (count,) for part in (vector, first, second)):
+        wanted = {"vector": (count,), **{name: a.shape for name, a in adam.tensors().items()}}
+        found = {"vector": lineage.vector, **tensors}
+        if any(found[name].shape != shape for name, shape in wanted.items()):
             raise InputError(f"{str(path)!r} is not a state of {count} numbers: delete it")
-        if not all(np.isfinite(part).all() for part in (vector, first, second)):
+        if not all(np.isfinite(part).all() for part in found.values()):
             raise InputError(f"{str(path)!r} has values that are not finite: delete it")
+        adam.adopt(tensors, adam_steps)
         return lineage
 
 
@@ -183,7 +189,7 @@ def _retreat(lineage: Lineage, path: Path, times: int) -> None:
             "train with a lower rate"
         )
     caution, rng = lineage.caution * _LOST_FACTOR, lineage.rng
-    last = Lineage.load(path, len(lineage.vector))
+    last = Lineage.load(path, lineage.adam)
     # The random stream goes on: the same batch again would fail again.
     lineage.__dict__.update(last.__dict__, caution=caution, rng=rng)
     lineage.save(path)

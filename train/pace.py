@@ -8,6 +8,7 @@ import time
 import numpy as np
 
 from glintfpga.train.adam import Adam
+from glintfpga.train.basis import bases_of
 from glintfpga.train.config import TrainConfig
 from glintfpga.train.engine import Engine
 from glintfpga.train.parameters import initial
@@ -22,7 +23,7 @@ def tokens_per_second(engine: Engine, config: TrainConfig, *, seconds: float = 2
     """
     rng = np.random.default_rng(0)
     vector = initial(config.spec, rng)
-    adam = Adam(count=len(vector))
+    adam = Adam(count=len(vector), bases=bases_of(config.spec))
     size = (config.batch, config.length + 1)
     ids = rng.integers(0, config.spec.vocab, size, dtype=np.uint16)
     engine.step(vector, ids)  # the first one allocates

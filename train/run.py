@@ -39,7 +39,7 @@ from glintfpga.train.worker import Sources, begin, checkpoint_path, run_lineage
 __all__ = ["Run", "Status"]
 
 _POLL_S = 0.5
-_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,10 +199,11 @@ def _locked(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _threads_each(count: int) -> Iterator[None]:
-    """Processes started meanwhile compute with so many threads: one, where lineages share the
-    cores; the kernel always has one."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, str(count)))
+    """PyTorch in processes started meanwhile has so many threads: one, where lineages share the
+    cores. NumPy and the kernel always have one, so that their sums do not depend on it."""
+    wanted = {**dict.fromkeys(_THREADS, str(count)), "OPENBLAS_NUM_THREADS": "1"}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
     try:
         yield
     finally:

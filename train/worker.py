@@ -26,12 +26,14 @@ from glintfpga.quant.evaluation.perplexity import WINDOW_BYTES
 from glintfpga.quant.plan import plan_of
 from glintfpga.quant.text_files import read_text
 from glintfpga.train.adam import Adam
+from glintfpga.train.basis import bases_of
 from glintfpga.train.bigram import bigram_embedding
 from glintfpga.train.config import TrainConfig
-from glintfpga.train.data.corpus import Corpus, Progress, Selection, open_corpus
+from glintfpga.train.data.corpus import Corpus
 from glintfpga.train.data.difficulty import easiest, shipped_scorer
 from glintfpga.train.data.documents import are_dialogues
 from glintfpga.train.data.manifest import read_manifest
+from glintfpga.train.data.streams import Progress, Selection, open_corpus
 from glintfpga.train.engine import open_engine
 from glintfpga.train.kernel import ChipNumbers
 from glintfpga.train.lineage import Lineage, train_stage
@@ -137,7 +139,7 @@ def run_lineage(folder: Path, index: int, stage: int, sources: Sources) -> float
         penalty=RangePenalty(weight=config.penalty) if config.penalty else None,
         numbers=numbers,
     )
-    place = checkpoint_path(folder, stage, index)
+    place, mixture = checkpoint_path(folder, stage, index), dict(config.mixture)
     if lineage.stage > stage:
         # It went on from here already, and only its score was lost.
         return score(engine, read_model(place).vector, texts)
@@ -149,7 +151,7 @@ def run_lineage(folder: Path, index: int, stage: int, sources: Sources) -> float
             batch_tokens=config.batch * config.length,
             step=engine.step,
             draw=lambda rng: corpus.windows(
-                rng, config.batch, config.length, spaced_share=config.spaced
+                rng, config.batch, config.length, spaced_share=config.spaced, mixture=mixture
             ),
             path=state,
             progress=told,
@@ -197,25 +199,28 @@ def _state_path(folder: Path, index: int) -> Path:
 
 def _lineage(config: TrainConfig, folder: Path, index: int, stage: int, corpus: Corpus) -> Lineage:
     """The saved lineage, moved on to ``stage`` where it ended the one before; or a new one."""
-    count, state = config.spec.param_count, _state_path(folder, index)
+    state = _state_path(folder, index)
+    adam = Adam(count=config.spec.param_count, bases=bases_of(config.spec))
     if state.exists():
-        lineage = Lineage.load(state, count)
+        lineage = Lineage.load(state, adam)
         if lineage.stage < stage:
             lineage.stage, lineage.steps, lineage.loss = stage, 0, math.nan
-            lineage.adam = Adam(count=count)
+            lineage.adam = adam
         return lineage
     if stage:
         raise InputError(f"{str(state)!r} is missing: start the run anew in another folder")
     rng = np.random.default_rng([config.seed, index])
     if config.start:
         vector = starting_vector(folder, config)
-        return Lineage(vector=vector, adam=Adam(count=count), rng=rng)
+        return Lineage(vector=vector, adam=adam, rng=rng)
     # Two in three start from the bigram table: its winners are better, but alike.
     embedding = None
     if index % 3 and not isinstance(config.spec, Shape):
-        embedding = bigram_embedding(corpus.pair_counts(spaced_share=config.spaced), rng)
+        mixture = dict(config.mixture)
+        counts = corpus.pair_counts(spaced_share=config.spaced, mixture=mixture)
+        embedding = bigram_embedding(counts, rng)
     vector = initial(config.spec, rng, embedding)
-    return Lineage(vector=vector, adam=Adam(count=count), rng=rng)
+    return Lineage(vector=vector, adam=adam, rng=rng)
 
 
 def _open_log(path: Path) -> IO[str]:

@@ -8,16 +8,16 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from glintfpga.host.commands import options
+from glintfpga.host.recipe import config_for, planned, sized, speed_text
 from glintfpga.host.training import source_options
 
 if TYPE_CHECKING:
     from glintfpga.host.progress import Progress
-    from glintfpga.train.config import TrainConfig
     from glintfpga.train.run import Run, Status
 
 __all__ = ["command"]
@@ -39,13 +39,20 @@ _HELD_OUT = "held-out documents"
     metavar="MODEL",
     help="Train on from this one, for a shorter time; its shape stays.",
 )
+@click.option(
+    "--config",
+    "recipe",
+    type=options.MODEL,
+    metavar="FILE",
+    help="Shape, stages and mixture of another run: its config.json, or a release's eval.json.",
+)
 @click.option("--minutes", type=click.FloatRange(0.01, 1e6), metavar="M", help="About so long.")
 @click.option("--tokens", type=click.IntRange(1, 10**13), metavar="N", help="About so many in all.")
 @click.option(
     "--out", type=options.MODEL, metavar="RUN", help="Folder; default: runs/PRESET or MODEL-tuned."
 )
 @source_options
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Default: 0.")
 @click.option("--window", type=click.IntRange(1, 256), metavar="W", help="Bytes attention sees.")
 @click.option(
     "--thinking",
@@ -62,16 +69,14 @@ _HELD_OUT = "held-out documents"
 @click.option(
     "--kept",
     type=click.FloatRange(0.01, 1),
-    default=1.0,
     metavar="SHARE",
     help="Train on this share of the documents, those blink-base finds easiest.",
 )
 @click.option(
     "--plan",
     type=click.Choice(["12", "9", "none"]),
-    default="12",
-    show_default=True,
-    help="Bits of the numbers that the last stage trains in; none: float to the end.",
+    help="Bits of the numbers that the last stage trains in, 12 by default; none: float to the "
+    "end.",
 )
 @click.option(
     "--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes; default: all cores."
@@ -81,18 +86,19 @@ _HELD_OUT = "held-out documents"
 def command(
     preset: str | None,
     start: Path | None,
+    recipe: Path | None,
     minutes: float | None,
     tokens: int | None,
     out: Path | None,
     manifest: Path | None,
     folder: Path | None,
     selection: tuple[Path, ...],
-    seed: int,
+    seed: int | None,
     window: int | None,
     thinking: int | None,
     batch: int | None,
-    kept: float,
-    plan: str,
+    kept: float | None,
+    plan: str | None,
     workers: int | None,
     unreviewed: bool,
 ) -> None:
@@ -116,79 +122,34 @@ def command(
         raise click.UsageError("Give --minutes or --tokens, not both.")
     if start is not None and (preset, window, thinking) != (None, None, None):
         raise click.UsageError("The shape is that of --start: leave out the other options for it.")
+    if recipe is not None and (preset, start) != (None, None):
+        raise click.UsageError("The shape is that of --config: leave out --preset and --start.")
     place = out or Path("runs") / (f"{title_of(start)}-tuned" if start else preset or "blink")
     workers = workers or cores()
     sources = find_sources(manifest, folder, selection)
     passed = reviewed(sources, named=manifest is not None, unreviewed=unreviewed)
-    config = _config(preset or "blink", start, plan, window=window, thinking=thinking)
-    corpus = open_streams(sources, kept)
+    config = config_for(preset or "blink", start, recipe, window=window, thinking=thinking)
+    config = replace(
+        planned(config, plan),
+        batch=batch or config.batch,
+        kept=kept or config.kept,
+        seed=config.seed if seed is None else seed,
+    )
+    corpus = open_streams(sources, config.kept)
     config = replace(
         config,
         spec=replace(config.spec, chat=config.spec.chat or sources.hold_dialogues),
         spaced=config.spaced if len(corpus.spaced) else 0.0,
-        batch=batch or config.batch,
-        kept=kept,
-        seed=seed,
         unreviewed=not passed,
         corpus=corpus.digest,
         minutes=minutes,
     )
-    run = Run(place, _sized(config, place, tokens, workers), sources)
+    run = Run(place, sized(config, place, tokens, workers), sources)
     if start is not None:
         keep_start(run.folder, find_model(start))
     best = _watched(run, workers)
     _draw(run)
     _tell(run, best)
-
-
-def _config(
-    preset: str, start: Path | None, plan: str, **sizes: int | None
-) -> "TrainConfig":
-    """The config of a preset or for what goes on from ``start``, with those ``sizes`` that are
-    given and the plan, or without it."""
-    from glintfpga.host.models import find_model
-    from glintfpga.train.presets import preset_config
-    from glintfpga.train.shape import Shape
-    from glintfpga.train.tuning import tuning_config
-
-    config = preset_config(preset) if start is None else tuning_config(find_model(start))
-    given: dict[str, Any] = {name: size for name, size in sizes.items() if size is not None}
-    stages = [
-        stage if stage.plan is None else replace(stage, plan=int(plan))
-        for stage in config.stages
-        if stage.plan is None or plan != "none"
-    ]
-    if isinstance(config.spec, Shape):
-        _log.info(
-            "%s is for software only: no stage in the chip's numbers, nothing to build", preset
-        )
-    return replace(config, spec=replace(config.spec, **given), stages=tuple(stages))
-
-
-def _sized(config: "TrainConfig", place: Path, tokens: int | None, workers: int) -> "TrainConfig":
-    """The config with its tokens; those of ``minutes`` are fixed when a run begins."""
-    from glintfpga.host.progress import counting
-    from glintfpga.host.training import adopt_stages, engine_for
-    from glintfpga.train.pace import tokens_per_second
-
-    engine, config = engine_for(config, workers)
-    if tokens is not None:
-        return config.scaled(tokens)
-    if config.minutes is None:
-        return config
-    begun = adopt_stages(place, config)
-    if begun is not None:
-        return begun
-    with counting("measuring the speed"):
-        speed = tokens_per_second(engine, config)
-    sized = config.lasting(60 * config.minutes, tokens_per_s=speed, workers=workers)
-    _log.info(
-        "%s for one lineage (measured): %.4g million tokens in %g minutes",
-        _speed(speed),
-        sized.tokens / 1e6,
-        config.minutes,
-    )
-    return sized
 
 
 def _watched(run: "Run", workers: int) -> Path:
@@ -225,14 +186,8 @@ class _Pace:
             self._since = now, status.tokens
         parts = [f"stage {status.stage + 1} of {self._stages}"]
         parts += [] if math.isnan(status.loss) else [f"loss {status.loss:.3f}"]
-        parts += [] if math.isnan(self._speed) else [_speed(self._speed)]
+        parts += [] if math.isnan(self._speed) else [speed_text(self._speed)]
         self._show(status.tokens, ", ".join(parts), phase=str(status.stage))
-
-
-def _speed(tokens_per_s: float) -> str:
-    if tokens_per_s < 1e5:
-        return f"{tokens_per_s:,.0f} tokens/s"
-    return f"{tokens_per_s / 1e6:.2f} M tokens/s"
 
 
 def _draw(run: "Run") -> None:

@@ -12,10 +12,12 @@ import pytest
 
 from glintfpga.host.commands.train import _Pace
 from glintfpga.host.progress import Progress
-from glintfpga.host.training import engine_for
+from glintfpga.host.recipe import engine_for
 from glintfpga.quant.checkpoint import read_checkpoint
 from glintfpga.quant.spec import ModelSpec
 from glintfpga.sim.paths import cache_dir
+from glintfpga.train.adam import Adam
+from glintfpga.train.basis import bases_of
 from glintfpga.train.config import TrainConfig
 from glintfpga.train.data.manifest import Manifest, describe, write_manifest
 from glintfpga.train.kernel import Kernel
@@ -107,7 +109,9 @@ def test_kill_and_interrupt_lose_nothing(text, tmp_path):
     second.send_signal(signal.SIGINT)
     assert second.wait(60) == 130
     assert (tmp_path / "cut.err").read_text() == ""
-    assert Lineage.load(run / "state" / "00.safetensors", SPEC.param_count).steps > 0
+    assert Lineage.load(
+        run / "state" / "00.safetensors", Adam(count=SPEC.param_count, bases=bases_of(SPEC))
+    ).steps > 0
 
     last = start(run, text)
     assert last.wait(120) == 0
@@ -254,6 +258,30 @@ def test_a_share_of_the_documents(text, command, tmp_path):
     assert len(list((cache / "difficulty").iterdir())) == 1
     assert command(*given)[:2] == (0, out)
     assert command("train", "--kept", 0, "--manifest", text)[0] == 2
+
+
+def test_the_recipe_of_another_run(text, command, tmp_path):
+    stages = [{"lineages": 2, "tokens": 20_000, "rate": 0.04}]
+    recipe = {"spec": SPEC.to_json(), "stages": stages, "seed": 5, "mixture": {"text.txt": 2.0}}
+    file = tmp_path / "recipe.json"
+    file.write_text(json.dumps({"config": recipe | {"corpus": "ab" * 32, "minutes": 9.0}}))
+    given = ("train", "--config", file, "--workers", 1, "--unreviewed", "--manifest", text)
+    code, _, err = command(*given, "--out", tmp_path / "run")
+    assert code == 0, err
+    config = TrainConfig.read(tmp_path / "run" / "config.json")
+    assert (config.seed, dict(config.mixture), config.minutes) == (5, {"text.txt": 2.0}, None)
+    assert [stage.tokens for stage in config.stages] == [20_000]
+    assert config.corpus != "ab" * 32 and config.unreviewed
+    code, _, err = command(*given, "--out", tmp_path / "other", "--seed", 6)
+    assert code == 0, err
+    assert TrainConfig.read(tmp_path / "other" / "config.json").seed == 6
+
+    file.write_text(json.dumps(recipe | {"mixture": {"novels.txt": 1.0}}))
+    code, _, err = command(*given, "--out", tmp_path / "unknown")
+    assert code == 2 and err.count("\n") == 1
+    assert "the mixture names 'novels.txt', which has no text in the corpus: use text.txt" in err
+    assert command(*given, "--preset", "blink")[0] == 2
+    assert command("train", "--config", tmp_path / "none.json", "--manifest", text)[0] == 2
 
 
 def test_minutes_become_tokens_once(text, tmp_path, command, monkeypatch):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -16,6 +17,7 @@ def test_json_gives_the_same_config():
             Stage(lineages=1, tokens=9, rate=1, plan=9),
         ),
         seed=7,
+        mixture=(("one.txt", 0.5), ("two.txt", 2)),
         minutes=2.5,
     )
     assert TrainConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
@@ -33,6 +35,9 @@ def test_json_gives_the_same_config():
         ({"stages": [{"lineages": 1}]}, "wrong training config .*tokens"),
         ({"stages": [{"lineages": 1, "tokens": 5, "rate": 0.1, "plan": 12}]}, "must be float"),
         ({"spaced": float("nan")}, "spaced must be"),
+        ({"mixture": ["one.txt"]}, "mixture must be an object"),
+        ({"mixture": {"one.txt": 0}}, "the share of 'one.txt' in the mixture must be"),
+        ({"mixture": {"one.txt": "half"}}, "the share of 'one.txt' in the mixture must be"),
         ([], "must be a JSON object"),
     ],
 )
@@ -60,3 +65,25 @@ def test_lasting_takes_about_so_long():
     for workers in (1, 2, 7):
         config = TrainConfig().lasting(180, tokens_per_s=1e6, workers=workers)
         assert config.seconds(tokens_per_s=1e6, workers=workers) == pytest.approx(180, rel=0.02)
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_recipe_is_a_config_without_what_is_the_runs_own(tmp_path, wrapped):
+    config = TrainConfig(seed=9, kept=0.5, mixture=(("one.txt", 1.0),))
+    used = replace(config, corpus="ab" * 32, minutes=3.0, unreviewed=True)
+    path = tmp_path / "config.json"
+    data = used.to_json()
+    path.write_text(json.dumps({"name": "a", "config": data} if wrapped else data))
+    assert TrainConfig.recipe(path) == config
+
+
+def test_recipes_that_do_not_stand_alone_or_cannot_be_read(tmp_path):
+    path = tmp_path / "config.json"
+    with pytest.raises(InputError, match="cannot read"):
+        TrainConfig.recipe(path)
+    path.write_text(json.dumps(TrainConfig(start="ab" * 32).to_json()))
+    with pytest.raises(InputError, match="config.json: it went on from another model: give"):
+        TrainConfig.recipe(path)
+    path.write_text("[1]")
+    with pytest.raises(InputError, match="config.json: "):
+        TrainConfig.recipe(path)

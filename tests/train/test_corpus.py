@@ -3,9 +3,10 @@ import numpy as np
 import pytest
 
 from glintfpga.quant.errors import EnvironmentProblem, InputError
-from glintfpga.train.data import corpus as module
-from glintfpga.train.data.corpus import EOS, Selection, open_corpus
+from glintfpga.train.data import streams as module
+from glintfpga.train.data.corpus import EOS
 from glintfpga.train.data.spacing import spaced
+from glintfpga.train.data.streams import Selection, open_corpus
 
 
 def ids(*documents):
@@ -143,3 +144,52 @@ def test_no_text_and_no_cache(corpus_of, small, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(EnvironmentProblem, match="choose another cache"):
         open_corpus(small, cache=tmp_path / "file")
+
+
+def test_spans_of_files(corpus_of, sentences, tmp_path):
+    texts = [sentences(seed) for seed in range(180)]
+    one, two = texts[:150], texts[150:]
+    _, manifest = corpus_of(one=one, two=two)
+    corpus = open_corpus(manifest, cache=tmp_path / "cache")
+    (start, edge), (again, stop) = corpus.spans["one.txt"], corpus.spans["two.txt"]
+    assert (start, again, stop) == (0, edge, len(corpus.spaced))
+    assert corpus.spaced[edge:].tolist() == ids(*map(spaced, two))
+
+
+def test_a_mixture_takes_its_shares(corpus_of, sentences, tmp_path):
+    long = [sentences(seed) for seed in range(60)]
+    _, manifest = corpus_of(one=long, two=["0123456789."], three=["ABCDEFGHIJKLM."])
+    corpus = open_corpus(manifest, cache=tmp_path / "cache")
+    mixture = {"two.txt": 3.0, "three.txt": 1.0}
+    rng = np.random.default_rng(0)
+    rows = corpus.windows(rng, 4000, 5, spaced_share=0.5, mixture=mixture)
+    parts = {name: corpus.spaced[slice(*corpus.spans[name])] for name in mixture}
+    digits = [is_part(row, parts["two.txt"]) for row in rows[:2000]]
+    assert np.mean(digits) == pytest.approx(0.75, abs=0.03)
+    letters = [row for row, digit in zip(rows[:2000], digits) if not digit]
+    assert all(is_part(row, parts["three.txt"]) for row in letters)
+    # Anywhere in a file, from its first id to its last.
+    assert {row[0] for row in letters} == set(parts["three.txt"][:-5])
+    assert EOS in {row[-1] for row in letters}
+    assert all(is_part(row, corpus.raw) for row in rows[2000:])
+
+
+def test_pair_counts_of_a_mixture(corpus_of, tmp_path):
+    _, manifest = corpus_of(one=["aaaa."], two=["bbbbbbbb."])
+    corpus = open_corpus(manifest, cache=tmp_path / "cache")
+    counts = corpus.pair_counts(spaced_share=1.0, mixture={"one.txt": 1.0, "two.txt": 3.0})
+    for name, letter, share in (("one.txt", "a", 0.25), ("two.txt", "b", 0.75)):
+        start, stop = corpus.spans[name]
+        pairs = bytes(corpus.spaced[start : stop - 1].astype("u1")).count(letter.encode()) - 1
+        scaled = pairs * share * len(corpus.spaced) / (stop - start)
+        assert counts[ord(letter), ord(letter)] == pytest.approx(scaled)
+
+
+def test_a_mixture_of_unknown_or_short_files_is_refused(corpus_of, tmp_path):
+    _, manifest = corpus_of(one=["a text."], two=["bbbbbbbbbbbbbbbbbbbbbbb."])
+    corpus = open_corpus(manifest, cache=tmp_path / "cache")
+    rng, least = np.random.default_rng(0), corpus.spans["one.txt"][1]
+    with pytest.raises(InputError, match=r"names 'no.txt', .* use one.txt, two.txt"):
+        corpus.windows(rng, 2, 4, mixture={"no.txt": 1.0})
+    with pytest.raises(InputError, match=f"{least} ids, too few for a window of {least + 1}: add"):
+        corpus.windows(rng, 2, least, mixture={"one.txt": 1.0, "two.txt": 1.0})

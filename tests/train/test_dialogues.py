@@ -6,10 +6,11 @@ import pytest
 
 from glintfpga.quant.errors import InputError
 from glintfpga.train.data import documents as module
-from glintfpga.train.data.corpus import EOS, open_corpus
+from glintfpga.train.data.corpus import EOS
 from glintfpga.train.data.documents import documents
 from glintfpga.train.data.gate import check
 from glintfpga.train.data.manifest import Manifest, describe, sign, write_manifest
+from glintfpga.train.data.streams import open_corpus
 
 
 def line(*turns):

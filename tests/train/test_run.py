@@ -7,6 +7,8 @@ import pytest
 from glintfpga.quant.checkpoint import read_checkpoint
 from glintfpga.quant.errors import EnvironmentProblem, InputError
 from glintfpga.quant.spec import ModelSpec
+from glintfpga.train.adam import Adam
+from glintfpga.train.basis import bases_of
 from glintfpga.train.config import Stage, TrainConfig
 from glintfpga.train.lineage import Lineage
 from glintfpga.train.record import Record, Tails, read_sources
@@ -180,5 +182,8 @@ def test_retreats_are_told_once(tmp_path):
 
 def test_states_are_lineages(sources, tmp_path):
     stage_by_stage(tmp_path / "a", sources)
-    lineage = Lineage.load(tmp_path / "a" / "state" / "01.safetensors", CONFIG.spec.param_count)
+    lineage = Lineage.load(
+        tmp_path / "a" / "state" / "01.safetensors",
+        Adam(count=CONFIG.spec.param_count, bases=bases_of(CONFIG.spec)),
+    )
     assert lineage.steps > 0

@@ -10,56 +10,23 @@ evaluation set. Streams are made once for the files of a manifest and kept in a 
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
-from glintfpga.quant.errors import EnvironmentProblem, InputError
-from glintfpga.quant.template import END_OF_TEXT
-from glintfpga.train.data.documents import are_dialogues, documents
-from glintfpga.train.data.manifest import Manifest, Source, digest_of
-from glintfpga.train.data.spacing import spaced
+from glintfpga.quant.errors import InputError
 
-__all__ = [
-    "EOS",
-    "HELD_OUT_OF",
-    "Corpus",
-    "Progress",
-    "Selection",
-    "all_documents",
-    "open_corpus",
-]
+__all__ = ["EOS", "Corpus", "Mixture"]
 
 EOS = 256
-HELD_OUT_OF = 100
-"""One document of so many is held out."""
-
-_FORMAT = "1"
-_STREAMS = ("raw", "spaced", "raw-heldout", "spaced-heldout")
-_RECORD = "corpus.json"
-
 IdStream = npt.NDArray[np.uint16]
-
-Progress = Callable[[int, int], None]
-"""Called with bytes of files done and in all."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Selection:
-    """Some documents of a corpus, as `difficulty` chooses them."""
-
-    name: str
-    """Says all that the choice came from: it is part of what names the streams in the cache."""
-    kept: frozenset[int]
-    """Numbers of documents, counted over all files from 0."""
+IdArray = npt.NDArray[np.int64]
+Mixture = Mapping[str, float]
+"""How many of the spaced windows come from each file, relative to one another; empty: as many as
+the file is long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +37,8 @@ class Corpus:
     spaced: IdStream
     raw_heldout: IdStream
     spaced_heldout: IdStream
+    spans: Mapping[str, tuple[int, int]]
+    """Where each file begins and ends in ``spaced``."""
     documents: int
     """Documents in ``raw``."""
     digest: str
@@ -82,161 +51,73 @@ class Corpus:
         length: int,
         *,
         spaced_share: float = 0.5,
+        mixture: Mixture = MappingProxyType({}),
     ) -> IdStream:
         """Draw ``batch`` windows (batch, length + 1), uint16, anywhere in the streams.
 
         ``spaced_share`` of them (on average; exactly, where that is a whole number) come first
-        and from ``spaced``, the others from ``raw``. Raises ``InputError`` when a stream that is
-        needed is shorter than a window.
+        and from ``spaced``, mixed as ``mixture`` says, the others from ``raw``. Raises
+        ``InputError`` when a stream that is needed is shorter than a window.
         """
         first = min(batch, int(batch * spaced_share + rng.random()))
         rows = np.empty((batch, length + 1), np.uint16)
-        for part, stream in ((rows[:first], self.spaced), (rows[first:], self.raw)):
-            if not len(part):
-                continue
-            if len(stream) <= length:
-                raise InputError(
-                    f"the corpus has {len(stream)} ids, too few for a window of {length + 1}: "
-                    "add text"
-                )
-            starts = rng.integers(0, len(stream) - length, len(part))
-            part[:] = stream[starts[:, None] + np.arange(length + 1)]
+        starts, stops, shares = self._parts(mixture) if first else _whole(self.raw)
+        if len(shares) > 1:
+            chosen = rng.choice(len(shares), first, p=shares)
+            starts, stops = starts[chosen], stops[chosen]
+        _fill(rows[:first], self.spaced, starts, stops, rng)
+        _fill(rows[first:], self.raw, *_whole(self.raw)[:2], rng)
         return rows
 
-    def pair_counts(self, *, spaced_share: float = 0.5) -> npt.NDArray[np.float64]:
+    def pair_counts(
+        self, *, spaced_share: float = 0.5, mixture: Mixture = MappingProxyType({})
+    ) -> npt.NDArray[np.float64]:
         """How often id b follows id a, (257, 257): both streams, weighed as ``windows`` does."""
-        total = np.zeros((EOS + 1) ** 2)
-        for share, stream in ((spaced_share, self.spaced), (1 - spaced_share, self.raw)):
-            for start in range(0, len(stream) - 1, 1 << 22):
-                part = stream[start : start + (1 << 22) + 1].astype(np.int64)
-                pairs = part[:-1] * (EOS + 1) + part[1:]
-                total += share * np.bincount(pairs, minlength=len(total))
-        return total.reshape(EOS + 1, EOS + 1)
+        total = (1 - spaced_share) * _pairs(self.raw)
+        for start, stop, share in zip(*self._parts(mixture)):
+            # A part of the stream counts as if it were as long as its share of all.
+            weight = share * len(self.spaced) / max(stop - start, 1)
+            total += spaced_share * weight * _pairs(self.spaced[start:stop])
+        return total
 
-
-def open_corpus(
-    manifest: Manifest,
-    *,
-    cache: Path,
-    selection: Selection | None = None,
-    progress: Progress | None = None,
-) -> Corpus:
-    """Map the streams of a manifest; make them first when the cache does not have them.
-
-    Parameters
-    ----------
-    cache : folder that may be deleted at any time; it gets one folder a corpus, of about 4 bytes
-        a byte of text.
-    selection : documents to train on; those held out stay, so that results can be compared.
-
-    Raises ``InputError`` when a file is missing, damaged or not the one of the manifest, or when
-    there is no text, and ``EnvironmentProblem`` when the cache cannot be written to.
-    """
-    chosen = selection.name if selection else ""
-    parts = [_FORMAT, chosen, *(source.sha256 for source in manifest.sources)]
-    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-    folder = cache / "corpus" / digest[:24]
-    corpus = _mapped(folder)
-    if corpus is None:
-        _build(folder, manifest, digest, selection, progress)
-        corpus = _mapped(folder)
-    if corpus is None:
-        raise EnvironmentProblem(f"cannot keep streams in {os.fspath(folder)!r}: free some space")
-    return corpus
-
-
-def _mapped(folder: Path) -> Corpus | None:
-    """The corpus of a finished folder; ``None`` when it is missing or not whole."""
-    try:
-        record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-        streams = {}
-        for name in _STREAMS:
-            path, size = folder / f"{name}.u16", record["ids"][name]
-            if path.stat().st_size != 2 * size:
-                return None
-            # A plain array over the map: np.memmap would make every slice a slow subclass. An
-            # empty file cannot be mapped.
-            mapped = np.memmap(path, "<u2", "r") if size else np.zeros(0, "<u2")
-            streams[name.replace("-", "_")] = np.asarray(mapped)
-        return Corpus(**streams, documents=record["documents"], digest=record["digest"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _build(
-    folder: Path,
-    manifest: Manifest,
-    digest: str,
-    selection: Selection | None,
-    progress: Progress | None,
-) -> None:
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
-        try:
-            record = {"digest": digest, **_write_streams(draft, manifest, selection, progress)}
-            (draft / _RECORD).write_text(json.dumps(record) + "\n", encoding="utf-8")
-            try:
-                draft.rename(folder)
-            except OSError:
-                # It is there already: damaged, or another process was faster.
-                if _mapped(folder) is None:
-                    shutil.rmtree(folder, ignore_errors=True)
-                    draft.rename(folder)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-    except OSError as error:
-        raise EnvironmentProblem(
-            f"cannot write to {os.fspath(folder.parent)!r}: {error.strerror or error}; "
-            "free space or choose another cache"
-        ) from error
-
-
-def _write_streams(
-    draft: Path, manifest: Manifest, selection: Selection | None, progress: Progress | None
-) -> dict[str, object]:
-    ids = dict.fromkeys(_STREAMS, 0)
-    trained = 0
-    files = {name: (draft / f"{name}.u16").open("wb") for name in _STREAMS}
-    try:
-        for number, (source, document) in enumerate(all_documents(manifest, progress)):
-            held_out = number % HELD_OUT_OF == HELD_OUT_OF - 1
-            if selection and not held_out and number not in selection.kept:
-                continue
-            trained += not held_out
-            suffix = "-heldout" if held_out else ""
-            forms = {"raw": document.split(END_OF_TEXT)}
-            if not are_dialogues(source.file):
-                forms["spaced"] = [spaced(document.decode()).encode()]
-            for form, texts in forms.items():
-                for text in texts:
-                    stream = np.append(np.frombuffer(text, np.uint8).astype("<u2"), np.uint16(EOS))
-                    files[form + suffix].write(stream.tobytes())
-                    ids[form + suffix] += len(stream)
-    finally:
-        for file in files.values():
-            file.close()
-    if not trained:
-        raise InputError("the manifest has no documents to train on: add text")
-    return {"ids": ids, "documents": trained}
-
-
-def all_documents(
-    manifest: Manifest, progress: Progress | None = None
-) -> Iterator[tuple[Source, bytes]]:
-    """Yield the documents of all files of a manifest, in order, each with its source.
-
-    Raises ``InputError`` when a file is missing, damaged or not the one of the manifest.
-    """
-    total, done = sum(source.bytes for source in manifest.sources), 0
-    for source in manifest.sources:
-        path = manifest.path(source)
-        if digest_of(path) != (source.bytes, source.sha256):
+    def _parts(self, mixture: Mixture) -> tuple[IdArray, IdArray, npt.NDArray[np.float64]]:
+        """Starts, stops and shares of what ``mixture`` takes from ``spaced``."""
+        if not mixture:
+            return _whole(self.spaced)
+        unknown = sorted(set(mixture) - set(self.spans))
+        if unknown:
             raise InputError(
-                f"{os.fspath(path)!r} is not the file of the manifest: its sha256 differs"
+                f"the mixture names {unknown[0]!r:.80}, which has no text in the corpus: use "
+                f"{', '.join(sorted(self.spans))}"
             )
-        for document in documents(path):
-            yield source, document
-        done += source.bytes
-        if progress:
-            progress(done, total)
+        shares = np.array(list(mixture.values()), np.float64)
+        starts, stops = np.array([self.spans[name] for name in mixture], np.int64).T
+        return starts, stops, shares / shares.sum()
+
+
+def _whole(stream: IdStream) -> tuple[IdArray, IdArray, npt.NDArray[np.float64]]:
+    return np.array([0]), np.array([len(stream)]), np.ones(1)
+
+
+def _fill(
+    rows: IdStream, stream: IdStream, starts: IdArray, stops: IdArray, rng: np.random.Generator
+) -> None:
+    """Windows anywhere between starts and stops, one pair a row or one for all."""
+    if not len(rows):
+        return
+    length = rows.shape[1]
+    least = int((stops - starts).min())
+    if least < length:
+        raise InputError(
+            f"the corpus has {least} ids, too few for a window of {length}: add text"
+        )
+    drawn = rng.integers(starts, stops - length + 1, len(rows))
+    rows[:] = stream[drawn[:, None] + np.arange(length)]
+
+
+def _pairs(stream: IdStream) -> npt.NDArray[np.float64]:
+    total = np.zeros((EOS + 1) ** 2)
+    for start in range(0, len(stream) - 1, 1 << 22):
+        part = stream[start : start + (1 << 22) + 1].astype(np.int64)
+        total += np.bincount(part[:-1] * (EOS + 1) + part[1:], minlength=len(total))
+    return total.reshape(EOS + 1, EOS + 1)

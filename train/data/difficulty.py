@@ -21,8 +21,8 @@ from glintfpga.quant.errors import EnvironmentProblem, InputError
 from glintfpga.quant.evaluation.losses import Passage, Progress, losses
 from glintfpga.quant.evaluation.scorers import FloatScorer
 from glintfpga.quant.files import publish
-from glintfpga.train.data.corpus import Selection, all_documents
 from glintfpga.train.data.manifest import Manifest
+from glintfpga.train.data.streams import Selection, all_documents
 
 __all__ = ["SAMPLE_BYTES", "difficulties", "easiest", "shipped_scorer"]
 

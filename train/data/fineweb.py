@@ -12,8 +12,8 @@ from typing import Any
 
 from glintfpga.quant.errors import EnvironmentProblem, InputError
 from glintfpga.quant.files import publish
-from glintfpga.train.data.corpus import Progress
 from glintfpga.train.data.manifest import Source, describe
+from glintfpga.train.data.streams import Progress
 
 __all__ = ["LICENCE", "ORIGIN", "fetch_fineweb"]
 

@@ -22,11 +22,11 @@ from glintfpga.quant.errors import InputError
 from glintfpga.quant.evaluation.sets import find_sets, read_set
 from glintfpga.quant.files import publish
 from glintfpga.quant.strict_json import parse_object
-from glintfpga.train.data.corpus import Progress
 from glintfpga.train.data.documents import documents
 from glintfpga.train.data.duplicates import DuplicateFinder
 from glintfpga.train.data.manifest import Manifest, digest_of, read_manifest
 from glintfpga.train.data.overlap import EvaluationIndex, passages
+from glintfpga.train.data.streams import Progress
 from glintfpga.train.data.words import word_hashes
 
 __all__ = ["MOST_REPEATED", "Check", "Verdict", "check", "checked", "record_path"]

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from glintfpga.quant.errors import EnvironmentProblem, InputError
 from glintfpga.quant.files import publish
-from glintfpga.train.data.corpus import Progress
 from glintfpga.train.data.manifest import Manifest, describe, write_manifest
+from glintfpga.train.data.streams import Progress
 
 __all__ = ["python_manifest"]
 
