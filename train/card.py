@@ -32,7 +32,7 @@ beyond its reach, {reach} bytes. Nobody should decide anything by what it says."
 def model_card(facts: Mapping[str, Any]) -> str:
     """Markdown of a release.
 
-    ``facts`` is the content of eval.json: name, checkpoint, config, tokens, machine, rows, samples.
+    ``facts`` is the content of eval.json: name, config, tokens, machine, sources, rows, samples.
     """
     config = TrainConfig.from_json(facts["config"])
     spec = for_chip(config.spec)
@@ -43,6 +43,7 @@ def model_card(facts: Mapping[str, Any]) -> str:
         _scores(facts),
         "## Training",
         _training(facts, config),
+        *(["## Text", _text(facts)] if facts["sources"] else []),
         "## Three samples",
         _samples(facts),
         "## What it cannot do",
@@ -131,6 +132,17 @@ def _mixed(config: TrainConfig) -> str:
     return f"The rewritten ones are mixed by hand: {shares}. "
 
 
+def _text(facts: Mapping[str, Any]) -> str:
+    lines = ["| file | bytes | licence | origin | signed by |", "|---|--:|---|---|---|"]
+    lines += [
+        f"| {source['file']} | {source['bytes']:,} | {_plain(source['licence'])} "
+        f"| {_plain(source['origin'])} | {_plain(source['reviewer']) or 'nobody'} |"
+        for source in facts["sources"]
+    ]
+    lines += ["", "Every 100th document was held out. The sha256 of each file is in eval.json."]
+    return "\n".join(lines)
+
+
 def _origin(facts: Mapping[str, Any], config: TrainConfig) -> str:
     if not config.start:
         return ""
@@ -163,6 +175,10 @@ def _cell(text: str) -> str:
         "⏎" if char == "\n" else char if char.isprintable() else "\N{REPLACEMENT CHARACTER}"
         for char in text
     )
-    # Entities, because Markdown in a cell would be read even inside HTML.
+    return f"<code>{_plain(shown)}</code>"
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown leaves alone: in a cell it would be read even inside HTML."""
     marks = {mark: f"&#{ord(mark)};" for mark in "|`*_[]\\~"}
-    return f"<code>{''.join(marks.get(char, char) for char in html.escape(shown))}</code>"
+    return "".join(marks.get(char, char) for char in html.escape(" ".join(text.split("\n"))))

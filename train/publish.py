@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from glintfpga.quant.quantize import quantize
 from glintfpga.quant.strict_json import parse_object
 from glintfpga.train.card import model_card
 from glintfpga.train.config import TrainConfig
-from glintfpga.train.record import Record
+from glintfpga.train.data.manifest import read_manifest
+from glintfpga.train.record import Record, read_sources
 from glintfpga.train.samples import side_by_side
 from glintfpga.train.shape import for_chip
 
@@ -80,6 +82,7 @@ def release(
         "tokens": history.get("tokens", config.tokens),
         "merged": history.get("merged", []),
         "machine": record.machine(),
+        "sources": _sources(run),
         "rows": [row.to_json() for row in rows],
         "base": _base(config.start, folder.parent),
         "samples": side_by_side(
@@ -103,6 +106,16 @@ def release(
         raise InputError(f"cannot make {str(folder)!r}: {error.strerror}") from error
     for file, data in files.items():
         publish(folder / file, data)
+
+
+def _sources(run: Path) -> list[dict[str, Any]]:
+    """The manifest that the run was trained on, or nothing where it did not note one."""
+    if not (run / "sources.json").exists():
+        return []
+    found = read_sources(run)
+    return [
+        asdict(source) for source in read_manifest(found.manifest, folder=found.folder).sources
+    ]
 
 
 def _base(start: str, releases: Path) -> dict[str, Any] | None:

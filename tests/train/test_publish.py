@@ -14,9 +14,12 @@ from glintfpga.quant.evaluation.rows import Score
 from glintfpga.quant.spec import ModelSpec
 from glintfpga.train.card import UNREVIEWED, model_card
 from glintfpga.train.config import Stage, TrainConfig
+from glintfpga.train.data.manifest import write_manifest
 from glintfpga.train.parameters import checkpoint_of, initial
 from glintfpga.train.publish import champion_of, image_of_release, release
+from glintfpga.train.record import write_sources
 from glintfpga.train.samples import QUESTIONS
+from glintfpga.train.worker import Sources
 
 SPEC = ModelSpec(loops=2, window=4)
 ROW = Score(
@@ -100,6 +103,31 @@ def test_the_card_is_made_of_eval_json_alone(released):
     assert "99.1250" in model_card(facts)
     facts["config"]["unreviewed"] = False
     assert model_card(facts).splitlines()[0] == "# tiny"
+
+
+def test_the_card_names_the_text_and_its_licences(run, corpus_of, tmp_path):
+    folder, config = run
+    path, manifest = corpus_of(one=["A text."], two=["Another."])
+    odd = replace(manifest.sources[1], origin="a|b\n<i>", reviewer="")
+    write_manifest(path, replace(manifest, sources=(manifest.sources[0], odd)))
+    write_sources(folder, Sources(manifest=path, folder=None, cache=tmp_path))
+    image = image_of_release(champion_of(folder), config)
+    path = champion_of(folder)
+    release(folder, tmp_path / "out", name="x", checkpoint=path, image=image, rows=[])
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "| one.txt | 7 | CC0 | generated | Ben |" in card
+    assert "| two.txt | 8 | CC0 | a&#124;b &lt;i&gt; | nobody |" in card
+    facts = json.loads((tmp_path / "out" / "eval.json").read_text())
+    assert [source["sha256"] for source in facts["sources"]] == [
+        source.sha256 for source in manifest.sources
+    ]
+
+
+def test_the_card_says_how_text_was_mixed(released):
+    facts = json.loads((released / "eval.json").read_text())
+    assert "mixed by hand" not in model_card(facts)
+    facts["config"]["mixture"] = {"one.txt": 1, "two.txt": 3}
+    assert "mixed by hand: 25% one.txt, 75% two.txt." in model_card(facts)
 
 
 def test_a_tuned_model_shows_both_flavors(run, released, tmp_path):
