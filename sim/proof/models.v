@@ -1,41 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// The primitives of `glintfpga.sim.proof.netlist` as Verilog, written from its table and apart from
-// lanes.cpp, so that a second simulator can be asked. START is what registers hold at first, which
-// is another value than that of power-up where a run is taken up in the middle.
+// The larger primitives of `glintfpga.sim.proof.netlist` as Verilog, written from its table and apart
+// from lanes.cpp, so that a second simulator can be asked; verilog.py writes the others in line.
 
-module GLINT_LUT4 #(parameter [15:0] INIT = 0) (input I0, I1, I2, I3, output F);
-  assign F = INIT[{I3, I2, I1, I0}];
-endmodule
-
-module GLINT_MUX2 (input I0, I1, S0, output O);
-  assign O = S0 ? I1 : I0;
-endmodule
-
-module GLINT_ALU #(parameter [15:0] INIT = 0) (input A, B, C, D, CIN, output SUM, COUT);
-  wire propagate = INIT[{D, C, B, A}];
-  assign SUM = propagate ^ CIN;
-  assign COUT = propagate ? CIN : INIT[{2'b00, B, A}];
-endmodule
-
-module GLINT_DFF #(parameter VALUE = 0, ASYNC = 0, NEGEDGE = 0, START = VALUE)
-                  (input D, CLK, CE, SR, output reg Q);
-  wire edge_clock = NEGEDGE ? ~CLK : CLK;
-  wire at_once = ASYNC ? SR : 1'b0;
-  initial Q = START;
-  always @(posedge edge_clock or posedge at_once)
-    if (at_once) Q <= VALUE;
-    else if (SR) Q <= VALUE;
-    else if (CE) Q <= D;
-endmodule
-
-module GLINT_MULT #(parameter WIDTH = 18, AREG = 0, BREG = 0, PIPE_REG = 0, OUT_REG = 0,
-                    parameter [17:0] START_A = 0, START_B = 0,
-                    parameter [35:0] START_PIPE = 0, START_OUT = 0)
+module GLINT_MULT #(parameter WIDTH = 18, AREG = 0, BREG = 0, PIPE_REG = 0, OUT_REG = 0)
                    (input [WIDTH-1:0] A, B, input ASIGN, BSIGN, CLK, CE, RESET,
                     output [2*WIDTH-1:0] DOUT);
-  reg [WIDTH-1:0] a = START_A, b = START_B;
-  reg [2*WIDTH-1:0] pipe = START_PIPE, out = START_OUT;
+  reg [WIDTH-1:0] a = 0, b = 0;
+  reg [2*WIDTH-1:0] pipe = 0, out = 0;
   wire [WIDTH-1:0] x = AREG ? a : A, y = BREG ? b : B;
   wire signed [WIDTH:0] wide_x = {ASIGN & x[WIDTH-1], x}, wide_y = {BSIGN & y[WIDTH-1], y};
   wire signed [2*WIDTH+1:0] product = wide_x * wide_y;
@@ -55,17 +27,16 @@ module GLINT_RAM16 #(parameter [15:0] INIT_0 = 0, INIT_1 = 0, INIT_2 = 0, INIT_3
   end
 endmodule
 
-// A port that is not used has width 0 and no clock. Bytes are nine bits; words of 8, 16 and 32
-// columns leave the ninth alone.
+// INIT names a file of the contents. A port that is not used has width 0 and no clock. Bytes are nine
+// bits; words of 8, 16 and 32 columns leave the ninth alone.
 module GLINT_BSRAM #(parameter WIDTH_A = 0, MODE_A = 0, WIDTH_B = 0, MODE_B = 0,
-                     parameter [18431:0] INIT = 0, parameter [35:0] START_A = 0, START_B = 0)
+                     parameter INIT = "")
                     (input CLKA, CEA, WREA, CLKB, CEB, WREB, input [10:0] ADA, ADB,
                      input [35:0] DIA, DIB, output reg [35:0] DOA, DOB);
   reg [8:0] bytes [0:2047];
-  integer i;
   initial begin
-    DOA = START_A; DOB = START_B;
-    for (i = 0; i < 2048; i = i + 1) bytes[i] = INIT[9*i +: 9];
+    DOA = 0; DOB = 0;
+    $readmemh(INIT, bytes);
   end
   function integer first(input integer width, input [10:0] word);
     first = width >= 32 ? {word[8:0], 2'b00} : width >= 16 ? {word[9:0], 1'b0} : word;

@@ -7,9 +7,9 @@ import shutil
 import pytest
 
 from glintfpga.quant.errors import InputError
+from glintfpga.sim.proof.icarus import icarus_vectors
 from glintfpga.sim.proof.lanes import LaneSim
 from glintfpga.sim.proof.netlist import FLOATING, HIGH, LOW, Cell, Netlist
-from glintfpga.sim.proof.verilog import icarus_vectors
 
 CLOCK = 3
 
