@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glintfpga.firmware.image import Image
+from glintfpga.firmware.protocol import SelfTest
 from glintfpga.host import prove
 from glintfpga.host.client import Client
 from glintfpga.host.progress import counting
@@ -38,6 +39,7 @@ def run(
     from glintfpga.boards.board import board_of
     from glintfpga.boards.manifest import manifest_beside
     from glintfpga.sim.decode.bitstream import decode
+    from glintfpga.sim.proof.icarus import available
     from glintfpga.sim.proof.stages import origin_of
 
     manifest = manifest_beside(bitstream, board=board)
@@ -50,11 +52,15 @@ def run(
             f"{str(netlist)!r} cannot be compared: {str(bitstream.parent)!r} has no build cache "
             "that says which register is where; build the bitstream again"
         )
-    stages = []
+    stages: list[prove.Stage] = []
+    left_out: dict[str, str] = {}
+    said: dict[str, str] = {}
 
     def done(stage: prove.Stage | None, name: str, why: str) -> None:
         if stage is not None:
             stages.append(stage)
+        else:
+            left_out[name] = why
         tell(str(stage) if stage is not None else f"{name:<10} left out: {why}")
 
     def check(client: Client) -> None:
@@ -63,6 +69,7 @@ def run(
                 f"the bitstream says build {client.info.build_id.hex()}, its manifest "
                 f"{manifest.build_id}: build it again"
             )
+        said["self_test"] = SelfTest(client.info.self_test).name
 
     sim = prove.running(chip, decoded.clock_hz)
     stage, recording = prove.prove_bitstream(sim, image, tokens, check=check)
@@ -70,6 +77,11 @@ def run(
     rtl = prove.prove_rtl(image, tokens, lanes=lanes)
     done(rtl, "RTL", "the shipped simulation has other lanes")
     done(stage, "bitstream", "")
+    done(
+        prove.prove_icarus(sim, recording) if available() else None,
+        "icarus",
+        "iverilog is not on PATH",
+    )
     done(
         prove.prove_synthesis(sim, origin, recording) if origin else None,
         "synthesis",
@@ -82,7 +94,9 @@ def run(
         "bitstream_sha256": hashlib.sha256(bitstream.read_bytes()).hexdigest(),
         "image_sha256": image.sha256.hex(),
         "clock_hz": decoded.clock_hz,
+        "self_test": said.get("self_test"),
         "stages": [stage.facts() for stage in stages],
+        "left_out": left_out,
         "carry_heads_patched": heads,
         "differences": len(wrong),
         "first_difference": f"{wrong[0].name}: {wrong[0].difference}" if wrong else None,

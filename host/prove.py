@@ -5,6 +5,8 @@
     RTL          the compiled simulation that ships: every CRC against the reference
     bitstream    decoded and simulated through its pins: every CRC against the reference, with
                  floating inputs at 0 and at 1
+    icarus       another simulator runs the decoded netlist through power-up, the self-test and the
+                 beginning of the recorded conversation: every register bit in every cycle
     synthesis    the netlist that the bitstream was placed from: the line recorded from the
                  bitstream's run is replayed, every register is compared in every cycle
 
@@ -27,17 +29,23 @@ from glintfpga.host.session import check_fits, holds, load
 from glintfpga.host.verify import Mismatch, verify
 from glintfpga.quant.errors import DeviceError, InputError
 from glintfpga.sim.port import SimPort, open_sim_port
-from glintfpga.sim.proof.compare import compare
+from glintfpga.sim.proof.compare import Comparison, compare
 from glintfpga.sim.proof.lanes import LaneSim, Recording
 from glintfpga.sim.proof.netlist import Netlist
+from glintfpga.sim.proof.second_opinion import compare_icarus
 from glintfpga.sim.proof.stages import Origin
 
-__all__ = ["RX", "TX", "Stage", "prove_bitstream", "prove_rtl", "prove_synthesis", "running"]
+__all__ = [
+    *("ICARUS_CYCLES", "RX", "TX", "Stage"),
+    *("prove_bitstream", "prove_icarus", "prove_rtl", "prove_synthesis", "running"),
+]
 
 RX, TX = "uart_0__rx__io", "uart_0__tx__io"
 """Pads of the line on every board."""
 SILENCE_CYCLES = 5_000_000
 """A chip that has said nothing for so long, 93 ms at 54 MHz, while it is talked to is dead."""
+ICARUS_CYCLES = 210_000
+"""The self-test needs 17,328; its result is on the line, in the answer to hello, after 206,719."""
 BOTH = 0xAAAA_AAAA_AAAA_AAAA
 """Floating inputs: 0 in even lanes, 1 in odd ones."""
 
@@ -130,12 +138,39 @@ def prove_bitstream(
     return stage, sim.recording()
 
 
+def prove_icarus(
+    sim: LaneSim,
+    recording: Recording,
+    *,
+    cycles: int = ICARUS_CYCLES,
+    netlist: Netlist | None = None,
+) -> Stage:
+    """The bitstream in Icarus against ``sim``, with floating inputs at 0; at most ``cycles``.
+
+    ``netlist`` is what Icarus gets, that of ``sim`` if None. Raises ``EnvironmentProblem`` without
+    Icarus.
+    """
+    began = time.monotonic()
+    cycles = min(cycles, recording.cycles)
+    with counting("icarus", cycles) as show:
+        result = compare_icarus(sim, recording, cycles, rx=RX, netlist=netlist, progress=show)
+    return _compared(
+        "icarus", f"{result.registers} register bits and pads in every cycle", result, began
+    )
+
+
 def prove_synthesis(sim: LaneSim, origin: Origin, recording: Recording) -> Stage:
     """The synthesized netlist against the bitstream, register by register, cycle by cycle."""
     began = time.monotonic()
     other = running(origin.synthesized, sim.clk_hz)
     with counting("synthesis", recording.cycles) as show:
         result = compare(sim, other, recording, origin.registers, progress=show)
+    return _compared(
+        "synthesis", f"{result.registers} registers and pads in every cycle", result, began
+    )
+
+
+def _compared(name: str, compared: str, result: Comparison, began: float) -> Stage:
     difference = ""
     if result.difference is not None:
         difference = (
@@ -143,8 +178,8 @@ def prove_synthesis(sim: LaneSim, origin: Origin, recording: Recording) -> Stage
             f"{_some(result.difference.signals)}"
         )
     return Stage(
-        name="synthesis",
-        compared=f"{result.registers} registers and pads in every cycle",
+        name=name,
+        compared=compared,
         count=result.registers,
         cycles=result.cycles,
         seconds=round(time.monotonic() - began, 1),

@@ -2,17 +2,23 @@
 """The proof of the shipped bitstream in a short form, and what `prove` says of damaged ones."""
 
 import json
+import shutil
+from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import pytest
 
 from glintfpga.boards.shipped import shipped
 from glintfpga.host.models import image_of
-from glintfpga.host.prove import BOTH, prove_bitstream, running
+from glintfpga.host.prove import BOTH, prove_bitstream, prove_icarus, running
+from glintfpga.sim.proof.lanes import Recording
 from glintfpga.sim.proof.mutants import reroute
 from glintfpga.sim.proof.netlist import LOW
 
 BOARD = "tangnano20k"
+SELF_TEST_CYCLES = 17_500
+"""The self-test at power-up is over."""
 
 pytest.importorskip("apycula", reason="decoding needs the chip database")
 
@@ -34,6 +40,63 @@ def test_the_shipped_bitstream_equals_the_reference(decoded):
     assert (stage.count, stage.difference) == (24, "")
     assert told == [shipped(BOARD).manifest.build_id]
     assert recording.cycles == stage.cycles > 500_000
+
+
+def at_rest(cycles):
+    """A line on which nobody talks."""
+    return Recording(np.array([cycles], np.uint64), np.array([], np.uint64), cycles)
+
+
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus")
+def test_the_self_test_in_icarus(decoded):
+    sim = running(decoded.netlist, decoded.clock_hz)
+    stage = prove_icarus(sim, at_rest(SELF_TEST_CYCLES))
+    assert (stage.name, stage.cycles, stage.difference) == ("icarus", SELF_TEST_CYCLES, "")
+    assert stage.count > 6000
+    # One LED is lit, as while it computed; every other one is after a failed self-test.
+    assert [sim.peek(f"led_{number}__io") for number in range(6)] == [0, 1, 1, 1, 1, 1]
+
+
+def test_the_self_test_ends_in_these_cycles(decoded):
+    sim = running(decoded.netlist, decoded.clock_hz)
+    sim.run(SELF_TEST_CYCLES)
+    memories = [at for at, cell in enumerate(sim.tables.cells) if cell.kind == "BSRAM"]
+    used = sim.read_bytes().astype(bool)
+    flips = [
+        (memories[number], 9 * int(np.flatnonzero(row)[0]))
+        for number, row in enumerate(used)
+        if row.any()
+    ]
+
+    def flip(sim):
+        for lane, (cell, bit) in enumerate(flips, 1):
+            value = sim.tables.cells[cell].parameters["INIT"] >> bit & 1
+            sim.set_state(cell, bit, lane, 1 - value)
+
+    sim.reset(mutations=[flip])
+    sim.run(SELF_TEST_CYCLES)
+    assert {noticed.output for noticed in sim.noticed.values()} == {"led_2__io"}
+
+
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus")
+def test_one_bit_of_a_memory_is_noticed_in_icarus(decoded):
+    cycles = 1000
+    sim = running(decoded.netlist, decoded.clock_hz)
+    sim.replay(at_rest(cycles))
+    sim.reset()
+    sim.run(cycles)
+    memories = [cell for cell in sim.tables.cells if cell.kind == "BSRAM"]
+    number, byte = (int(at) for at in np.argwhere(sim.read_bytes())[-1])
+    cell = memories[number]
+    flipped = {"INIT": cell.parameters["INIT"] ^ 1 << 9 * byte}
+    cells = [
+        replace(one, parameters=one.parameters | flipped) if one.name == cell.name else one
+        for one in decoded.netlist.cells
+    ]
+    fault = replace(decoded.netlist, cells=tuple(cells))
+    stage = prove_icarus(sim, at_rest(cycles), netlist=fault)
+    assert stage.difference.startswith("differs from the bitstream in cycle ")
+    assert cell.name in stage.difference
 
 
 def test_faults_are_noticed(decoded):
