@@ -43,6 +43,24 @@ def test_package_maps_to_its_folder(name):
     assert module_path.samefile(folder / "__init__.py")
 
 
+def test_data_files_are_in_the_wheel():
+    patterns = {
+        SETUPTOOLS["package-dir"][name]: texts
+        for name, texts in SETUPTOOLS["package-data"].items()
+        if name != "*"
+    }
+    packages = sorted(packages_on_disk(), key=len)
+    missing = []
+    for path in (path for folder in FOLDERS for path in (ROOT / folder).rglob("*")):
+        if path.suffix in (".c", ".cpp", ".css", ".h", ".json", ".v", ".wasm", ".xz"):
+            name = path.relative_to(ROOT).as_posix()
+            owner = next(one for one in reversed(packages) if name.startswith(f"{one}/"))
+            own = path.relative_to(ROOT / owner)
+            if not any(own.match(text) for text in patterns.get(owner, ())):
+                missing.append(name)
+    assert not missing
+
+
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_folder_is_typed(folder):
     assert (ROOT / folder / "py.typed").is_file()
