@@ -6,7 +6,8 @@
 #   make test-train  those of the trainer again, with PyTorch
 #   make chat      chat with a board, or with the simulated one
 #   make sim       rebuild the shipped compiled simulation
-#   make release   renew the shipped bitstream from the last build
+#   make release   renew the shipped bitstream from the last build, and its proof
+#   make proof     prove the shipped bitstream, renew its proof.json and docs/proof.md (TOKENS=1000 MUTANTS=0)
 #   make lint      ruff, mypy, import rules
 #   make figures   the table of README.md, from the last build (EVAL=folder: perplexities too)
 #   make docs      run the commands in README.md and docs/ again, redraw the floorplan
@@ -18,8 +19,10 @@ BIN   := $(VENV)/bin
 BOARD := tangnano20k
 PYTEST_ARGS := -n auto
 SECONDS := 30
+TOKENS := 1000
+MUTANTS := 0
 
-.PHONY: build test test-train chat sim release figures docs fuzz nightly lint clean system-python system-test
+.PHONY: build test test-train chat sim release proof figures docs fuzz nightly lint clean system-python system-test
 
 build: $(VENV)/.base $(VENV)/.build
 	$(BIN)/python -m glintfpga.sim.rebuild --check
@@ -50,6 +53,13 @@ sim: $(VENV)/.base $(VENV)/.dev
 
 release: $(VENV)/.base $(VENV)/.build
 	$(BIN)/python -m glintfpga.boards.renew --board $(BOARD)
+	$(MAKE) proof
+
+proof: PROOF := boards/release/$(BOARD)/proof.json
+proof: system-python $(VENV)/.base $(VENV)/.prove
+	@.ci/need iverilog=iverilog g++=g++
+	$(BIN)/glintfpga prove --shipped --board $(BOARD) --tokens $(TOKENS) --mutants $(MUTANTS) --out $(PROOF)
+	$(BIN)/python docs/proof_table.py $(PROOF)
 
 figures: $(VENV)/.base $(VENV)/.build
 	$(BIN)/python -m glintfpga.host.figures $(if $(EVAL),--eval $(EVAL))
@@ -77,6 +87,6 @@ $(VENV)/.base: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/.build $(VENV)/.test $(VENV)/.dev $(VENV)/.apio $(VENV)/.train $(VENV)/.fuzz: $(VENV)/.%: pyproject.toml | $(VENV)/.base
+$(VENV)/.build $(VENV)/.prove $(VENV)/.test $(VENV)/.dev $(VENV)/.apio $(VENV)/.train $(VENV)/.fuzz: $(VENV)/.%: pyproject.toml | $(VENV)/.base
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@

@@ -5,8 +5,9 @@
     manifest.json    what it is
     report.json      what it is made of and how fast it is
     floorplan.json   where its cells lie
+    proof.json       what `glintfpga prove` says of it
 
-`boards.renew` writes the folder.
+`boards.renew` writes the folder, `make proof` the last file.
 """
 
 import contextlib
@@ -43,10 +44,11 @@ class Release:
 
     @contextlib.contextmanager
     def unpacked(self) -> Iterator[Path]:
-        """The bitstream as a .fs file, which is removed when the block ends."""
+        """The bitstream as a .fs file beside its manifest; removed when the block ends."""
         with tempfile.TemporaryDirectory(prefix="glintfpga-") as folder:
             path = Path(folder, BITSTREAM)
             path.write_bytes(self.bitstream)
+            Path(folder, MANIFEST).write_bytes((self.folder / MANIFEST).read_bytes())
             yield path
 
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """``glintfpga prove``."""
 
+import contextlib
 import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -19,6 +21,15 @@ _log = logging.getLogger("glintfpga")
 @click.command("prove")
 @click.argument("bitstream", type=options.MODEL, required=False)
 @click.option("--board", default="tangnano20k", show_default=True, help="What it was built for.")
+@click.option(
+    "--shipped", "release", is_flag=True, help="The shipped bitstream, even where there is a build."
+)
+@click.option(
+    "--out",
+    type=options.MODEL,
+    metavar="FILE",
+    help="Where the figures go; default: proof.json beside a bitstream that was named or built.",
+)
 @click.option(
     "--model", type=options.MODEL, metavar="MODEL", help="The model in it; default: the shipped."
 )
@@ -48,6 +59,8 @@ _log = logging.getLogger("glintfpga")
 def command(
     bitstream: Path | None,
     board: str,
+    release: bool,
+    out: Path | None,
     model: Path | None,
     tokens: int,
     mutants: int,
@@ -56,22 +69,22 @@ def command(
     """Decode a bitstream, simulate it, and compare it with the reference and the netlist.
 
     BITSTREAM is a .fs file; without it the last one built in this folder, else the shipped one.
-    Compared are every CRC of the logits with the integer reference and, where the build's cache
-    lies beside the bitstream, every register in every cycle with the synthesized netlist. Exit
-    code 1 when anything differs. The figures go into proof.json beside a bitstream that was named
-    or built.
+    Compared are every CRC of the logits with the integer reference; where Icarus is installed,
+    every register in every cycle of power-up and hello with its simulation; and, where the build's
+    cache lies beside the bitstream, every register in every cycle with the synthesized netlist.
+    Exit code 1 when anything differs.
 
     \b
     glintfpga prove
+    glintfpga prove --shipped --out proof.json
     glintfpga prove build/tangnano20k/blink.fs --mutants 512
     """
-    from glintfpga.host.commands.flash import chosen
     from glintfpga.host.files import write_bytes
     from glintfpga.host.models import image_of
     from glintfpga.host.proof import run
     from glintfpga.quant.errors import DeviceError
 
-    with chosen(bitstream, board) as (path, title):
+    with _chosen(bitstream, board, release) as (path, title):
         _log.info("proving %s", title)
         proof = run(
             path,
@@ -82,7 +95,35 @@ def command(
             netlist=netlist,
             tell=click.echo,
         )
-        if bitstream is not None or path.parent == Path("build", board):
-            write_bytes(path.parent / PROOF, (json.dumps(proof, indent=1) + "\n").encode())
+        if bitstream is not None or (not release and path.parent == Path("build", board)):
+            out = out or path.parent / PROOF
+        if out is not None:
+            write_bytes(out, (json.dumps(proof, indent=1) + "\n").encode())
     if proof["differences"]:
         raise DeviceError(f"{proof['differences']} stages differ: {proof['first_difference']}")
+
+
+@contextlib.contextmanager
+def _chosen(bitstream: Path | None, board: str, release: bool) -> Iterator[tuple[Path, str]]:
+    """The .fs file and what to call it, as for flash; the shipped one where its build is, if any.
+
+    Only beside a build the stage "synthesis" can be run.
+    """
+    from glintfpga.boards.shipped import BITSTREAM, shipped
+    from glintfpga.host.commands.flash import chosen
+    from glintfpga.quant.errors import InputError
+
+    if not release:
+        with chosen(bitstream, board) as choice:
+            yield choice
+        return
+    if bitstream is not None:
+        raise InputError(f"name a bitstream or say --shipped, not both: {str(bitstream)!r}")
+    carried = shipped(board)
+    title = f"the shipped bitstream ({carried.manifest})"
+    built = Path("build", board, BITSTREAM)
+    if built.is_file() and built.read_bytes() == carried.bitstream:
+        yield built, title
+        return
+    with carried.unpacked() as path:
+        yield path, title

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+import json
 import lzma
 import resource
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 from glintfpga.boards import shipped as module
 from glintfpga.boards.bitstream import check_bitstream
 from glintfpga.boards.board import board_of
+from glintfpga.boards.manifest import manifest_beside
 from glintfpga.boards.renew import pack
 from glintfpga.boards.shipped import MAX_PACKED, MAX_UNPACKED, read_release, shipped
 from glintfpga.quant.errors import EnvironmentProblem, InputError
@@ -44,6 +46,24 @@ def test_the_shipped_one():
         assert path.suffix == ".fs" and path.read_bytes() == release.bitstream
         check_bitstream(path, board=board_of(BOARD))
     assert not path.exists() and not path.parent.exists()
+
+
+def test_its_proof():
+    release = shipped(BOARD)
+    proof = json.loads((release.folder / "proof.json").read_text())
+    stages = {stage["name"]: stage for stage in proof["stages"]}
+    assert proof["bitstream_sha256"] == release.manifest.bitstream_sha256, "run make proof"
+    assert (proof["differences"], proof["first_difference"]) == (0, None)
+    assert all(stage["difference"] == "" for stage in stages.values())
+    assert min(stages[name]["count"] for name in ("RTL", "bitstream")) >= 1000
+    assert stages["icarus"]["cycles"] >= 200_000
+    assert proof["self_test"] == "PASSED"
+
+
+def test_unpacked_has_its_manifest():
+    release = shipped(BOARD)
+    with release.unpacked() as path:
+        assert manifest_beside(path, board=BOARD) == release.manifest
 
 
 def test_unpacked_is_removed_after_an_error(folder):

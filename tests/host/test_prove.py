@@ -12,6 +12,7 @@ import pytest
 from glintfpga.boards.shipped import shipped
 from glintfpga.host.models import image_of
 from glintfpga.host.prove import BOTH, prove_bitstream, prove_icarus, running
+from glintfpga.sim.proof import icarus
 from glintfpga.sim.proof.lanes import Recording
 from glintfpga.sim.proof.mutants import reroute
 from glintfpga.sim.proof.netlist import LOW
@@ -129,6 +130,25 @@ def test_a_dead_line_is_a_difference(decoded):
 
     stage, _ = prove_bitstream(Cut(), image_of(None), 10, check=lambda client: None)
     assert (stage.count, stage.difference) == (0, "it is silent since cycle 0")
+
+
+def test_the_command_on_the_shipped_bitstream(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(icarus, "available", lambda: False)
+    out = tmp_path / "figures.json"
+    status, said, _ = command("prove", "--shipped", "--tokens", 4, "--out", out)
+    proof = json.loads(out.read_text())
+    assert status == 0
+    assert b"icarus     left out: iverilog is not on PATH\n" in said
+    assert proof["left_out"]["icarus"] == "iverilog is not on PATH"
+    assert proof["bitstream_sha256"] == shipped(BOARD).manifest.bitstream_sha256
+    assert (proof["self_test"], proof["differences"]) == ("PASSED", 0)
+    assert {"RTL", "bitstream"} <= {stage["name"] for stage in proof["stages"]}
+
+
+def test_shipped_and_named_exclude_each_other(command, tmp_path):
+    status, out, err = command("prove", tmp_path / "blink.fs", "--shipped")
+    assert (status, out) == (2, b"")
+    assert "not both" in err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
