@@ -3,8 +3,8 @@
 
 Nets are scalars, tables boolean expressions, the registers of one clock one ``always`` block.
 Only multipliers and memories are modules (``models.v``). A module with ``INIT[{d, c, b, a}]`` for
-each table costs Icarus time in the square of their number, 282 s for the whole chip; this form takes
-2.5 s. Memories are read from files, as slices of a parameter of 18,432 bits are slow.
+each table costs Icarus time in the square of their number: 282 s for the whole chip, where this
+form takes 2.5 s. Memories are read from files, as slices of a parameter of 18,432 bits are slow.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
