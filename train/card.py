@@ -94,11 +94,12 @@ def _scores(facts: Mapping[str, Any]) -> str:
 
 def _training(facts: Mapping[str, Any], config: TrainConfig) -> str:
     lines = [
-        "| stage | lineages | tokens each | highest rate | numbers |",
-        "|--:|--:|--:|--:|---|",
+        "| stage | lineages | tokens each | highest rate | spaced as WikiText | numbers |",
+        "|--:|--:|--:|--:|--:|---|",
     ]
     lines += [
         f"| {number} | {stage.lineages} | {stage.tokens:,} | {stage.rate:g} "
+        f"| {config.spaced if stage.spaced is None else stage.spaced:.0%} "
         f"| {f'plan {stage.plan}' if stage.plan else 'float'} |"
         for number, stage in enumerate(config.stages, 1)
     ]
@@ -115,8 +116,8 @@ def _training(facts: Mapping[str, Any], config: TrainConfig) -> str:
         "",
         f"The weights were trained on {facts['tokens']:,} tokens; all lineages together on "
         f"{config.tokens:,}. {spent} Steps are {config.batch} windows of {config.length} bytes; "
-        f"{config.spaced:.0%} of the windows were rewritten by rule into the spacing of WikiText, "
-        f"and {config.kept:.0%} of the documents were used. "
+        f"those in the table's column were rewritten by rule into the spacing of WikiText; "
+        f"{config.kept:.0%} of the documents were used. "
         + _mixed(config)
         + (f"The weights are a merge of {' and '.join(merged)}. " if merged else "")
         + _origin(facts, config)

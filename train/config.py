@@ -39,12 +39,16 @@ class Stage:
     final: float = 0.003
     plan: int | None = None
     """12 or 9: quantization-aware, in these formats. None: float."""
+    spaced: float | None = None
+    """Share of sequences in the spacing of WikiText; None: that of the run."""
 
     def __post_init__(self) -> None:
         _check("lineages", self.lineages, 1, 1024)
         _check("tokens", self.tokens, 1, 10**13)
         _check("rate", self.rate, 1e-8, 1.0)
         _check("final", self.final, 0.0, 1.0)
+        if self.spaced is not None:
+            _check("spaced", self.spaced, 0.0, 1.0)
         if self.plan not in (None, 9, 12):
             raise InputError(f"the plan of a stage must be 12, 9 or nothing, not {self.plan!r:.20}")
 

@@ -35,10 +35,11 @@ from glintfpga.train.data.documents import are_dialogues
 from glintfpga.train.data.manifest import read_manifest
 from glintfpga.train.data.streams import Progress, Selection, open_corpus
 from glintfpga.train.engine import open_engine
-from glintfpga.train.kernel import ChipNumbers
+from glintfpga.train.kernel import ChipNumbers, Kernel
 from glintfpga.train.lineage import Lineage, train_stage
-from glintfpga.train.parameters import flatten, initial
+from glintfpga.train.parameters import Vector, flatten, initial
 from glintfpga.train.penalty import RangePenalty
+from glintfpga.train.scales import fitted
 from glintfpga.train.scoring import score
 from glintfpga.train.shape import Shape
 from glintfpga.train.store import Model, read_model, write_model
@@ -49,6 +50,7 @@ __all__ = ["Sources", "begin", "checkpoint_path", "judge", "run_lineage"]
 _LOG_S = 1.0
 _FEWEST_IDS = 2 * WINDOW_BYTES
 _SOFTWARE_IDS = 1 << 16
+_FIT_WINDOWS = 512
 
 _stop: list[Event] = []
 
@@ -140,6 +142,8 @@ def run_lineage(folder: Path, index: int, stage: int, sources: Sources) -> float
         numbers=numbers,
     )
     place, mixture = checkpoint_path(folder, stage, index), dict(config.mixture)
+    own = config.stages[stage].spaced
+    spaced = config.spaced if own is None else own
     if lineage.stage > stage:
         # It went on from here already, and only its score was lost.
         return score(engine, read_model(place).vector, texts)
@@ -151,7 +155,7 @@ def run_lineage(folder: Path, index: int, stage: int, sources: Sources) -> float
             batch_tokens=config.batch * config.length,
             step=engine.step,
             draw=lambda rng: corpus.windows(
-                rng, config.batch, config.length, spaced_share=config.spaced, mixture=mixture
+                rng, config.batch, config.length, spaced_share=spaced, mixture=mixture
             ),
             path=state,
             progress=told,
@@ -159,6 +163,9 @@ def run_lineage(folder: Path, index: int, stage: int, sources: Sources) -> float
             stopped=lambda: bool(_stop) and _stop[0].is_set(),
         )
         told.end()
+    if isinstance(engine, Kernel) and _quantized_next(config, stage):
+        lineage.vector = _fitted(config, engine, lineage.vector, corpus)
+        lineage.save(state)
     note = json.dumps({"tokens": lineage.tokens, "config": config.to_json()})
     balance = numbers.balance if numbers else None
     found = Model(spec=config.spec, vector=lineage.vector, note=note, balance=balance)
@@ -179,6 +186,20 @@ def judge(checkpoint: Path, config: TrainConfig, sources: Sources) -> float:
     engine = open_engine(found.spec, numbers=numbers)
     texts = sources.texts(sources.corpus(config.kept))
     return score(engine, flatten(found.spec, found.tensors), texts)
+
+
+def _quantized_next(config: TrainConfig, stage: int) -> bool:
+    """Whether this stage is the last float one, and others follow."""
+    plans = [item.plan for item in config.stages[stage : stage + 2]]
+    return len(plans) == 2 and plans[0] is None and plans[1] is not None
+
+
+def _fitted(config: TrainConfig, kernel: Kernel, vector: Vector, corpus: Corpus) -> Vector:
+    """The parameters with scales that fit the formats, judged by some windows of text."""
+    share = config.spaced if len(corpus.spaced) > WINDOW_BYTES else 0.0
+    rng = np.random.default_rng(config.seed)
+    sample = corpus.windows(rng, _FIT_WINDOWS, config.length, spaced_share=share)
+    return fitted(kernel.spec, vector, kernel.ranges(vector, sample))
 
 
 def _numbers(config: TrainConfig, folder: Path, index: int, stage: int) -> ChipNumbers | None:

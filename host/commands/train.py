@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -139,7 +139,7 @@ def command(
     config = replace(
         config,
         spec=replace(config.spec, chat=config.spec.chat or sources.hold_dialogues),
-        spaced=config.spaced if len(corpus.spaced) else 0.0,
+        **({} if len(corpus.spaced) else _unspaced(config)),
         unreviewed=not passed,
         corpus=corpus.digest,
         minutes=minutes,
@@ -150,6 +150,12 @@ def command(
     best = _watched(run, workers)
     _draw(run)
     _tell(run, best)
+
+
+def _unspaced(config: "TrainConfig") -> dict[str, Any]:
+    """Dialogues have no spacing but their own."""
+    stages = tuple(replace(stage, spaced=None) for stage in config.stages)
+    return {"spaced": 0.0, "mixture": (), "stages": stages}
 
 
 def _watched(run: "Run", workers: int) -> Path:
