@@ -57,7 +57,7 @@ DEFAULT_STAGES = (
     Stage(lineages=14, tokens=2_500_000, rate=4e-2, final=0.01),
     Stage(lineages=4, tokens=8_000_000, rate=4e-2, final=0.01),
     Stage(lineages=1, tokens=300_000_000, rate=3e-2, final=0.001),
-    Stage(lineages=1, tokens=12_000_000, rate=1e-3, plan=12),
+    Stage(lineages=1, tokens=12_000_000, rate=3e-3, plan=12),
 )
 """Seeds differ by more than most recipes: many short starts, then the best one for long, then a
 little in the device's own numbers."""
