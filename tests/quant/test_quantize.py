@@ -124,10 +124,10 @@ class TestShipped:
                 np.testing.assert_array_equal(getattr(weights, name), getattr(first, name))
                 assert getattr(weights, shift) == getattr(first, shift)
 
-    def test_nothing_but_rare_x_and_z_saturate(self, result):
-        """x passes 32 now and then; the model was trained with the chip's limits."""
+    def test_nothing_but_gates_and_rare_k_saturate(self, result):
+        """Gates pass 8, where SiLU is a line; the model was trained with the chip's limits."""
         _, report = result
-        rare = {"x": 0.02, "z": 0.001}
+        rare = {"gate": 0.15, "k": 0.005}
         for row in report.rows:
             assert row.saturated <= row.count * rare.get(row.tensor, 0), row
 
