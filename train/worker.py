@@ -225,8 +225,8 @@ def _lineage(config: TrainConfig, folder: Path, index: int, stage: int, corpus: 
     if state.exists():
         lineage = Lineage.load(state, adam)
         if lineage.stage < stage:
+            # Moments and axes go on: the gradients of the next stage are much like the last ones.
             lineage.stage, lineage.steps, lineage.loss = stage, 0, math.nan
-            lineage.adam = adam
         return lineage
     if stage:
         raise InputError(f"{str(state)!r} is missing: start the run anew in another folder")
