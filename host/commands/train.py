@@ -18,6 +18,7 @@ from glintfpga.host.training import source_options
 
 if TYPE_CHECKING:
     from glintfpga.host.progress import Progress
+    from glintfpga.train.config import TrainConfig
     from glintfpga.train.run import Run, Status
 
 __all__ = ["command"]
