@@ -90,7 +90,7 @@ def planned(config: TrainConfig, plan: str | None) -> TrainConfig:
 
 def sized(config: TrainConfig, place: Path, tokens: int | None, workers: int) -> TrainConfig:
     """The config with its tokens; those of ``minutes`` are fixed when a run begins."""
-    from glintfpga.train.pace import tokens_per_second
+    from glintfpga.train.pace import measured_pace
 
     engine, config = engine_for(config, workers)
     if tokens is not None:
@@ -101,7 +101,7 @@ def sized(config: TrainConfig, place: Path, tokens: int | None, workers: int) ->
     if begun is not None:
         return begun
     with counting("measuring the speed"):
-        speed = tokens_per_second(engine, config)
+        speed = measured_pace(engine, config)
     lasting = config.lasting(60 * config.minutes, tokens_per_s=speed, workers=workers)
     _log.info(
         "%s for one lineage (measured): %.4g million tokens in %g minutes",

@@ -21,7 +21,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
@@ -34,12 +33,12 @@ from glintfpga.quant.errors import EnvironmentProblem, InputError
 from glintfpga.quant.files import publish
 from glintfpga.train.config import TrainConfig
 from glintfpga.train.record import Record, Scores, Tails, publish_json, write_sources
+from glintfpga.train.threads import threads_each
 from glintfpga.train.worker import Sources, begin, checkpoint_path, run_lineage
 
 __all__ = ["Run", "Status"]
 
 _POLL_S = 0.5
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +139,7 @@ class Run:
         stop = context.Event()
         logs = Tails(self.record, members)
         with (
-            _threads_each(max(1, workers // len(missing))),
+            threads_each(max(1, workers // len(missing))),
             ProcessPoolExecutor(
                 min(workers, len(missing)), mp_context=context, initializer=begin, initargs=(stop,)
             ) as pool,
@@ -195,19 +194,3 @@ def _locked(folder: Path) -> Iterator[None]:
         except OSError:
             raise InputError(f"the run in {str(folder)!r} is going on already") from None
         yield
-
-
-@contextlib.contextmanager
-def _threads_each(count: int) -> Iterator[None]:
-    """PyTorch in processes started meanwhile has so many threads: one, where lineages share the
-    cores. NumPy and the kernel always have one, so that their sums do not depend on it."""
-    wanted = {**dict.fromkeys(_THREADS, str(count)), "OPENBLAS_NUM_THREADS": "1"}
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value

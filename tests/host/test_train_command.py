@@ -221,14 +221,14 @@ def test_every_preset_trains(preset, text, tmp_path, command):
             assert err.startswith("error: ") and err.count("\n") == 1
 
 
-def test_without_memory_it_says_what_to_do(text, command, monkeypatch):
+def test_without_memory_it_says_what_to_do(text, command, monkeypatch, tmp_path):
     torch = pytest.importorskip("torch")
 
     def full(*given):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
     monkeypatch.setattr("glintfpga.train.eager.loss", full)
-    given = ("--manifest", text, "--unreviewed")
+    given = ("--manifest", text, "--unreviewed", "--out", tmp_path / "run")
     code, _, err = command("train", "--preset", "glimmer", "--minutes", 1, *given)
     assert code == 3
     assert err.splitlines()[-1].startswith("error: the memory of 'cpu' does not do for 16 seq")
@@ -294,7 +294,7 @@ def test_minutes_become_tokens_once(text, tmp_path, command, monkeypatch):
     assert "float: byte perplexity" in out.decode()
     config = json.loads((run / "config.json").read_text())
     assert config["minutes"] == 0.01 and config["unreviewed"]
-    monkeypatch.setattr("glintfpga.train.pace.tokens_per_second", None)  # not measured again
+    monkeypatch.setattr("glintfpga.train.pace.measured_pace", None)  # not measured again
     assert command(*arguments, "--out", run)[:2] == (0, out)
     code, _, err = command(*arguments, "--out", run, "--seed", 1)
     assert code != 0
