@@ -12,10 +12,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from glintfpga.sim.proof.campaign import OUTCOMES
+
 __all__ = ["PAGE", "faults", "stages"]
 
 PAGE = Path(__file__).resolve().with_name("proof.md")
-OUTCOMES = ("noticed", "refused", "equal", "unexercised", "silent")
 
 
 def stages(proof: dict[str, Any]) -> str:
@@ -39,7 +40,7 @@ def _of(proof: dict[str, Any]) -> str:
 
 def _planted(mutants: dict[str, Any]) -> list[str]:
     """Outcomes by group, the shares, and what the faults are that were not noticed."""
-    lines = [f"| fault | planted | {' | '.join(OUTCOMES)} |", "|---|" + "--:|" * 6]
+    lines = [f"| fault | planted | {' | '.join(OUTCOMES)} |", "|---|--:|" + "--:|" * len(OUTCOMES)]
     groups = mutants["groups"]
     for name, counts in groups.items():
         lines.append(_row(name, [counts[outcome] for outcome in OUTCOMES]))

@@ -24,6 +24,8 @@ __all__ = ["EOS", "Corpus", "Mixture"]
 EOS = 256
 IdStream = npt.NDArray[np.uint16]
 IdArray = npt.NDArray[np.int64]
+_Parts = tuple[IdArray, IdArray, npt.NDArray[np.float64]]
+"""Starts, stops and shares of parts of a stream; the shares sum up to 1."""
 Mixture = Mapping[str, float]
 """How many of the spaced windows come from each file, relative to one another; empty: as many as
 the file is long."""
@@ -61,12 +63,8 @@ class Corpus:
         """
         first = min(batch, int(batch * spaced_share + rng.random()))
         rows = np.empty((batch, length + 1), np.uint16)
-        starts, stops, shares = self._parts(mixture) if first else _whole(self.raw)
-        if len(shares) > 1:
-            chosen = rng.choice(len(shares), first, p=shares)
-            starts, stops = starts[chosen], stops[chosen]
-        _fill(rows[:first], self.spaced, starts, stops, rng)
-        _fill(rows[first:], self.raw, *_whole(self.raw)[:2], rng)
+        _fill(rows[:first], self.spaced, self._parts(mixture), rng)
+        _fill(rows[first:], self.raw, _whole(self.raw), rng)
         return rows
 
     def pair_counts(
@@ -80,7 +78,7 @@ class Corpus:
             total += spaced_share * weight * _pairs(self.spaced[start:stop])
         return total
 
-    def _parts(self, mixture: Mixture) -> tuple[IdArray, IdArray, npt.NDArray[np.float64]]:
+    def _parts(self, mixture: Mixture) -> _Parts:
         """Starts, stops and shares of what ``mixture`` takes from ``spaced``."""
         if not mixture:
             return _whole(self.spaced)
@@ -95,16 +93,18 @@ class Corpus:
         return starts, stops, shares / shares.sum()
 
 
-def _whole(stream: IdStream) -> tuple[IdArray, IdArray, npt.NDArray[np.float64]]:
+def _whole(stream: IdStream) -> _Parts:
     return np.array([0]), np.array([len(stream)]), np.ones(1)
 
 
-def _fill(
-    rows: IdStream, stream: IdStream, starts: IdArray, stops: IdArray, rng: np.random.Generator
-) -> None:
-    """Windows anywhere between starts and stops, one pair a row or one for all."""
+def _fill(rows: IdStream, stream: IdStream, parts: _Parts, rng: np.random.Generator) -> None:
+    """Windows anywhere in parts of a stream, each row from one that is drawn by the shares."""
     if not len(rows):
         return
+    starts, stops, shares = parts
+    if len(shares) > 1:
+        chosen = rng.choice(len(shares), len(rows), p=shares)
+        starts, stops = starts[chosen], stops[chosen]
     length = rows.shape[1]
     least = int((stops - starts).min())
     if least < length:
