@@ -111,11 +111,14 @@ def _mutants(
 ) -> dict[str, Any]:
     """Faults planted, for proof.json: what became of them, in seconds of wall and processor."""
     from glintfpga.sim.proof.campaign import campaign
-    from glintfpga.sim.proof.talks import long_talk, shapes_talk, short_talk
+    from glintfpga.sim.proof.talks import long_talk, shapes_talk, short_talk, tables_talk
 
     began, busy = time.monotonic(), time.process_time()
     with counting("mutants", count) as show:
-        talks = [partial(talk, image=image) for talk in (short_talk, shapes_talk, long_talk)]
+        talks = [
+            partial(talk, image=image)
+            for talk in (short_talk, shapes_talk, tables_talk, long_talk)
+        ]
         result = campaign(decoded, talks, count, progress=show)
     tell(str(result))
     return result.facts() | {

@@ -6,39 +6,43 @@
 ============  =================================================================================
 noticed       a pad differs from the good chip's in some cycle, or a signal oscillates
 refused       the decoder finds fuses that mean nothing, or another clock: it never runs
-equal         no input can tell it from the good chip, for one of three reasons:
-              the decoded circuit is the same; or the entry of a table that changes is one that no
-              input leads to or that nothing depends on (`glintfpga.sim.proof.cones`); or what
-              changes is contents that the chip writes over by itself, while its line still rests
-unexercised   the good chip never uses the entry of the table (an input that counts only in the
-              mutant is low there), or no register takes the memory bit
+equal         the decoded circuit is the same; or nothing that comes in can tell it from the good
+              chip once the self-test is over
+unexercised   another table, of whose other entries the runs use none
 silent        the rest: no pad shows it
 ============  =================================================================================
 
-The third reason: from power-up on, both chips hear the same resting line. In a cycle in which they
-hold the same in every register, every memory bit and every net, and with nothing else changed, they
-are one chip; so they stay, whatever is said from then on. A chip writes over the rows of its rings
-so in its self-test. When that happens only later, after something was said, another conversation
-might have shown the difference: such a mutant is silent.
+"Once the self-test is over": from power-up on, both chips hear the same resting line. In a cycle
+before anything is said they hold the same in every register and every memory bit, whether floating
+inputs are 0 or 1. And from a state
+that is the same, nothing can make a difference: `glintfpga.sim.proof.equivalence`, with clauses
+that `glintfpga.sim.proof.invariants` shows to hold from that cycle on. Where the mutant differs in
+contents only, and has the wires, tables and modes of the good chip, there is nothing to show.
+A mutant that comes to hold the same only later, after something was said, is silent: another
+conversation might have shown the difference.
 """
 
 import os
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glintfpga.quant.errors import InputError
-from glintfpga.sim.proof.cones import Cones
-from glintfpga.sim.proof.lanes import LANES, LaneSim, Recording
+from glintfpga.sim.proof.equivalence import Equivalence
+from glintfpga.sim.proof.invariants import candidates, needed, never
+from glintfpga.sim.proof.lanes import ALL, LANES, LaneSim, Recording
 from glintfpga.sim.proof.mutants import overlay, with_buffers
 from glintfpga.sim.proof.netlist import Netlist
 from glintfpga.sim.proof.planter import GROUPS, Mutant, Planter, sampled_bytes
+from glintfpga.sim.proof.tables import Tables
 
 if TYPE_CHECKING:
     from glintfpga.sim.decode.bitstream import Decoded
@@ -46,7 +50,10 @@ if TYPE_CHECKING:
 __all__ = ["OUTCOMES", "Campaign", "campaign", "judge", "run_batch"]
 
 OUTCOMES = ("noticed", "refused", "equal", "unexercised", "silent")
+SILENCE_S = 0.001
+"""How long nothing is said at first: the self-test takes some tenths of a millisecond."""
 PART = 50_000
+"""Cycles after which what mutants hold is compared."""
 WORKERS = 2
 _LINE = ("uart_0__rx__io", "uart_0__tx__io")
 
@@ -127,56 +134,90 @@ def campaign(
 ) -> Campaign:
     """Plant ``count`` faults.
 
-    ``talks`` converse with the good chip through its line; the mutants hear the same, those that
-    one conversation did not show the next. The first must load no other model than the chip has,
-    and begin with silence, in which the self-test shows contents that do not matter. Uses
+    ``talks`` converse with the good chip through its line, after a silence in which the self-test
+    runs; the mutants hear the same, those that one conversation did not show the next, with
+    floating inputs at 0 and 1 in turn. The first must load no other model than the chip has. Uses
     `WORKERS` threads.
 
     Raises ``InputError`` when a mutant shown to be equal is noticed: then the argument is wrong.
     """
     good = with_buffers(decoded.netlist)
     with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as workers:
-        rx, tx = _LINE
-        sims = [LaneSim(good, clk_hz=decoded.clock_hz, rx=rx, tx=tx) for _ in talks]
-        list(workers.map(lambda talk, sim: talk(sim), talks, sims))
+        sims = list(workers.map(partial(_recorded, decoded, good), talks))
         recordings = [sim.recording() for sim in sims]
-        read = [sim.read_bytes() for sim in sims]
-        seen = np.bitwise_or.reduce([sim.seen() for sim in sims]).tolist()
-        tables = sims[0].tables
-        rams = [cell for cell in tables.cells if cell.kind == "BSRAM"]
-        ever = np.bitwise_or.reduce(read)
-        used = sampled_bytes(rams, read[0], sims[0].written_bytes(), ever)
-        del sims
+        progress(count / 4)
+        tables, used = sims[0].tables, _used(sims)
         planter = Planter(decoded, good, tables, used, random.Random(seed))
         mutants: list[Mutant] = []
         for group, share in GROUPS.items():
             for _ in range(round(count * share)):
                 mutants.append(planter.plant(group))
-                progress(len(mutants) / 2)
-        cones = Cones(tables)
-        for one in mutants:
-            one.is_equal = one.entry is not None and cones.is_equal(*one.entry)
-        for number, recording in enumerate(recordings):
-            # The first run is also a test of the cones: those that they call equal are in it.
-            alive = [
-                one
-                for one in mutants
-                if not (one.outcome or number and (one.is_equal or one.quiet is not None))
-            ]
+                progress(count / 4 + len(mutants) / 4)
+        seen = np.bitwise_or.reduce([sim.seen() for sim in sims])
+        left_out = int((sims[0].read_bytes() & ~used & 1).sum())
+        del sims
+        states = [_after_silence(decoded, good, recordings[0], high) for high in (False, True)]
+        _show_lasting(mutants, tables, seen, states)
+        # The first run is also a test of what was shown: those that are called equal are in it.
+        runs = [(recordings[0].silence, True), *zip(recordings, cycle((False, True)))]
+        for number, (recording, floating) in enumerate(runs):
+            alive = [one for one in mutants if not (one.outcome or number > 1 and _is_equal(one))]
             batches = [alive[at : at + LANES - 1] for at in range(0, len(alive), LANES - 1)]
-            run = partial(run_batch, good, recording=recording, clk_hz=decoded.clock_hz)
+            run = partial(
+                run_batch,
+                good,
+                recording=recording,
+                clk_hz=decoded.clock_hz,
+                floating=floating,
+            )
             for at, _ in enumerate(workers.map(run, batches), 1):
-                done = (number + at / len(batches)) / len(recordings)
-                progress(count / 2 * (1 + done))
-            for one in mutants:
-                _check(one)
+                progress(count / 2 * (1 + (number + at / len(batches)) / len(runs)))
     for mutant in mutants:
-        cell = tables.index.get(mutant.cell)
-        judge(mutant, None if cell is None else seen[cell])
+        judge(mutant)
     cycles = sum(recording.cycles for recording in recordings)
-    sampled = int(used.sum())
-    left_out = int((read[0] & ~used & 1).sum())
-    return Campaign(tuple(mutants), cycles, sampled, left_out)
+    return Campaign(tuple(mutants), cycles, int(used.sum()), left_out)
+
+
+def _show_lasting(
+    mutants: Sequence[Mutant],
+    tables: Tables,
+    seen: NDArray[np.uint32],
+    states: Sequence[Mapping[int, bool]],
+) -> None:
+    patches = [mutant.patch for mutant in mutants]
+    clauses = [*candidates(tables, seen.tolist(), states[0]), *needed(tables, patches)]
+    equivalence = Equivalence(tables, never(tables, clauses, states))
+    for mutant in mutants:
+        mutant.lasts = not mutant.outcome and equivalence.lasts(mutant.patch)
+
+
+def _opened(decoded: "Decoded", good: Netlist) -> LaneSim:
+    rx, tx = _LINE
+    return LaneSim(good, clk_hz=decoded.clock_hz, rx=rx, tx=tx)
+
+
+def _recorded(decoded: "Decoded", good: Netlist, talk: Callable[[LaneSim], None]) -> LaneSim:
+    sim = _opened(decoded, good)
+    sim.run(round(SILENCE_S * decoded.clock_hz))
+    sim.see_anew()
+    talk(sim)
+    return sim
+
+
+def _used(sims: Sequence[LaneSim]) -> NDArray[np.uint8]:
+    rams = [cell for cell in sims[0].tables.cells if cell.kind == "BSRAM"]
+    read = [sim.read_bytes() for sim in sims]
+    return sampled_bytes(rams, read[0], sims[0].written_bytes(), np.bitwise_or.reduce(read))
+
+
+def _after_silence(
+    decoded: "Decoded", good: Netlist, recording: Recording, floating: bool
+) -> dict[int, bool]:
+    """What all nets are in the last cycle before anything is said."""
+    sim = _opened(decoded, good)
+    sim.reset(floating=ALL * floating)
+    sim.run(recording.quiet)
+    return dict(enumerate(sim.values().tolist()))
 
 
 def run_batch(
@@ -186,17 +227,20 @@ def run_batch(
     *,
     clk_hz: float,
     line: tuple[str, str] = _LINE,
+    floating: bool = False,
 ) -> None:
-    """Replay a recording to at most 63 mutants; fills in what was noticed, settled and reached.
+    """Replay a recording to at most 63 mutants; fills in what became of them.
 
-    ``line`` names the pads to and from the chip. Raises ``InputError`` when the good chip does not
-    answer as recorded.
+    ``line`` names the pads to and from the chip; ``floating`` is what floating inputs read. Raises
+    ``InputError`` when the good chip does not answer as recorded, and when a mutant that was shown
+    to be equal is noticed.
     """
     chip = overlay(good, [mutant.patch for mutant in batch])
     sim = LaneSim(chip, clk_hz=clk_hz, rx=line[0], tx=line[1], loops=True)
     sim.replay(recording)
     sim.reset(
-        mutations=[partial(mutant.patch, lane=1 + at) for at, mutant in enumerate(batch)]
+        floating=ALL * floating,
+        mutations=[partial(mutant.patch, lane=1 + at) for at, mutant in enumerate(batch)],
     )
     lanes = (1 << (len(batch) + 1)) - 2
     for stop in _stops(recording):
@@ -204,21 +248,24 @@ def run_batch(
         whole = sim.run_replay(size, lanes) == size
         same = ~(sim.differing | sum(1 << lane for lane in sim.noticed))
         for lane, mutant in enumerate(batch, 1):
-            if mutant.patch.is_contents and same >> lane & 1:
-                mutant.is_settled = True
+            if same >> lane & 1:
+                mutant.is_settled = mutant.patch.is_contents
                 if stop == recording.quiet:
-                    mutant.quiet = stop
+                    mutant.quiet.add((stop, floating))
         if not whole:
             break
     if not np.array_equal(sim.heard(), recording.from_chip[: len(sim.heard())]):
         raise InputError("the good chip in lane 0 answered differently: the mutants reach into it")
-    reached = sim.reached
+    excited, taken = sim.excited, sim.reached
     for lane, mutant in enumerate(batch, 1):
-        mutant.reached |= bool(reached >> lane & 1)
+        mutant.is_excited |= bool(excited >> lane & 1)
+        mutant.is_taken |= bool(taken >> lane & 1)
         if lane in sim.noticed:
             noticed = sim.noticed[lane]
             mutant.outcome = "noticed"
             mutant.why = f"cycle {noticed.cycle}, {noticed.output or 'a signal that oscillates'}"
+            if _is_equal(mutant):
+                raise InputError(f"{mutant.what} was shown to be equal, but differs: {mutant.why}")
 
 
 def _stops(recording: Recording) -> Iterator[int]:
@@ -229,30 +276,22 @@ def _stops(recording: Recording) -> Iterator[int]:
     yield recording.cycles
 
 
-def judge(mutant: Mutant, seen: int | None) -> None:
-    """What became of a mutant that all runs are over for.
-
-    ``seen`` is the set of the addresses of its cell's table that the good chip used. Raises
-    ``InputError`` for one that was shown to be equal and noticed.
-    """
-    _check(mutant)
-    if mutant.is_equal:
-        mutant.outcome, mutant.why = "equal", "no input leads there, or nothing depends on it"
-    elif mutant.outcome:
+def judge(mutant: Mutant) -> None:
+    """What became of a mutant that all runs are over for."""
+    if mutant.outcome:
         return
-    elif mutant.quiet is not None:
-        mutant.outcome = "equal"
-        mutant.why = f"the chip writes over it by itself, in its first {mutant.quiet} cycles"
-    elif seen is not None and mutant.entry is not None and not seen >> mutant.entry[1] & 1:
-        mutant.outcome, mutant.why = "unexercised", "the runs never use this entry of the table"
-    elif mutant.patch.is_contents and not mutant.reached:
-        mutant.outcome, mutant.why = "unexercised", "it is read, but no register takes it"
+    if _is_equal(mutant):
+        mutant.outcome, mutant.why = "equal", "holds the same after the self-test, for ever"
+    elif mutant.patch.is_table and not (mutant.is_excited or mutant.is_taken):
+        mutant.outcome, mutant.why = "unexercised", "the runs use none of its other entries"
+    elif not mutant.is_taken:
+        mutant.outcome, mutant.why = "silent", "no register takes the difference"
     elif mutant.is_settled:
-        mutant.outcome, mutant.why = "silent", "the runs write over it before a pad shows it"
+        mutant.outcome, mutant.why = "silent", "the difference is gone before a pad shows it"
     else:
         mutant.outcome, mutant.why = "silent", "the runs use it, no pad shows it"
 
 
-def _check(mutant: Mutant) -> None:
-    if mutant.is_equal and mutant.outcome:
-        raise InputError(f"{mutant.what} was shown to be equal, but differs: {mutant.why}")
+def _is_equal(mutant: Mutant) -> bool:
+    """Both values of floating inputs lead to the same, in the cycle that the clauses begin with."""
+    return mutant.lasts and len(mutant.quiet) == 2 and len({stop for stop, _ in mutant.quiet}) == 1

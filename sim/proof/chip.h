@@ -21,7 +21,7 @@ namespace {
 
 struct Sim {
     std::vector<Cell> cells;
-    std::vector<int> pins, first_pins;  // as built; overrides stand in `specials`
+    std::vector<int> pins;              // as built; overrides stand in `specials`
     std::vector<Unit> units;            // combinational ones in order, then those with a clock
     int combinational;
     std::vector<std::vector<int>> readers;  // units by net, and the same in one piece
@@ -45,6 +45,7 @@ struct Sim {
     uint64_t cycles = 0;
     W noticed = 0, oscillating = 0;
     W reached = 0;  // lanes in which a cell with a clock has taken something else
+    W excited = 0;  // lanes in which another table has said something else than the good one would
     uint64_t noticed_at[64];
     int noticed_by[64];
     Line line;
@@ -112,6 +113,13 @@ struct Sim {
             return change;
         }
         }
+    }
+
+    void see_anew() {
+        std::fill(seen.begin(), seen.end(), 0);
+        for (int i = 0; i < combinational; i++)
+            if (cells[units[i].cell].kind <= ALU)
+                evaluate_unit(units[i]);
     }
 
     void saw(int cell, W a, W b, W c, W d) {
@@ -388,65 +396,13 @@ struct Sim {
         }
     }
 
-    // --- what differs ---
+    // --- what differs, in differences.h ---
 
-    void observe() {
-        W different = 0;
-        for (size_t i = 0; i < outputs.size(); i++) {
-            W here = nets[outputs[i]] ^ spread(nets[outputs[i]]);
-            if (here & ~different & ~noticed)
-                notice(here & ~different, int(i));
-            different |= here;
-        }
-        if (!watched.empty()) {
-            W hash = 14695981039346656037u;
-            for (size_t i = 0; i < watched.size(); i += 64) {
-                W word = 0;
-                for (size_t j = i; j < std::min(i + 64, watched.size()); j++)
-                    word |= (nets[watched[j]] & 1) << (j - i);
-                hash = (hash ^ word) * 1099511628211u;
-                hash ^= hash >> 29;
-            }
-            hashes.push_back(hash);
-        }
-    }
-
-    void notice(W lanes, int output) {
-        for (W rest = lanes & ~noticed; rest; rest &= rest - 1) {
-            int lane = __builtin_ctzll(rest);
-            noticed_at[lane] = cycles;
-            noticed_by[lane] = output;
-        }
-        noticed |= lanes;
-        if (!(lanes & 1) && floating == spread(floating))
-            drop(lanes);
-    }
-
-    // A lane that was noticed goes on as a copy of lane 0, which costs nothing.
-    void drop(W lanes) {
-        for (W &word : nets)
-            word = mux(lanes, word, spread(word));
-        for (W &word : state)
-            word = mux(lanes, word, spread(word));
-        for (W &word : last_clock)
-            word = mux(lanes, word, spread(word));
-        for (Special &special : specials) {
-            for (Reroute &way : special.reroutes)
-                way.lanes &= ~lanes;
-            for (W &word : special.table)
-                word = mux(lanes, word, spread(word));
-        }
-    }
-
-    // Lanes in which anything that the chip holds or carries differs from lane 0. What a lane
-    // computes with, its tables and wires, is not looked at.
-    W differing() const {
-        W different = 0;
-        for (const auto *words : {&nets, &state, &last_clock})
-            for (W word : *words)
-                different |= word ^ spread(word);
-        return different;
-    }
+    void observe();
+    W says_else(const Special &special) const;
+    void notice(W lanes, int output);
+    void drop(W lanes);
+    W differing() const;
 
     // --- power-up, in power_up.h ---
 

@@ -3,6 +3,7 @@
 // The flat C interface of the simulator in chip.h, as lanes.py calls it. Every function but the first takes what
 // lanes_new has returned.
 
+#include "differences.h"
 #include "power_up.h"
 
 #ifdef _WIN32
@@ -160,14 +161,23 @@ EXPORT uint64_t lanes_noticed(Sim *sim, uint64_t *when, int32_t *by) {
     return sim->noticed;
 }
 
+// All nets in lane 0, a byte each.
+EXPORT void lanes_values(Sim *sim, uint8_t *to) {
+    for (size_t i = 0; i + 1 < sim->nets.size(); i++)
+        to[i] = sim->nets[i] & 1;
+}
+
 EXPORT uint64_t lanes_differing(Sim *sim) { return sim->differing(); }
 EXPORT uint64_t lanes_reached(Sim *sim) { return sim->reached; }
+EXPORT uint64_t lanes_excited(Sim *sim) { return sim->excited; }
 
 // Words of a cell's state in lane 0, a byte each.
 EXPORT void lanes_peek_state(Sim *sim, int32_t cell, int32_t count, uint8_t *to) {
     for (int i = 0; i < count; i++)
         to[i] = sim->state[sim->cells[cell].state + i] & 1;
 }
+
+EXPORT void lanes_see_anew(Sim *sim) { sim->see_anew(); }
 
 EXPORT void lanes_seen(Sim *sim, uint32_t *seen) {
     std::copy(sim->seen.begin(), sim->seen.end(), seen);

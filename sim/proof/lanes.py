@@ -26,12 +26,12 @@ from glintfpga.sim.paths import cache_dir
 from glintfpga.sim.proof.netlist import Netlist
 from glintfpga.sim.proof.tables import Tables
 
-__all__ = ["LANES", "LaneSim", "Noticed", "Recording"]
+__all__ = ["ALL", "LANES", "LaneSim", "Noticed", "Recording"]
 
 LANES = 64
 ALL = (1 << LANES) - 1
 _FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC", "-fvisibility=hidden")
-_SOURCES = ("lanes.cpp", "power_up.h", "chip.h", "cells.h", "line.h")
+_SOURCES = ("lanes.cpp", "power_up.h", "differences.h", "chip.h", "cells.h", "line.h")
 _TAKE = 1 << 16
 
 
@@ -55,6 +55,12 @@ class Recording:
     def quiet(self) -> int:
         """Cycles before anything was said to the chip: its line rested."""
         return int(self.to_chip[0]) if len(self.to_chip) else self.cycles
+
+    @property
+    def silence(self) -> "Recording":
+        """These cycles alone."""
+        heard = self.from_chip[self.from_chip < self.quiet]
+        return Recording(self.to_chip[:1], heard, self.quiet)
 
 
 class LaneSim:
@@ -263,7 +269,7 @@ class LaneSim:
 
     @property
     def differing(self) -> int:
-        """The set of lanes that now differ from lane 0 in a net, a register or a memory bit.
+        """The set of lanes in which a register or memory now holds something else than in lane 0.
 
         A lane that was given other contents only, and no other table, mode or wire, and is not in
         the set, is lane 0 from now on, whatever the inputs.
@@ -278,6 +284,13 @@ class LaneSim:
         """
         return int(self._library.lanes_reached(self._sim))
 
+    @property
+    def excited(self) -> int:
+        """The set of lanes in which a LUT or carry cell with another table has, at the end of a
+        cycle, said something else than its own table would have said of the same inputs.
+        """
+        return int(self._library.lanes_excited(self._sim))
+
     def state(self, cell: int, count: int) -> list[int]:
         """The first words of a cell's state in lane 0, as ``lanes.cpp`` keeps it: bits."""
         bits = np.zeros(count, np.uint8)
@@ -285,10 +298,22 @@ class LaneSim:
         return bits.tolist()
 
     def seen(self) -> NDArray[np.uint32]:
-        """For each LUT and ALU the set of its table's addresses that lane 0 has used."""
+        """For each LUT and ALU the set of its table's addresses that lane 0 has used since power-up
+        or `see_anew`.
+        """
         seen = np.zeros(len(self.tables.cells), np.uint32)
         self._call("lanes_seen", seen.ctypes.data_as(ctypes.c_void_p))
         return seen
+
+    def see_anew(self) -> None:
+        """Forget which addresses were used before now."""
+        self._call("lanes_see_anew")
+
+    def values(self) -> NDArray[np.bool_]:
+        """All nets in lane 0."""
+        values = np.zeros(self.tables.size, np.uint8)
+        self._call("lanes_values", values.ctypes.data_as(ctypes.c_void_p))
+        return values > 0
 
     def read_bytes(self) -> NDArray[np.uint8]:
         """Which bytes of each block RAM lane 0 has read while they were as at power-up.
@@ -313,8 +338,8 @@ def _library() -> ctypes.CDLL:
     library = ctypes.CDLL(str(_compiled()))
     library.lanes_new.restype = ctypes.c_void_p
     library.lanes_free.restype = None
-    for name in ("lanes_get", "lanes_cycles", "lanes_noticed", "lanes_differing", "lanes_reached"):
-        getattr(library, name).restype = ctypes.c_uint64
+    for name in ("get", "cycles", "noticed", "differing", "reached", "excited"):
+        getattr(library, f"lanes_{name}").restype = ctypes.c_uint64
     for name in ("lanes_run", "lanes_replay", "lanes_take", "lanes_trace", "lanes_waiting"):
         getattr(library, name).restype = ctypes.c_uint32
     return library

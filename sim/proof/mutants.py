@@ -7,23 +7,29 @@ table, mode or memory bit, or an input that reads another net. Cells are matched
 nets by what drives them.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.proof.lanes import LaneSim
 from glintfpga.sim.proof.netlist import FLOATING, HIGH, LOW, Cell, Netlist
-from glintfpga.sim.proof.tables import MEMORY_BITS, MULT_FLAGS, inputs_of, table_of
+from glintfpga.sim.proof.tables import (
+    DFF_MODES,
+    MEMORY_BITS,
+    MULT_FLAGS,
+    Tables,
+    inputs_of,
+    table_of,
+)
 
 __all__ = ["Change", "Patch", "differences", "overlay", "with_buffers"]
 
-Change = Callable[[LaneSim, int], None]
-"""Makes a difference in one lane of a simulation."""
+Change = partial[None]
+"""Makes a difference in one lane of a simulation: `set_table`, `set_state` or `reroute`."""
 
 _CONSTANTS = {LOW: "0", HIGH: "1", FLOATING: "z"}
 _OUTS = ("F", "O", "SUM", "COUT", "Q", "DOUT", "DO", "DOA", "DOB", "CLKOUT", "LOCK")
-_ALIKE = {0: LOW, 0xFFFF: HIGH}
 _SHAPES = ("WIDTH", "WIDTH_A", "WIDTH_B")
 _REGISTERS = ("AREG", "BREG", "PIPE_REG", "OUT_REG")
 
@@ -42,30 +48,21 @@ class Patch:
         """Whether the circuit is the same."""
         return not self.changes
 
-    def wires_beside(self, name: str, table: int) -> dict[int, int] | None:
-        """Inputs (number -> net) of a LUT or ALU that are connected beside a change of its table.
+    @property
+    def is_table(self) -> bool:
+        """Whether what differs is the table of a LUT or carry cell."""
+        return any(change.func is set_table for change in self.changes)
 
-        Those that are left at `LOW` instead are not among them: the table depends on them no more.
-        The output of a LUT that only the mutant has, with all bits alike, is `LOW` or `HIGH`.
-        None when anything else differs than this table and this cell's inputs.
-        """
-        wires: dict[int, int] = {}
-        fixed = {
-            net: _ALIKE[cell.parameters["INIT"]]
-            for cell in self.added
-            if cell.kind == "LUT4" and cell.parameters["INIT"] in _ALIKE
-            for net in cell.ports["F"]
-        }
+    def tables(self, good: Tables) -> Iterator[tuple[int, list[int], int]]:
+        """Number of each cell with another table, the nets it reads now, and the table."""
         for change in self.changes:
-            function, facts = getattr(change, "func", None), getattr(change, "keywords", {})
-            if facts.get("cell") != name:
-                return None
-            if function is reroute:
-                if facts["net"] != LOW:
-                    wires[facts["pin"]] = fixed.get(facts["net"], facts["net"])
-            elif function is not set_table or facts["table"] != table:
-                return None
-        return wires
+            if change.func is set_table:
+                name = change.keywords["cell"]
+                nets = inputs_of(good.cells[good.index[name]])
+                for other in self.changes:
+                    if other.func is reroute and other.keywords["cell"] == name:
+                        nets[other.keywords["pin"]] = other.keywords["net"]
+                yield good.index[name], nets, change.keywords["table"]
 
     def __call__(self, sim: LaneSim, lane: int) -> None:
         for change in self.changes:
@@ -185,7 +182,7 @@ def _settings(kind: str, name: str, key: str, was: int, now: int) -> Iterator[Ch
     if kind in ("LUT4", "ALU"):
         yield partial(set_table, cell=name, table=now)
     elif kind == "DFF":
-        at = ("VALUE", "ASYNC", "NEGEDGE").index(key)
+        at = DFF_MODES.index(key)
         yield partial(set_state, cell=name, at=at, value=now)
     elif kind == "MULT" and key in _REGISTERS:
         at = MULT_FLAGS + _REGISTERS.index(key)

@@ -55,28 +55,18 @@ class Mutant:
     group: str
     what: str
     patch: Patch
-    address: int | None = None
-    """Of a table with one bit changed."""
-    cell: str = ""
-    wires: dict[int, int] | None = field(default_factory=dict)
-    """Its inputs that count only now, see `Patch.wires_beside`."""
     outcome: str = ""
     why: str = ""
-    is_equal: bool = False
-    """Shown by the logic around its table's entry."""
-    quiet: int | None = None
-    """A cycle in which the line had said nothing yet, and the whole chip was as the good one."""
+    lasts: bool = False
+    """Shown that it goes on as the good chip from any cycle on in which it holds the same."""
+    quiet: set[tuple[int, bool]] = field(default_factory=set)
+    """Such cycles, in which the line had said nothing yet, and what floating inputs read."""
     is_settled: bool = False
-    """The same in any cycle of a run."""
-    reached: bool = False
+    """Holds the same in any cycle of a run."""
+    is_excited: bool = False
+    """Whether its table has said anything else than that of the good chip would have."""
+    is_taken: bool = False
     """Whether a cell with a clock has taken anything else than in the good chip."""
-
-    @property
-    def entry(self) -> tuple[str, int, dict[int, int]] | None:
-        """What `Cones.is_equal` is to be asked; None where it cannot tell."""
-        if self.address is None or self.wires is None:
-            return None
-        return self.cell, self.address, self.wires
 
     def facts(self) -> dict[str, Any]:
         """For proof.json."""
@@ -149,7 +139,7 @@ class Planter:
             if cell.kind in ("LUT4", "ALU"):
                 table = cell.parameters["INIT"] ^ 1 << fuse.bit
                 patch = Patch([partial(set_table, cell=cell.name, table=table)])
-                return Mutant(group, what, patch, fuse.bit, cell.name)
+                return Mutant(group, what, patch)
             value = ~cell.parameters[fuse.parameter] >> fuse.bit & 1
             first = 16 * int(fuse.parameter[-1]) if cell.kind == "RAM16" else 0
             at = first + fuse.bit
@@ -166,10 +156,6 @@ class Planter:
             return mutant
         if mutant.patch.nothing:
             mutant.outcome, mutant.why = "equal", "the circuit is the same"
-        elif group == "logic" and fuse.what in index:
-            mutant.address, mutant.cell = fuse.bit, fuse.what
-            table = self.tables.cells[index[fuse.what]].parameters["INIT"] ^ 1 << fuse.bit
-            mutant.wires = mutant.patch.wires_beside(fuse.what, table)
         return mutant
 
     def _is_read(self, name: str, bit: int) -> bool:

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.proof.netlist import FLOATING, HIGH, LOW, Cell, Netlist
 
-__all__ = ["MEMORY_BITS", "MULT_FLAGS", "Tables", "inputs_of", "table_of", "through"]
+__all__ = [
+    *("DFF_MODES", "MEMORY_BITS", "MULT_FLAGS", "Tables"),
+    *("clock_pins", "inputs_of", "table_of", "through"),
+]
 
 _KINDS = {"LUT4": 0, "ALU": 1, "DFF": 2, "MULT": 3, "BSRAM": 4, "RAM16": 5}
 _INPUTS = {
@@ -35,10 +38,12 @@ _OUTPUTS = {
     5: (("DO", 4),),
 }
 _CLOCKS = {"CLK", "CLKA", "CLKB"}
+DFF_MODES = ("VALUE", "ASYNC", "NEGEDGE")
+"""Of a register, in the order of its state."""
 _PARAMETERS = {
     0: ("INIT",),
     1: ("INIT",),
-    2: ("VALUE", "ASYNC", "NEGEDGE"),
+    2: DFF_MODES,
     3: ("WIDTH", "AREG", "BREG", "PIPE_REG", "OUT_REG"),
     4: ("WIDTH_A", "MODE_A", "WIDTH_B", "MODE_B"),
     5: ("INIT_0", "INIT_1", "INIT_2", "INIT_3"),
@@ -184,6 +189,12 @@ def through(cell: Cell) -> tuple[tuple[int, ...], tuple[int, ...]]:
 def inputs_of(cell: Cell) -> list[int]:
     """Nets of all inputs, in the order in which the simulator numbers them."""
     return list(_nets(cell, _INPUTS[_KINDS[cell.kind]], LOW))
+
+
+def clock_pins(cell: Cell) -> set[int]:
+    """Numbers of the inputs that are clocks."""
+    names = [name for name, size in _INPUTS[_KINDS[cell.kind]] for _ in range(size)]
+    return {pin for pin, name in enumerate(names) if name in _CLOCKS}
 
 
 def _nets(cell: Cell, pins: Iterable[tuple[str, int]], absent: int) -> Iterator[int]:

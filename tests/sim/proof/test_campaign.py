@@ -9,8 +9,15 @@ import pytest
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.proof.campaign import Campaign, judge, run_batch
 from glintfpga.sim.proof.lanes import LaneSim
-from glintfpga.sim.proof.mutants import Patch, overlay, set_state, set_table, with_buffers
-from glintfpga.sim.proof.netlist import HIGH, LOW, Cell, Netlist
+from glintfpga.sim.proof.mutants import (
+    Patch,
+    overlay,
+    reroute,
+    set_state,
+    set_table,
+    with_buffers,
+)
+from glintfpga.sim.proof.netlist import FLOATING, HIGH, LOW, Cell, Netlist
 from glintfpga.sim.proof.planter import Mutant, sampled_bytes
 
 CLK, RX, KEY = 3, 4, 5
@@ -18,6 +25,8 @@ STEPS = (6, 7, 8)
 BOOT, ADDRESS, TX, KEPT, ECHO, SHOWN = range(9, 15)
 BOOTED, LATE = range(20, 29), range(30, 39)
 QUIET_CYCLES = 200
+BOTH = {(QUIET_CYCLES, False), (QUIET_CYCLES, True)}
+"""Cycle and what floating inputs read."""
 
 
 def register(name, data, out, *, enable=HIGH):
@@ -81,20 +90,29 @@ def recording(chip):
 
 def bit(cell, word, number):
     change = partial(set_state, cell=cell, at=9 * word + number, value=1)
-    return Mutant("memory", f"{cell} {word}.{number}", Patch([change], is_contents=True))
+    patch = Patch([change], is_contents=True)
+    return Mutant("memory", f"{cell} {word}.{number}", patch, lasts=True)
+
+
+def other_table(chip, cell, entry, *, lasts=False):
+    table = next(one for one in chip.cells if one.name == cell).parameters["INIT"]
+    change = partial(set_table, cell=cell, table=table ^ 1 << entry)
+    return Mutant("logic", f"{cell} {entry}", Patch([change]), lasts=lasts)
 
 
 def fate(chip, recording, *mutants):
-    run_batch(chip, mutants, recording, clk_hz=1e6, line=("rx", "tx"))
+    for run, floating in ((recording.silence, True), (recording, False)):
+        alive = [mutant for mutant in mutants if not mutant.outcome]
+        run_batch(chip, alive, run, clk_hz=1e6, line=("rx", "tx"), floating=floating)
     for mutant in mutants:
-        judge(mutant, None)
+        judge(mutant)
     return [mutant.outcome for mutant in mutants]
 
 
 def test_what_the_chip_writes_over_by_itself_is_equal(chip, recording):
     mutant = bit("booted", 0, 0)
     assert fate(chip, recording, mutant) == ["equal"]
-    assert f"first {QUIET_CYCLES} cycles" in mutant.why
+    assert mutant.quiet == BOTH
 
 
 def test_a_live_bit_is_never_equal(chip, recording):
@@ -114,28 +132,46 @@ def test_a_live_bit_is_never_equal(chip, recording):
 def test_what_is_written_over_only_after_something_was_said_is_silent(chip, recording):
     mutant = bit("late", 0, 0)
     assert fate(chip, recording, mutant) == ["silent"]
-    assert (mutant.quiet, mutant.is_settled, "write over" in mutant.why) == (None, True, True)
+    assert (mutant.quiet, mutant.is_settled, "gone" in mutant.why) == (set(), True, True)
 
 
 def test_what_is_read_is_noticed_or_not_taken(chip, recording):
     mutants = bit("booted", 1, 0), bit("booted", 1, 2), bit("booted", 700, 0)
-    assert fate(chip, recording, *mutants) == ["noticed", "unexercised", "unexercised"]
+    assert fate(chip, recording, *mutants) == ["noticed", "silent", "silent"]
     assert mutants[0].why.endswith("tx")
+    assert "no register takes" in mutants[1].why
 
 
-def test_another_table_is_never_settled(chip, recording):
-    """It differs in what it does, not in what it holds: to be as the good chip now says nothing."""
-    table = next(cell for cell in chip.cells if cell.name == "key").parameters["INIT"]
-    change = partial(set_table, cell="key", table=table ^ 1 << 3)
-    mutant = Mutant("logic", "key", Patch([change]), address=3, cell="key")
+def test_another_table_is_equal_only_where_that_is_shown(chip, recording):
+    """That it holds what the good chip holds says nothing by itself: it may do something else."""
+    shown, not_shown = (other_table(chip, "key", 3, lasts=lasts) for lasts in (True, False))
+    assert fate(chip, recording, shown, not_shown) == ["equal", "unexercised"]
+    assert not not_shown.is_settled and not_shown.quiet == BOTH
+
+
+def test_an_entry_is_exercised_when_it_says_something_else(chip, recording):
+    """While the line rests, "address" uses entry 3; nothing is there to be read. No key is ever
+    pressed, so "key" never uses entry 7.
+    """
+    used, unused = other_table(chip, "address", 3), other_table(chip, "key", 7)
+    assert fate(chip, recording, used, unused) == ["silent", "unexercised"]
+    assert (used.is_excited, unused.is_excited) == (True, False)
+    assert fate(chip, recording, other_table(chip, "tx_in", 2)) == ["noticed"]
+
+
+def test_floating_inputs_may_tell(chip, recording):
+    """What is kept for a key depends on an input that floats: alike in the silence at 0 only."""
+    change = partial(reroute, cell="kept", pin=0, net=FLOATING)
+    mutant = Mutant("wire", "kept", Patch([change]), lasts=True)
     assert fate(chip, recording, mutant) == ["silent"]
-    assert not mutant.is_settled
+    assert mutant.quiet == {(QUIET_CYCLES, False)}
 
 
 def test_an_argument_that_a_run_refutes_is_an_error(chip, recording):
-    mutant = bit("booted", 1, 0)
-    mutant.is_equal = True
-    with pytest.raises(InputError, match=r"booted 1\.0 was shown to be equal"):
+    """Nothing differs while the line rests; with the first low bit it does."""
+    change = partial(reroute, cell="tx_in", pin=0, net=ADDRESS)
+    mutant = Mutant("wire", "tx_in", Patch([change]), lasts=True)
+    with pytest.raises(InputError, match="tx_in was shown to be equal, but differs: cycle 2"):
         fate(chip, recording, mutant)
 
 

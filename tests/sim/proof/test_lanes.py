@@ -245,3 +245,54 @@ def test_a_word_that_was_written_is_read_by_the_other_port(before):
         sim.poke("WRITE", 0)
         sim.clock(2)
         assert [sim.peek(name) for name in outputs] == [word] * 40
+
+
+def test_what_was_used_since_then():
+    """A register that follows a pin, and a LUT that reads both."""
+    ports = {"D": (4,), "CLK": (3,), "CE": (HIGH,), "SR": (LOW,), "Q": (5,)}
+    gate = {"I0": (4,), "I1": (5,), "I2": (LOW,), "I3": (LOW,), "F": (6,)}
+    cells = (
+        Cell("DFF", "q", ports, {"VALUE": 0, "ASYNC": 0, "NEGEDGE": 0}),
+        Cell("LUT4", "t", gate, {"INIT": 8}),
+    )
+    netlist = Netlist(cells, {"clk": (3,), "a": (4,)}, {"p": (6,)}, {})
+    sim = LaneSim(netlist, clk_hz=1.0)
+    table = sim.tables.index["t"]
+    sim.settle()
+    assert sim.seen()[table] == 0b0001
+    sim.poke("a", 1)
+    sim.clock()
+    assert sim.seen()[table] == 0b1011
+    assert sim.values()[[LOW, HIGH, 4, 5, 6]].tolist() == [False, True, True, True, True]
+    sim.see_anew()
+    assert sim.seen()[table] == 0b1000
+    sim.poke("a", 0)
+    sim.clock()
+    assert sim.seen()[table] == 0b1101
+
+
+def test_a_table_is_excited_where_its_other_entry_is_used():
+    """In lane 1 the entry of a and b is another, in lane 2 that of b alone."""
+    gate = {"I0": (4,), "I1": (5,), "I2": (LOW,), "I3": (LOW,), "F": (6,)}
+    carry = {"A": (4,), "B": (5,), "C": (HIGH,), "D": (LOW,), "CIN": (HIGH,), "COUT": (7,)}
+    timer = {"D": (6,), "CLK": (3,), "CE": (HIGH,), "SR": (LOW,), "Q": (8,)}
+    cells = (
+        Cell("LUT4", "t", gate, {"INIT": 8}),
+        Cell("ALU", "c", carry, {"INIT": 0}),
+        Cell("DFF", "q", timer, {"VALUE": 0, "ASYNC": 0, "NEGEDGE": 0}),
+    )
+    inputs = {"clk": (3,), "a": (4,), "b": (5,)}
+    sim = LaneSim(Netlist(cells, inputs, {"p": (6, 7)}, {}), clk_hz=1.0)
+    at = sim.tables.index
+    changes = [(at["t"], 1, 0), (at["t"], 2, 8 | 4), (at["c"], 3, 8), (at["c"], 4, 4)]
+    sim.reset(mutations=[lambda sim, one=one: sim.set_table(*one) for one in changes])
+    assert sim.excited == 0
+    sim.clock()
+    assert sim.excited == 0
+    sim.poke("a", 1)
+    sim.poke("b", 1)
+    sim.clock()
+    assert sim.excited == 0b01010
+    sim.poke("a", 0)
+    sim.clock()
+    assert sim.excited == 0b11110

@@ -3,17 +3,14 @@
 
 import random
 from dataclasses import replace
-from functools import partial
 
 import pytest
 
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.proof.compare import compare
-from glintfpga.sim.proof.cones import Cones
 from glintfpga.sim.proof.lanes import LaneSim
-from glintfpga.sim.proof.mutants import Patch, differences, overlay, reroute, with_buffers
+from glintfpga.sim.proof.mutants import differences, overlay, with_buffers
 from glintfpga.sim.proof.netlist import HIGH, LOW, Cell, Netlist
-from glintfpga.sim.proof.tables import Tables
 
 
 def mutate(chip, numbers):
@@ -131,64 +128,3 @@ def test_a_difference_is_located():
     assert (found.difference.cycle, found.difference.signals) == (1, ("r3",))
     same = compare(good, LaneSim(echo(), clk_hz=1e6, rx="rx", tx="tx"), recording, names)
     assert (same.cycles, same.registers, same.difference) == (1000, 7, None)
-
-
-def test_entries_that_cannot_matter():
-    """b = a and x: with both read by one table, a = 0 with b = 1 is impossible."""
-
-    def lut(name, nets, out, table):
-        ports = {f"I{at}": (net,) for at, net in enumerate(nets)}
-        return Cell("LUT4", name, ports | {"F": (out,)}, {"INIT": table})
-
-    cells = (
-        lut("b", (4, 5, LOW, LOW), 6, 0x8888),
-        lut("both", (4, 6, LOW, LOW), 7, 0x6666),
-        lut("masked", (4, 5, 8, LOW), 9, 0x6666),
-        lut("mask", (9, 4, LOW, LOW), 10, 0x8888),
-    )
-    timer = {"D": (4,), "CLK": (3,), "CE": (HIGH,), "SR": (LOW,), "Q": (8,)}
-    dff = Cell("DFF", "t", timer, {"VALUE": 0, "ASYNC": 0, "NEGEDGE": 0})
-    inputs = {"clk": (3,), "a": (4,), "x": (5,)}
-    cones = Cones(Tables(Netlist((*cells, dff), inputs, {"p": (7,), "q": (10,)}, {})))
-    assert [cones.is_equal("both", address) for address in range(4)] == [0, 0, 1, 0]
-    assert cones.is_equal("both", 4)
-    assert not cones.is_equal("b", 3)
-    assert cones.is_equal("masked", 0) and not cones.is_equal("masked", 1)
-
-
-def test_an_input_that_counts_only_with_the_entry_changed():
-    """A buffer of a: its second input is nowhere, and in the mutant it is the wire w."""
-
-    def lut(name, nets, out, table):
-        ports = {f"I{at}": (net,) for at, net in enumerate(nets)}
-        return Cell("LUT4", name, ports | {"F": (out,)}, {"INIT": table})
-
-    timer = {"D": (4,), "CLK": (3,), "CE": (HIGH,), "SR": (LOW,), "Q": (8,)}
-    dff = Cell("DFF", "t", timer, {"VALUE": 0, "ASYNC": 0, "NEGEDGE": 0})
-    inputs = {"clk": (3,), "a": (4,), "w": (5,)}
-    good, bad = (
-        Netlist((lut("buffer", nets, 7, table), dff), inputs, {"p": (7,)}, {})
-        for nets, table in (((4, LOW, LOW, LOW), 0xAAAA), ((4, 5, LOW, LOW), 0xAAA2))
-    )
-    patch = differences(good, bad, number=0, first_net=99)
-    assert patch.wires_beside("buffer", 0xAAA2) == {1: 5}
-    assert patch.wires_beside("buffer", 0xAAA3) is None
-    assert patch.wires_beside("t", 0xAAA2) is None
-    cones = Cones(Tables(good))
-    assert cones.is_equal("buffer", 3)
-    assert not cones.is_equal("buffer", 3, {1: 5})
-    assert cones.is_equal("buffer", 4, {1: 5})
-    assert cones.is_equal("buffer", 2, {1: 4}) and not cones.is_equal("buffer", 3, {1: 4})
-    assert cones.is_equal("buffer", 3, {1: LOW}) and not cones.is_equal("buffer", 3, {1: HIGH})
-    assert not cones.is_equal("buffer", 2, {1: 7}), "behind the buffer itself: nothing is known"
-    assert not cones.is_equal("buffer", 2, {1: 99}), "of a cell that only the mutant has"
-
-
-@pytest.mark.parametrize(
-    ("table", "wires"), [(0, {1: LOW}), (0xFFFF, {1: HIGH}), (0x5555, {1: 99})]
-)
-def test_a_wire_from_a_table_with_all_bits_alike_is_a_constant(table, wires):
-    change = partial(reroute, cell="buffer", pin=1, net=99)
-    ports = {"I0": (4,), "I1": (LOW,), "I2": (LOW,), "I3": (LOW,), "F": (99,)}
-    patch = Patch([change], [Cell("LUT4", "idle", ports, {"INIT": table})])
-    assert patch.wires_beside("buffer", 0) == wires

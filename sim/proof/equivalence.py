@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: MIT
+"""Whether a mutant that holds the same as the good chip goes on doing so, whatever comes in.
+
+Both chips are one formula (`glintfpga.sim.proof.cnf`): they share the state and what comes in, the
+cells that a fault reaches are there twice. Where no cycle makes a difference in what a register or
+memory takes next, or in a pad, two chips that hold the same hold the same for ever.
+
+                      +--> good logic --+
+    same state, pads -|                 |-> differ?   registers' next values, pins of memories
+                      +--> its logic ---+             and multipliers, pads
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from glintfpga.sim.proof.cnf import TRUE, Formula, Frame, Literals, is_plain, outs_of
+from glintfpga.sim.proof.invariants import Clause, require
+from glintfpga.sim.proof.mutants import Patch, reroute, set_table
+from glintfpga.sim.proof.netlist import Cell
+from glintfpga.sim.proof.tables import DFF_MODES, MEMORY_BITS, Tables, clock_pins, inputs_of
+
+__all__ = ["Equivalence"]
+
+_ALIKE = {0: -TRUE, 0xFFFF: TRUE}
+
+
+@dataclass
+class _Fault:
+    """A patch, cell by cell."""
+
+    tables: dict[int, int] = field(default_factory=dict)
+    nets: dict[int, list[int]] = field(default_factory=dict)
+    modes: dict[int, dict[str, int]] = field(default_factory=dict)
+    """Of registers."""
+    constants: Literals = field(default_factory=dict)
+    """Nets of cells that only the mutant has, where they are always the same."""
+
+
+class Equivalence:
+    """``clauses`` hold in every cycle of the good chip that counts (`invariants.never`)."""
+
+    def __init__(self, tables: Tables, clauses: Iterable[Clause] = ()):
+        self._tables = tables
+        self._formula = Formula()
+        self._good = Frame(self._formula, tables)
+        require(self._good, clauses)
+        self._rank = {at: rank for rank, at in enumerate(self._good.order)}
+        self._readers: dict[int, set[int]] = {}
+        for at, cell in enumerate(tables.cells):
+            for net in inputs_of(cell):
+                self._readers.setdefault(net, set()).add(at)
+
+    def lasts(self, patch: Patch) -> bool:
+        """Whether a mutant in the same state as the good chip stays so, and so do its pads.
+
+        False where it does not, and where it cannot be told: other modes of memories and
+        multipliers, another clock.
+        """
+        fault = self._read(patch)
+        if fault is None:
+            return False
+        twin = self._twin(fault)
+        differences = [*self._taken(fault, twin), *self._shown(twin)]
+        if not differences:
+            return True
+        return not self._formula.solve([self._formula.implying(differences)])
+
+    def _read(self, patch: Patch) -> _Fault | None:
+        fault = _Fault()
+        for cell in patch.added:
+            if cell.kind == "LUT4" and cell.parameters["INIT"] in _ALIKE:
+                literal = _ALIKE[cell.parameters["INIT"]]
+                fault.constants |= dict.fromkeys(cell.ports["F"], literal)
+        for change in patch.changes:
+            facts = change.keywords
+            if facts["cell"] not in self._tables.index:
+                return None
+            at = self._tables.index[facts["cell"]]
+            cell = self._tables.cells[at]
+            if change.func is set_table:
+                fault.tables[at] = facts["table"]
+            elif change.func is reroute:
+                if facts["pin"] in clock_pins(cell) or facts["net"] == self._tables.clock:
+                    return None
+                fault.nets.setdefault(at, inputs_of(cell))[facts["pin"]] = facts["net"]
+            elif cell.kind == "DFF":
+                if not self._may_differ(cell, DFF_MODES[facts["at"]]):
+                    return None
+                fault.modes.setdefault(at, {})[DFF_MODES[facts["at"]]] = facts["value"]
+            elif cell.kind == "MULT" or facts["at"] >= MEMORY_BITS:
+                return None
+        return fault
+
+    def _may_differ(self, cell: Cell, mode: str) -> bool:
+        """Whether the formula has what a register in another mode does.
+
+        One that is set at once by what moves between the edges may be set where no cycle, as it
+        ends, shows why.
+        """
+        if mode == "NEGEDGE" or not is_plain(cell, self._tables) or cell.parameters["ASYNC"]:
+            return False
+        return mode == "VALUE" or self._good.is_steady(inputs_of(cell)[3])
+
+    def _inputs(self, fault: _Fault, at: int) -> list[int]:
+        return fault.nets.get(at) or inputs_of(self._tables.cells[at])
+
+    def _twin(self, fault: _Fault) -> _Twin:
+        """The nets of the mutant that may differ."""
+        cells = self._tables.cells
+        early = [at for at, modes in fault.modes.items() if "ASYNC" in modes]
+        reached = self._reached(fault, early)
+        twin = _Twin(self._formula, self._good.literals, fault.constants)
+        for at in early:
+            twin.values[cells[at].ports["Q"][0]] = self._early(fault, at, reached)
+        later = {net for at in reached for net in outs_of(cells[at])}
+        for at in sorted(reached, key=self._rank.__getitem__):
+            inputs = [
+                # Behind the cell itself, or of a later one: a loop, which may be anything.
+                self._formula.new() if net in later else twin[net]
+                for net in self._inputs(fault, at)
+            ]
+            twin.values |= self._good.outputs(cells[at], inputs, fault.tables.get(at))
+            later -= set(outs_of(cells[at]))
+        return twin
+
+    def _reached(self, fault: _Fault, early: Sequence[int]) -> set[int]:
+        """LUTs and carry cells that are changed, or read something that may differ."""
+        readers = {net: set(found) for net, found in self._readers.items()}
+        for at, nets in fault.nets.items():
+            for net in nets:
+                readers.setdefault(net, set()).add(at)
+        found: set[int] = set()
+        edge = [at for at in {*fault.tables, *fault.nets} if at in self._rank]
+        for register in early:
+            edge += readers.get(self._tables.cells[register].ports["Q"][0], ())
+        while edge:
+            at = edge.pop()
+            if at in self._rank and at not in found:
+                found.add(at)
+                for net in outs_of(self._tables.cells[at]):
+                    edge += readers.get(net, ())
+        return found
+
+    def _early(self, fault: _Fault, at: int, reached: set[int]) -> int:
+        """What others see of a register that is set at once: what it held, or VALUE."""
+        cell = self._tables.cells[at]
+        data, clock, _, reset = (self._good[net] for net in inputs_of(cell))
+        moved = {net for one in reached for net in outs_of(self._tables.cells[one])}
+        moved |= {self._tables.cells[one].ports["Q"][0] for one in fault.modes}
+        if len(fault.modes[at]) > 1 or at in fault.nets or inputs_of(cell)[3] in moved:
+            return self._formula.new()
+        return self._good.taken(cell, (data, clock, -TRUE, reset))
+
+    def _taken(self, fault: _Fault, twin: _Twin) -> Iterable[int]:
+        """Differences in what registers take, and at the pins of all else that has a clock."""
+        touched = {at for net in twin.values for at in self._readers.get(net, ())}
+        for at in (touched | set(fault.nets) | set(fault.modes)) - set(self._rank):
+            cell = self._tables.cells[at]
+            nets, its = inputs_of(cell), self._inputs(fault, at)
+            pins = [self._good[net] for net in nets], [twin[net] for net in its]
+            if cell.kind == "DFF" and is_plain(cell, self._tables) and not cell.parameters["ASYNC"]:
+                other = replace(cell, parameters={**cell.parameters, **fault.modes.get(at, {})})
+                yield self._formula.differ(
+                    self._good.taken(cell, pins[0]), self._good.taken(other, pins[1])
+                )
+            else:
+                yield from map(self._formula.differ, *pins)
+
+    def _shown(self, twin: _Twin) -> Iterable[int]:
+        for nets in self._tables.netlist.outputs.values():
+            for net in nets:
+                if net in twin.values:
+                    yield self._formula.differ(self._good[net], twin[net])
+
+
+@dataclass
+class _Twin:
+    """Literals of the mutant's nets: those of the good chip, but for ``values``."""
+
+    formula: Formula
+    good: Mapping[int, int]
+    constants: Mapping[int, int]
+    values: Literals = field(default_factory=dict)
+
+    def __getitem__(self, net: int) -> int:
+        for known in (self.values, self.good, self.constants):
+            if net in known:
+                return known[net]
+        self.values[net] = self.formula.new()  # of a cell that only the mutant has
+        return self.values[net]
