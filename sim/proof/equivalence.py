@@ -62,6 +62,8 @@ class Equivalence:
         if fault is None:
             return False
         twin = self._twin(fault)
+        if twin is None:
+            return False
         differences = [*self._taken(fault, twin), *self._shown(twin)]
         if not differences:
             return True
@@ -106,14 +108,16 @@ class Equivalence:
     def _inputs(self, fault: _Fault, at: int) -> list[int]:
         return fault.nets.get(at) or inputs_of(self._tables.cells[at])
 
-    def _twin(self, fault: _Fault) -> _Twin:
-        """The nets of the mutant that may differ."""
+    def _twin(self, fault: _Fault) -> _Twin | None:
+        """The nets of the mutant that may differ; None where a register's cannot be told."""
         cells = self._tables.cells
         early = [at for at, modes in fault.modes.items() if "ASYNC" in modes]
         reached = self._reached(fault, early)
         twin = _Twin(self._formula, self._good.literals, fault.constants)
         for at in early:
-            twin.values[cells[at].ports["Q"][0]] = self._early(fault, at, reached)
+            if (value := self._early(fault, at, reached)) is None:
+                return None
+            twin.values[cells[at].ports["Q"][0]] = value
         later = {net for at in reached for net in outs_of(cells[at])}
         for at in sorted(reached, key=self._rank.__getitem__):
             inputs = [
@@ -143,14 +147,16 @@ class Equivalence:
                     edge += readers.get(net, ())
         return found
 
-    def _early(self, fault: _Fault, at: int, reached: set[int]) -> int:
-        """What others see of a register that is set at once: what it held, or VALUE."""
+    def _early(self, fault: _Fault, at: int, reached: set[int]) -> int | None:
+        """What others see of a register that is set at once: what it held, or VALUE. None where its
+        reset may differ, too.
+        """
         cell = self._tables.cells[at]
         data, clock, _, reset = (self._good[net] for net in inputs_of(cell))
         moved = {net for one in reached for net in outs_of(self._tables.cells[one])}
         moved |= {self._tables.cells[one].ports["Q"][0] for one in fault.modes}
         if len(fault.modes[at]) > 1 or at in fault.nets or inputs_of(cell)[3] in moved:
-            return self._formula.new()
+            return None
         return self._good.taken(cell, (data, clock, -TRUE, reset))
 
     def _taken(self, fault: _Fault, twin: _Twin) -> Iterable[int]:
