@@ -14,10 +14,10 @@ silent        the rest: no pad shows it
 
 "Once the self-test is over": from power-up on, both chips hear the same resting line. In a cycle
 before anything is said they hold the same in every register and every memory bit, whether floating
-inputs are 0 or 1. And from a state
-that is the same, nothing can make a difference: `glintfpga.sim.proof.equivalence`, with clauses
-that `glintfpga.sim.proof.invariants` shows to hold from that cycle on. Where the mutant differs in
-contents only, and has the wires, tables and modes of the good chip, there is nothing to show.
+inputs are 0 or 1. And from a state that is the same, nothing can make a difference:
+`glintfpga.sim.proof.equivalence`, with clauses that `glintfpga.sim.proof.invariants` shows to hold
+from that cycle on. Where the mutant differs in contents only, and has the wires, tables and modes
+of the good chip, there is nothing to show.
 A mutant that comes to hold the same only later, after something was said, is silent: another
 conversation might have shown the difference.
 """

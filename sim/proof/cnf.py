@@ -24,7 +24,7 @@ from glintfpga.quant.errors import InputError
 from glintfpga.sim.proof.netlist import FLOATING, HIGH, LOW, Cell
 from glintfpga.sim.proof.tables import Tables, clock_pins, inputs_of, through
 
-__all__ = ["TRUE", "Formula", "Frame", "Literals", "outs_of"]
+__all__ = ["TRUE", "Formula", "Frame", "Literals", "is_plain"]
 
 TRUE = 1
 """The literal that always holds; ``-TRUE`` never does."""
@@ -128,7 +128,7 @@ class Frame:
         self.literals: Literals = {LOW: -TRUE, HIGH: TRUE}
         self.literals |= dict.fromkeys(tables.locks, TRUE)
         self.literals |= state or {}
-        logic = {net for at in self.order for net in outs_of(tables.cells[at])}
+        logic = {net for at in self.order for net in through(tables.cells[at])[1]}
         pads = {net for nets in tables.netlist.inputs.values() for net in nets}
         for cell in tables.cells:
             for net in (*inputs_of(cell), *(net for nets in cell.ports.values() for net in nets)):
@@ -141,7 +141,8 @@ class Frame:
             if cell.kind not in ("LUT4", "ALU")
         }
         """Nets that may change from one edge to the next, and not by it."""
-        self._held = [net for net in self.literals if net > 1 and net not in self._moving | logic]
+        driven = self._moving | logic
+        self._held = [net for net in self.literals if net > HIGH and net not in driven]
         for at in self.order:
             cell = tables.cells[at]
             self.literals |= self.outputs(cell, [self[net] for net in inputs_of(cell)])
@@ -196,7 +197,7 @@ class Frame:
     def is_steady(self, net: int) -> bool:
         """Whether a net keeps its value from edge to edge: registers alone say what it is."""
         cells = self.tables.cells
-        reads = {out: inputs_of(cells[at]) for at in self.order for out in outs_of(cells[at])}
+        reads = {out: inputs_of(cells[at]) for at in self.order for out in through(cells[at])[1]}
         moving = set(self._moving)
         for cell in cells:
             if cell.kind == "DFF" and not is_plain(cell, self.tables):
@@ -235,8 +236,3 @@ class Frame:
 def is_plain(cell: Cell, tables: Tables) -> bool:
     """Whether a register takes its input at the rising edge of the clock of all others."""
     return inputs_of(cell)[1] == tables.clock and not cell.parameters["NEGEDGE"]
-
-
-def outs_of(cell: Cell) -> list[int]:
-    """Nets that a LUT or carry cell drives."""
-    return [net for port in ("F", "SUM", "COUT") for net in cell.ports.get(port, ())]

@@ -15,11 +15,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from glintfpga.sim.proof.cnf import TRUE, Formula, Frame, Literals, is_plain, outs_of
+from glintfpga.sim.proof.cnf import TRUE, Formula, Frame, Literals, is_plain
 from glintfpga.sim.proof.invariants import Clause, require
 from glintfpga.sim.proof.mutants import Patch, reroute, set_table
 from glintfpga.sim.proof.netlist import Cell
-from glintfpga.sim.proof.tables import DFF_MODES, MEMORY_BITS, Tables, clock_pins, inputs_of
+from glintfpga.sim.proof.tables import (
+    DFF_MODES,
+    MEMORY_BITS,
+    Tables,
+    clock_pins,
+    inputs_of,
+    through,
+)
 
 __all__ = ["Equivalence"]
 
@@ -118,7 +125,7 @@ class Equivalence:
             if (value := self._early(fault, at, reached)) is None:
                 return None
             twin.values[cells[at].ports["Q"][0]] = value
-        later = {net for at in reached for net in outs_of(cells[at])}
+        later = {net for at in reached for net in through(cells[at])[1]}
         for at in sorted(reached, key=self._rank.__getitem__):
             inputs = [
                 # Behind the cell itself, or of a later one: a loop, which may be anything.
@@ -126,7 +133,7 @@ class Equivalence:
                 for net in self._inputs(fault, at)
             ]
             twin.values |= self._good.outputs(cells[at], inputs, fault.tables.get(at))
-            later -= set(outs_of(cells[at]))
+            later -= set(through(cells[at])[1])
         return twin
 
     def _reached(self, fault: _Fault, early: Sequence[int]) -> set[int]:
@@ -143,7 +150,7 @@ class Equivalence:
             at = edge.pop()
             if at in self._rank and at not in found:
                 found.add(at)
-                for net in outs_of(self._tables.cells[at]):
+                for net in through(self._tables.cells[at])[1]:
                     edge += readers.get(net, ())
         return found
 
@@ -153,7 +160,7 @@ class Equivalence:
         """
         cell = self._tables.cells[at]
         data, clock, _, reset = (self._good[net] for net in inputs_of(cell))
-        moved = {net for one in reached for net in outs_of(self._tables.cells[one])}
+        moved = {net for one in reached for net in through(self._tables.cells[one])[1]}
         moved |= {self._tables.cells[one].ports["Q"][0] for one in fault.modes}
         if len(fault.modes[at]) > 1 or at in fault.nets or inputs_of(cell)[3] in moved:
             return None

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.proof.cnf import TRUE, Formula, Frame, is_plain
 from glintfpga.sim.proof.mutants import Patch
+from glintfpga.sim.proof.netlist import FLOATING, HIGH
 from glintfpga.sim.proof.tables import Tables, inputs_of
 
 __all__ = ["Clause", "candidates", "needed", "never", "require"]
@@ -49,7 +50,7 @@ def candidates(tables: Tables, seen: Sequence[int], state: Mapping[int, bool]) -
         if cell.kind not in ("LUT4", "ALU"):
             continue
         nets = inputs_of(cell)[:4]
-        live = [pin for pin, net in enumerate(nets) if net > 2]
+        live = [pin for pin, net in enumerate(nets) if net > FLOATING]
         came = [address for address in range(16) if seen[at] >> address & 1]
         for count in range(1, len(live) + 1):
             for pins in combinations(live, count):
@@ -71,8 +72,9 @@ def needed(tables: Tables, patches: Iterable[Patch]) -> list[Clause]:
         changed = table ^ tables.cells[at].parameters["INIT"]
         for address in range(16):
             pins = [(net, address >> pin & 1) for pin, net in enumerate(nets[:4])]
-            if changed >> address & 1 and all(net != 1 - value for net, value in pins if net < 2):
-                live = [(net, value) for net, value in pins if 2 < net < tables.size]
+            possible = all(net != 1 - value for net, value in pins if net <= HIGH)
+            if possible and changed >> address & 1:
+                live = [(net, value) for net, value in pins if FLOATING < net < tables.size]
                 for count in range(1, len(live) + 1):
                     for some in combinations(live, count):
                         found |= _not_together(some)
@@ -102,12 +104,12 @@ def _sources(tables: Tables) -> dict[int, int]:
         if cell.kind == "LUT4":
             table, nets = cell.parameters["INIT"], inputs_of(cell)
             for pin, plain in enumerate((0xAAAA, 0xCCCC, 0xF0F0, 0xFF00)):
-                if table in (plain, plain ^ 0xFFFF) and nets[pin] > 2:
+                if table in (plain, plain ^ 0xFFFF) and nets[pin] > FLOATING:
                     before = inner.get(nets[pin], nets[pin])
                     inner[cell.ports["F"][0]] = before if table == plain else -before
     held = {}
     for cell in tables.cells:
-        if cell.kind == "DFF" and is_plain(cell, tables) and inputs_of(cell)[0] > 2:
+        if cell.kind == "DFF" and is_plain(cell, tables) and inputs_of(cell)[0] > FLOATING:
             data = inputs_of(cell)[0]
             held[cell.ports["Q"][0]] = inner.get(data, data)
     through = {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A conversation in which every bit of the tables of noise decides a token.
+"""Questions in which every bit of the tables of noise decides a token.
 
 The noise of one token is a table's entry times the temperature, and a token is drawn by the larger
 of sums of logit and noise (`glintfpga.quant.sampler`). The last bit of an entry counts when two
@@ -17,13 +17,13 @@ A question is a prompt of one token and one token generated.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glintfpga.quant.gumbel import address, noise
-from glintfpga.quant.model import PassWeights, QuantizedModel
+from glintfpga.quant.model import QuantizedModel
 from glintfpga.quant.plan import NumberPlan
 from glintfpga.quant.random_model import random_model
 from glintfpga.quant.reference import ReferenceModel
@@ -59,13 +59,7 @@ def noise_model(numbers: np.random.Generator, plan: NumberPlan) -> QuantizedMode
     spec = ModelSpec(loops=1, hidden=1, vocab=VOCAB, window=1, eos=None)
     model = random_model(numbers, spec, plan)
     (one,) = model.passes
-    still = PassWeights(
-        **{
-            **vars(one),
-            "wv": np.zeros_like(one.wv),
-            "down": np.zeros_like(one.down),
-        }
-    )
+    still = replace(one, wv=np.zeros_like(one.wv), down=np.zeros_like(one.down))
     angle = np.linspace(-np.pi, np.pi, VOCAB, endpoint=False)
     length = 9000 + numbers.integers(0, 4000, VOCAB)
     flat = np.stack([np.cos(angle), np.sin(angle)], axis=1) * 1.3
@@ -73,14 +67,12 @@ def noise_model(numbers: np.random.Generator, plan: NumberPlan) -> QuantizedMode
     embed_out = np.tile([0, 0, -2047], (VOCAB, 1))
     embed_out[0] = (1200, -1, 2047)
     embed_out[2] = (0, 1201, 2047)
-    return QuantizedModel(
-        **{
-            **vars(model),
-            "passes": (still,),
-            "embed_in": np.round(direction * length[:, None]).astype(np.int64),
-            "embed_out": embed_out.astype(np.int64),
-            "shift_logit": plan.min_shift,
-        }
+    return replace(
+        model,
+        passes=(still,),
+        embed_in=np.round(direction * length[:, None]).astype(np.int64),
+        embed_out=embed_out.astype(np.int64),
+        shift_logit=plan.min_shift,
     )
 
 

@@ -12,18 +12,19 @@ from glintfpga.quant.random_model import random_model
 from glintfpga.quant.spec import ModelSpec
 from glintfpga.quant.tables import rope_table
 
-__all__ = ["any_model", "any_shape"]
+__all__ = ["any_model"]
 
 EDGES = (0.0, 0.2, 1.0)
 """Shares of the weights that are at the ends of their format."""
 SMALL = 64
 """What the numbers of a model with small ones are divided by."""
 TINY = 4096
+"""The same where x is to be some units only."""
 MOST_ROPE = 700
 """Denominator of the angle, which is the number of rows of its table."""
 
 
-def any_shape(numbers: random.Random) -> ModelSpec:
+def _any_shape(numbers: random.Random) -> ModelSpec:
     """Any sizes a device takes; small ones more often than they would come evenly."""
     passes = numbers.choice((1, 2, 3, 4, 7, 10, 13, 15, 16))
     prelude = numbers.randrange(min(passes, 3))
@@ -44,7 +45,7 @@ def any_shape(numbers: random.Random) -> ModelSpec:
 def any_model(numbers: random.Random, plan: NumberPlan) -> QuantizedModel:
     """Any shape, any angle, weights from the whole of their format or from its ends."""
     generator = np.random.default_rng(numbers.getrandbits(32))
-    model = random_model(generator, any_shape(numbers), plan, edges=numbers.choice(EDGES))
+    model = random_model(generator, _any_shape(numbers), plan, edges=numbers.choice(EDGES))
     for change in numbers.choice(((), (_small,), (_loud,), (_small, _loud), (_tiny,))):
         model = change(model)
     denominator = numbers.randint(2, MOST_ROPE if numbers.randrange(2) else 50)
