@@ -76,10 +76,10 @@ class Extractor:
             self._emit(self._pending.pop())
         self._emit_carries()
         self.blocks.finish(contents)
-        names = {
-            net: f"{place(row, column)}/{wire}" for (row, column, wire), net in self.nets.items()
+        wires = {
+            f"{place(row, column)}/{wire}": (net,) for (row, column, wire), net in self.nets.items()
         }
-        return Netlist(tuple(self.cells.values()), self.inputs, outputs, names)
+        return Netlist(tuple(self.cells.values()), self.inputs, outputs, wires)
 
     def net(self, wire: Wire | int) -> int:
         """The net of an output, whose cell is wanted from now on."""

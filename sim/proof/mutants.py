@@ -53,6 +53,11 @@ class Patch:
         """Whether what differs is the table of a LUT or carry cell."""
         return any(change.func is set_table for change in self.changes)
 
+    @property
+    def cells(self) -> set[str]:
+        """Names of the cells of the good chip that are changed."""
+        return {change.keywords["cell"] for change in self.changes}
+
     def tables(self, good: Tables) -> Iterator[tuple[int, list[int], int]]:
         """Number of each cell with another table, the nets it reads now, and the table."""
         for change in self.changes:
@@ -94,13 +99,13 @@ def with_buffers(netlist: Netlist) -> Netlist:
             ports = {"I0": (net,), "I1": (LOW,), "I2": (LOW,), "I3": (LOW,), "F": (top + bit,)}
             cells.append(Cell("LUT4", f"pad {name}[{bit}]", ports, {"INIT": 0xAAAA}))
         top += len(nets)
-    return Netlist(tuple(cells), netlist.inputs, outputs, netlist.names)
+    return Netlist(tuple(cells), netlist.inputs, outputs, netlist.wires)
 
 
 def overlay(good: Netlist, patches: Sequence[Patch]) -> Netlist:
     """The good netlist with the cells that only mutants have."""
     added = [cell for patch in patches for cell in patch.added]
-    return Netlist((*good.cells, *added), good.inputs, good.outputs, good.names)
+    return Netlist((*good.cells, *added), good.inputs, good.outputs, good.wires)
 
 
 def differences(good: Netlist, mutated: Netlist, *, number: int, first_net: int) -> Patch:

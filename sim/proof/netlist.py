@@ -71,5 +71,5 @@ class Netlist:
     inputs: Mapping[str, tuple[int, ...]]
     """Pads (and nets that stand in for a PLL's output) that drive nets."""
     outputs: Mapping[str, tuple[int, ...]]
-    names: Mapping[int, str]
-    """What a net is called, where it has a name."""
+    wires: Mapping[str, tuple[int, ...]]
+    """Nets of each wire that has a name, lowest bit first."""

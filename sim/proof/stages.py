@@ -16,8 +16,9 @@ from glintfpga.boards import contents, memory
 from glintfpga.boards.cache import file_digest
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.strict_json import parse_object
-from glintfpga.sim.proof.netlist import Netlist
+from glintfpga.sim.proof.netlist import HIGH, LOW, Netlist
 from glintfpga.sim.proof.synthesis import read_synthesis
+from glintfpga.sim.proof.tables import Tables
 
 __all__ = ["Origin", "origin_of", "read_filled"]
 
@@ -32,6 +33,22 @@ class Origin:
     """Name of each register in the bitstream, and of the same one in ``synthesized``."""
     heads_patched: int
     """Carry chain heads that `glintfpga.boards.carry` repaired."""
+
+    def wires(self, tables: Tables) -> dict[str, tuple[int, ...]]:
+        """Nets in the bitstream's ``tables`` of wires that registers drive, by their names in the
+        source, lowest bit first.
+        """
+        places = {name: place for place, name in self.registers.items()}
+        nets = {LOW: LOW, HIGH: HIGH}
+        for cell in self.synthesized.cells:
+            if cell.kind == "DFF" and places.get(cell.name) in tables.index:
+                placed = tables.cells[tables.index[places[cell.name]]]
+                nets[cell.ports["Q"][0]] = placed.ports["Q"][0]
+        return {
+            name: tuple(nets[net] for net in wire)
+            for name, wire in self.synthesized.wires.items()
+            if nets.keys() >= set(wire)
+        }
 
 
 def origin_of(bitstream: Path, netlist: Path | None = None) -> Origin | None:

@@ -36,7 +36,7 @@ _BSRAM = re.compile(r"(SP|DP|SDP)(X9)?B?")
 def read_synthesis(document: Mapping[str, Any], top: str = "top") -> Netlist:
     """The flat module ``top`` of a JSON netlist.
 
-    Names are those of the registers and wires, bits in brackets. Raises ``InputError`` for a cell
+    Cells and wires have the names that synthesis gave. Raises ``InputError`` for a cell
     of an unknown kind, or one that is used in a way that `Netlist` cannot say.
     """
     try:
@@ -72,16 +72,12 @@ class _Reader:
                 inputs[_pad(pads, wires["I"][0])] = self._of(wires["O"])
             elif kind in ("OBUF", "TBUF"):
                 outputs[_pad(pads, wires["O"][0])] = self._of(wires["I"])
-        return Netlist(
-            cells=tuple(cells), inputs=inputs, outputs=outputs, names=dict(self._names())
-        )
-
-    def _names(self) -> Iterator[tuple[int, str]]:
-        for name, wire in self.module["netnames"].items():
-            bits = wire["bits"]
-            for at, bit in enumerate(bits):
-                if isinstance(bit, int) and (wire.get("hide_name", 0) == 0):
-                    yield self._net(bit), f"{name}[{at}]" if len(bits) > 1 else name
+        wires = {
+            name: self._of(wire["bits"])
+            for name, wire in self.module["netnames"].items()
+            if not wire.get("hide_name", 0)
+        }
+        return Netlist(cells=tuple(cells), inputs=inputs, outputs=outputs, wires=wires)
 
     def _net(self, bit: int | str) -> int:
         if isinstance(bit, str):
