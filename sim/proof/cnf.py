@@ -7,10 +7,11 @@
     formula.solve([now[net], -after[net]])       whether there is such a cycle
 
 A literal is a number, negated for "not" (as in DIMACS). LUTs and carry cells are encoded as they
-are; registers take what they do in `glintfpga.sim.proof.netlist`. What memories and multipliers
-say, what pads hear, and what all `FLOATING` inputs read may be anything in every cycle; a PLL has
-locked. So more cycles satisfy the formula than the chip can have: what it excludes, the chip
-excludes. The solver is CaDiCaL, by way of PySAT.
+are; registers take what they do in `glintfpga.sim.proof.netlist`. What memories say, what pads
+hear, and what all `FLOATING` inputs read may be anything in every cycle; a multiplier says any
+number in the range of its products (`glintfpga.sim.proof.products`); a PLL has locked. So more
+cycles satisfy the formula than the chip can have: what it excludes, the chip excludes. The solver
+is CaDiCaL, by way of PySAT.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pysat.solvers import Solver
 
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.proof.netlist import FLOATING, HIGH, LOW, Cell
+from glintfpga.sim.proof.products import product_clauses
 from glintfpga.sim.proof.tables import Tables, clock_pins, inputs_of, through
 
 __all__ = ["TRUE", "Formula", "Frame", "Literals", "is_plain"]
@@ -147,6 +149,9 @@ class Frame:
             cell = tables.cells[at]
             self.literals |= self.outputs(cell, [self[net] for net in inputs_of(cell)])
         for cell in tables.cells:
+            if cell.kind == "MULT":
+                for clause in product_clauses(cell):
+                    formula.add(self[net] if net > 0 else -self[-net] for net in clause)
             if cell.kind == "DFF" and cell.parameters["ASYNC"]:
                 # It has settled: where it is set or reset, it already is.
                 value = self[cell.ports["Q"][0]] * (1 if cell.parameters["VALUE"] else -1)
