@@ -7,7 +7,8 @@
 noticed       a pad differs from the good chip's in some cycle, or a signal oscillates
 refused       the decoder finds fuses that mean nothing, or another clock: it never runs
 equal         the decoded circuit is the same; or nothing that comes in can tell it from the good
-              chip once the self-test is over
+              chip once the self-test is over; or it is in a byte of a ring, which is written before
+              it is used
 unexercised   another table, of whose other entries the runs use none
 silent        the rest: no pad shows it
 ============  =================================================================================
@@ -17,7 +18,7 @@ before anything is said they hold the same in every register and every memory bi
 inputs are 0 or 1. And from a state that is the same, nothing can make a difference:
 `glintfpga.sim.proof.equivalence`, with clauses that `glintfpga.sim.proof.invariants` shows to hold
 from that cycle on. Where the mutant differs in contents only, and has the wires, tables and modes
-of the good chip, there is nothing to show.
+of the good chip, there is nothing to show. Of rings see `glintfpga.sim.proof.rings`.
 A mutant that comes to hold the same only later, after something was said, is silent: another
 conversation might have shown the difference.
 """
@@ -42,6 +43,7 @@ from glintfpga.sim.proof.lanes import ALL, LANES, LaneSim, Recording
 from glintfpga.sim.proof.mutants import overlay, with_buffers
 from glintfpga.sim.proof.netlist import Netlist
 from glintfpga.sim.proof.planter import GROUPS, Mutant, Planter, sampled_bytes
+from glintfpga.sim.proof.rings import Registers, unread_rings
 from glintfpga.sim.proof.tables import Tables
 
 if TYPE_CHECKING:
@@ -130,13 +132,15 @@ def campaign(
     count: int,
     *,
     seed: int = 1,
+    wires: Registers | None = None,
     progress: Progress = lambda done: None,
 ) -> Campaign:
     """Plant ``count`` faults.
 
     ``talks`` converse with the good chip through its line, after a silence in which the self-test
     runs; the mutants hear the same, those that one conversation did not show the next, with
-    floating inputs at 0 and 1 in turn. The first must load no other model than the chip has. Uses
+    floating inputs at 0 and 1 in turn. The first must load no other model than the chip has.
+    ``wires`` are registers by their names in the source, if known: then rings can be found. Uses
     `WORKERS` threads.
 
     Raises ``InputError`` when a mutant shown to be equal is noticed: then the argument is wrong.
@@ -158,6 +162,7 @@ def campaign(
         del sims
         states = [_after_silence(decoded, good, recordings[0], high) for high in (False, True)]
         _show_lasting(mutants, tables, seen, states)
+        _show_unread(mutants, _opened(decoded, good), wires or {})
         # The first run is also a test of what was shown: those that are called equal are in it.
         runs = [(recordings[0].silence, True), *zip(recordings, cycle((False, True)))]
         for number, (recording, floating) in enumerate(runs):
@@ -189,6 +194,14 @@ def _show_lasting(
     equivalence = Equivalence(tables, never(tables, clauses, states))
     for mutant in mutants:
         mutant.lasts = not mutant.outcome and equivalence.lasts(mutant.patch)
+
+
+def _show_unread(mutants: Sequence[Mutant], sim: LaneSim, wires: Registers) -> None:
+    sim.reset()
+    rings = unread_rings(sim.tables, wires, dict(enumerate(sim.values().tolist())))
+    for mutant in mutants:
+        patch = mutant.patch
+        mutant.is_unread = patch.is_contents and not patch.nothing and patch.cells <= rings
 
 
 def _opened(decoded: "Decoded", good: Netlist) -> LaneSim:
@@ -280,7 +293,9 @@ def judge(mutant: Mutant) -> None:
     """What became of a mutant that all runs are over for."""
     if mutant.outcome:
         return
-    if _is_equal(mutant):
+    if mutant.is_unread:
+        mutant.outcome, mutant.why = "equal", "a byte of a ring, written before it is used"
+    elif _is_equal(mutant):
         mutant.outcome, mutant.why = "equal", "holds the same after the self-test, for ever"
     elif mutant.patch.is_table and not (mutant.is_excited or mutant.is_taken):
         mutant.outcome, mutant.why = "unexercised", "the runs use none of its other entries"
@@ -293,5 +308,8 @@ def judge(mutant: Mutant) -> None:
 
 
 def _is_equal(mutant: Mutant) -> bool:
-    """Both values of floating inputs lead to the same, in the cycle that the clauses begin with."""
-    return mutant.lasts and len(mutant.quiet) == 2 and len({stop for stop, _ in mutant.quiet}) == 1
+    """It is in a ring; or both values of floating inputs lead to the same, in the cycle that the
+    clauses begin with.
+    """
+    stops = {stop for stop, _ in mutant.quiet}
+    return mutant.is_unread or mutant.lasts and len(mutant.quiet) == 2 and len(stops) == 1

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from glintfpga.sim.proof.cnf import TRUE, Formula, Frame, Literals, is_plain
 from glintfpga.sim.proof.invariants import Clause, require
 from glintfpga.sim.proof.mutants import Patch, reroute, set_table
-from glintfpga.sim.proof.netlist import Cell
+from glintfpga.sim.proof.netlist import LOW, Cell
 from glintfpga.sim.proof.tables import (
     DFF_MODES,
     MEMORY_BITS,
@@ -30,7 +30,9 @@ from glintfpga.sim.proof.tables import (
 
 __all__ = ["Equivalence"]
 
+ADDRESS_BITS = 11
 _ALIKE = {0: -TRUE, 0xFFFF: TRUE}
+_AND = 0x8888
 
 
 @dataclass
@@ -43,6 +45,8 @@ class _Fault:
     """Of registers."""
     constants: Literals = field(default_factory=dict)
     """Nets of cells that only the mutant has, where they are always the same."""
+    free: Sequence[int] = ()
+    """Nets that may be anything."""
 
 
 class Equivalence:
@@ -50,10 +54,11 @@ class Equivalence:
 
     def __init__(self, tables: Tables, clauses: Iterable[Clause] = ()):
         self._tables = tables
-        self._formula = Formula()
-        self._good = Frame(self._formula, tables)
-        require(self._good, clauses)
-        self._rank = {at: rank for rank, at in enumerate(self._good.order)}
+        self.formula = Formula()
+        self.good = Frame(self.formula, tables)
+        self._clocks = {tables.clock, LOW}
+        require(self.good, clauses)
+        self._rank = {at: rank for rank, at in enumerate(self.good.order)}
         self._readers: dict[int, set[int]] = {}
         for at, cell in enumerate(tables.cells):
             for net in inputs_of(cell):
@@ -62,19 +67,25 @@ class Equivalence:
     def lasts(self, patch: Patch) -> bool:
         """Whether a mutant in the same state as the good chip stays so, and so do its pads.
 
-        False where it does not, and where it cannot be told: other modes of memories and
-        multipliers, another clock.
+        False where it does not, and where it cannot be told: other modes of multipliers and of
+        memory ports that are read, another clock.
         """
         fault = self._read(patch)
-        if fault is None:
-            return False
+        return fault is not None and self._goes_nowhere(fault)
+
+    def hides(self, nets: Sequence[int], given: Sequence[int]) -> bool:
+        """Whether it makes no difference what ``nets`` say, where all of ``given`` hold.
+
+        ``nets`` are outputs of block RAMs; ``given`` are literals of `formula`.
+        """
+        return self._goes_nowhere(_Fault(free=nets), given)
+
+    def _goes_nowhere(self, fault: _Fault, given: Sequence[int] = ()) -> bool:
         twin = self._twin(fault)
         if twin is None:
             return False
         differences = [*self._taken(fault, twin), *self._shown(twin)]
-        if not differences:
-            return True
-        return not self._formula.solve([self._formula.implying(differences)])
+        return not self.formula.solve([*given, self.formula.implying(differences)])
 
     def _read(self, patch: Patch) -> _Fault | None:
         fault = _Fault()
@@ -98,9 +109,17 @@ class Equivalence:
                 if not self._may_differ(cell, DFF_MODES[facts["at"]]):
                     return None
                 fault.modes.setdefault(at, {})[DFF_MODES[facts["at"]]] = facts["value"]
-            elif cell.kind == "MULT" or facts["at"] >= MEMORY_BITS:
+            elif cell.kind == "MULT" or self._is_heard(cell, facts["at"] - MEMORY_BITS):
                 return None
         return fault
+
+    def _is_heard(self, cell: Cell, mode: int) -> bool:
+        """Whether anything reads the port that one of a block RAM's modes is of; what it says while
+        it writes is all that the modes are about.
+        """
+        pads = {net for nets in self._tables.netlist.outputs.values() for net in nets}
+        outs = cell.ports.get(f"DO{'AB'[mode // 2]}", ()) if mode >= 0 else ()
+        return any(net in self._readers or net in pads for net in outs)
 
     def _may_differ(self, cell: Cell, mode: str) -> bool:
         """Whether the formula has what a register in another mode does.
@@ -110,7 +129,7 @@ class Equivalence:
         """
         if mode == "NEGEDGE" or not is_plain(cell, self._tables) or cell.parameters["ASYNC"]:
             return False
-        return mode == "VALUE" or self._good.is_steady(inputs_of(cell)[3])
+        return mode == "VALUE" or self.good.is_steady(inputs_of(cell)[3])
 
     def _inputs(self, fault: _Fault, at: int) -> list[int]:
         return fault.nets.get(at) or inputs_of(self._tables.cells[at])
@@ -120,19 +139,20 @@ class Equivalence:
         cells = self._tables.cells
         early = [at for at, modes in fault.modes.items() if "ASYNC" in modes]
         reached = self._reached(fault, early)
-        twin = _Twin(self._formula, self._good.literals, fault.constants)
+        twin = _Twin(self.formula, self.good.literals, fault.constants)
         for at in early:
             if (value := self._early(fault, at, reached)) is None:
                 return None
             twin.values[cells[at].ports["Q"][0]] = value
+        twin.values |= {net: self.formula.new() for net in fault.free}
         later = {net for at in reached for net in through(cells[at])[1]}
         for at in sorted(reached, key=self._rank.__getitem__):
             inputs = [
                 # Behind the cell itself, or of a later one: a loop, which may be anything.
-                self._formula.new() if net in later else twin[net]
+                self.formula.new() if net in later else twin[net]
                 for net in self._inputs(fault, at)
             ]
-            twin.values |= self._good.outputs(cells[at], inputs, fault.tables.get(at))
+            twin.values |= self.good.outputs(cells[at], inputs, fault.tables.get(at))
             later -= set(through(cells[at])[1])
         return twin
 
@@ -144,8 +164,8 @@ class Equivalence:
                 readers.setdefault(net, set()).add(at)
         found: set[int] = set()
         edge = [at for at in {*fault.tables, *fault.nets} if at in self._rank]
-        for register in early:
-            edge += readers.get(self._tables.cells[register].ports["Q"][0], ())
+        for net in (*fault.free, *(self._tables.cells[at].ports["Q"][0] for at in early)):
+            edge += readers.get(net, ())
         while edge:
             at = edge.pop()
             if at in self._rank and at not in found:
@@ -159,12 +179,12 @@ class Equivalence:
         reset may differ, too.
         """
         cell = self._tables.cells[at]
-        data, clock, _, reset = (self._good[net] for net in inputs_of(cell))
+        data, clock, _, reset = (self.good[net] for net in inputs_of(cell))
         moved = {net for one in reached for net in through(self._tables.cells[one])[1]}
         moved |= {self._tables.cells[one].ports["Q"][0] for one in fault.modes}
         if len(fault.modes[at]) > 1 or at in fault.nets or inputs_of(cell)[3] in moved:
             return None
-        return self._good.taken(cell, (data, clock, -TRUE, reset))
+        return self.good.taken(cell, (data, clock, -TRUE, reset))
 
     def _taken(self, fault: _Fault, twin: _Twin) -> Iterable[int]:
         """Differences in what registers take, and at the pins of all else that has a clock."""
@@ -172,20 +192,38 @@ class Equivalence:
         for at in (touched | set(fault.nets) | set(fault.modes)) - set(self._rank):
             cell = self._tables.cells[at]
             nets, its = inputs_of(cell), self._inputs(fault, at)
-            pins = [self._good[net] for net in nets], [twin[net] for net in its]
+            pins = [self.good[net] for net in nets], [twin[net] for net in its]
             if cell.kind == "DFF" and is_plain(cell, self._tables) and not cell.parameters["ASYNC"]:
                 other = replace(cell, parameters={**cell.parameters, **fault.modes.get(at, {})})
-                yield self._formula.differ(
-                    self._good.taken(cell, pins[0]), self._good.taken(other, pins[1])
+                yield self.formula.differ(
+                    self.good.taken(cell, pins[0]), self.good.taken(other, pins[1])
                 )
+            elif cell.kind == "BSRAM" and {nets[pin] for pin in clock_pins(cell)} <= self._clocks:
+                yield from self._memory_takes(cell, *pins)
             else:
-                yield from map(self._formula.differ, *pins)
+                yield from map(self.formula.differ, *pins)
+
+    def _memory_takes(self, cell: Cell, good: list[int], its: list[int]) -> Iterable[int]:
+        """Differences at the pins of a block RAM that count: CLK, CE, with CE all but DI, and DI
+        where it is written.
+        """
+        formula, half = self.formula, len(good) // 2
+        for side in (slice(half), slice(half, None)):
+            (clock, enable, write, *rest) = map(formula.differ, good[side], its[side])
+            yield clock
+            yield enable
+            enabled, written = good[side][1:3]
+            for at, differs in enumerate([write, *rest]):
+                needs = [enabled, written] if at > ADDRESS_BITS else [enabled]
+                for need in needs:
+                    differs = formula.table(_AND, (need, differs))
+                yield differs
 
     def _shown(self, twin: _Twin) -> Iterable[int]:
         for nets in self._tables.netlist.outputs.values():
             for net in nets:
                 if net in twin.values:
-                    yield self._formula.differ(self._good[net], twin[net])
+                    yield self.formula.differ(self.good[net], twin[net])
 
 
 @dataclass

@@ -59,6 +59,8 @@ class Mutant:
     why: str = ""
     lasts: bool = False
     """Shown that it goes on as the good chip from any cycle on in which it holds the same."""
+    is_unread: bool = False
+    """Shown that nothing uses what it changes, from power-up on."""
     quiet: set[tuple[int, bool]] = field(default_factory=set)
     """Such cycles, in which the line had said nothing yet, and what floating inputs read."""
     is_settled: bool = False

@@ -129,6 +129,16 @@ def test_a_live_bit_is_never_equal(chip, recording):
     assert sim.noticed[1].output == "shown"
 
 
+def test_a_byte_that_is_shown_to_be_unread(chip, recording):
+    """Nothing is asked of the run, which must not refute it."""
+    shown, wrong = bit("late", 0, 0), bit("booted", 1, 0)
+    shown.is_unread = wrong.is_unread = True
+    assert fate(chip, recording, shown) == ["equal"]
+    assert "before it is used" in shown.why
+    with pytest.raises(InputError, match="booted 1.0 was shown to be equal, but differs"):
+        fate(chip, recording, wrong)
+
+
 def test_what_is_written_over_only_after_something_was_said_is_silent(chip, recording):
     mutant = bit("late", 0, 0)
     assert fate(chip, recording, mutant) == ["silent"]

@@ -129,6 +129,56 @@ def test_contents_alone_change_nothing(random_netlist):
     assert not same.lasts(mode(kinds["BSRAM"], 18_432)) and not same.lasts(mode(kinds["MULT"], 144))
 
 
+ENABLE, WRITE, PLACE, DATA = (20,), (21,), (22,), (23,)
+SHOWN_A, SHOWN_B = range(30, 39), range(40, 49)
+
+
+@pytest.fixture(scope="module")
+def memory():
+    """A block RAM behind buffers; of its two outputs only that of B is heard, by p."""
+    cells = [
+        lut(name, (net,), out, 0xAAAA)
+        for name, net, (out,) in (
+            *(("enable", A, ENABLE), ("write", B, WRITE)),
+            *(("place", W, PLACE), ("data", Q, DATA)),
+        )
+    ]
+    ports = {"CLKA": (CLK,), "CEA": ENABLE, "WREA": WRITE, "ADA": (*PLACE, *[LOW] * 10)}
+    ports |= {"CLKB": (CLK,), "CEB": (HIGH,), "WREB": (LOW,), "ADB": (W, *[LOW] * 10)}
+    ports |= {"DIA": (*DATA, *[LOW] * 8), "DOA": tuple(SHOWN_A), "DOB": tuple(SHOWN_B)}
+    sizes = {"WIDTH_A": 9, "MODE_A": 1, "WIDTH_B": 9, "MODE_B": 1, "INIT": 0}
+    cells += [Cell("BSRAM", "ram", ports, sizes), lut("p", (SHOWN_B[0], HELD), NEITHER, 0x8888)]
+    inputs = {"clk": (CLK,), "a": (A,), "b": (B,), "w": (W,), "q": (Q,), "h": (HELD,)}
+    return Tables(Netlist(tuple(cells), inputs, {"p": (NEITHER,)}, {}))
+
+
+@pytest.mark.parametrize("low, same", [
+    ((), set()),
+    ((A,), {"write", "place", "data"}),
+    ((B,), {"data"}),
+])
+def test_pins_of_a_memory_count_where_it_looks_at_them(memory, low, same):
+    """Each reads the opposite; a is its clock enable, b its write enable, these nets are low."""
+    shown = Equivalence(memory, [(-net,) for net in low])
+    for name in ("enable", "write", "place", "data"):
+        change = partial(set_table, cell=name, table=0x5555)
+        assert shown.lasts(Patch([change])) == (name in same), name
+
+
+def test_modes_of_a_memory_count_where_it_is_heard(memory):
+    same = Equivalence(memory)
+    assert [same.lasts(mode("ram", 18_432 + at)) for at in range(4)] == [True, True, False, False]
+
+
+def test_what_a_memory_says_counts_where_something_takes_it(memory):
+    same = Equivalence(memory)
+    assert same.hides(SHOWN_A, [])
+    assert not same.hides(SHOWN_B, [])
+    assert same.hides(SHOWN_B[1:], [])
+    assert same.hides(SHOWN_B, [-same.good[HELD]])
+    assert not same.hides(SHOWN_B, [same.good[HELD]])
+
+
 def any_patch(tables, numbers):
     """A table with another bit, a pin that reads any net or one that nothing drives, a mode."""
     at = numbers.randrange(len(tables.cells))

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MIT
+"""The rings of the real link, synthesized: shown for the good one, not for one with a fault."""
+
+import json
+
+import pytest
+from amaranth.back import rtlil
+from amaranth.hdl import ClockDomain, Module, Mux, ResetInserter, Signal
+
+from glintfpga.boards.toolchain import YOSYS
+from glintfpga.hdl import answer, link
+from glintfpga.sim.formal.fault import with_fault
+from glintfpga.sim.proof.lanes import LaneSim
+from glintfpga.sim.proof.netlist import LOW
+from glintfpga.sim.proof.rings import unread_rings
+from glintfpga.sim.proof.synthesis import read_synthesis
+
+SCRIPT = (
+    "read_rtlil top.il; proc; flatten; opt_clean -purge; "
+    "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i; "
+    "synth_gowin -family gw2a -nowidelut -top top -json top.json"
+)
+HEARD = ("rx_valid", "rx_data", "rx_error", "tx_idle", "hold", "working", "info_data")
+SAID = ("info_address", "info_enable", "baud", "greeting", "retry", "dropped")
+
+
+def ends(parts):
+    """The link and the writer of answers, joined as in `glintfpga.hdl.service`; and its ports."""
+    m = Module()
+    m.domains.sync = domain = ClockDomain(reset_less=True)
+    m.submodules.link = ends = link.Link(clk_hz=54_000_000)
+    writer = parts.get("AnswerWriter", answer.AnswerWriter)()
+    m.submodules.answer = ResetInserter(ends.hello)(writer)
+    m.d.comb += [
+        ends.write_valid.eq(writer.write_valid),
+        ends.write_address.eq(writer.write_address),
+        ends.write_data.eq(writer.write_data),
+        ends.committed.eq(writer.committed),
+        writer.oldest.eq(ends.oldest),
+        writer.tick_ms.eq(ends.tick_ms),
+    ]
+    # A reader takes the byte only when it is valid. No register is a port itself: it would lose
+    # its name.
+    veil = Signal()
+    byte = Mux(ends.o.valid, ends.o.payload, 0)
+    said = [byte, ends.o.valid, ends.tx.valid, ends.tx.payload, ends.switch.ready, writer.i.ready]
+    said += [getattr(ends, name) for name in SAID]
+    seen = [Signal(len(value), name=f"out{at}") for at, value in enumerate(said)]
+    m.d.comb += [port.eq(Mux(veil, ~value, value)) for port, value in zip(seen, said, strict=True)]
+    heard = [ends.o.ready, ends.tx.ready, ends.switch.valid, ends.switch.payload]
+    heard += [writer.i.valid, writer.i.payload.as_value(), writer.op, writer.close]
+    return m, [domain.clk, veil, *heard, *(getattr(ends, name) for name in HEARD), *seen]
+
+
+@pytest.fixture
+def shown(tmp_path, monkeypatch):
+    """Names of the rings of which it is shown, given what replaces parts of the design."""
+
+    def show(**parts):
+        for name in parts.keys() - {"AnswerWriter"}:
+            monkeypatch.setattr(link, name, parts[name])
+        module, ports = ends(parts)
+        text = rtlil.convert(module, ports=ports, name="top", emit_src=False)
+        (tmp_path / "top.il").write_text(text)
+        (tmp_path / "top.ys").write_text(SCRIPT)
+        YOSYS.run(["top.ys"], folder=tmp_path, log=tmp_path / "log")
+        netlist = read_synthesis(json.loads((tmp_path / "top.json").read_text()))
+        sim = LaneSim(netlist, clk_hz=54e6)
+        sim.reset()
+        held = {net for cell in netlist.cells for net in cell.ports.get("Q", ())} | {LOW}
+        wires = {name: nets for name, nets in netlist.wires.items() if held >= set(nets)}
+        return unread_rings(sim.tables, wires, dict(enumerate(sim.values().tolist())))
+
+    return show
+
+
+def test_the_good_link(shown):
+    assert shown() == RECEIVER | SENDER
+
+
+RECEIVER, SENDER = {"link.receiver.ring.0.0"}, {"link.sender.ring.0.0"}
+FAULTS = {
+    "a frame that found no room is taken": (
+        *("link_receiver", "StreamReceiver", RECEIVER),
+        *("expected) & (over <= CRC_BYTES)", "expected) & (over <= CRC_BYTES + 1)"),
+    ),
+    "a frame is written one place too far": (
+        *("link_receiver", "StreamReceiver", RECEIVER),
+        *("place.eq(self.expected)", "place.eq(self.expected + 1)"),
+    ),
+    "a byte is handed over when there is none": (
+        *("link_receiver", "StreamReceiver", RECEIVER),
+        *("with m.If(held != 0):", "with m.If(held < RING):"),
+    ),
+    "a frame's length counts its CRC": (
+        *("framing", "FrameReceiver", RECEIVER),
+        *("raw - (1 + DATA_HEADER + CRC_BYTES)", "raw - (1 + DATA_HEADER)"),
+    ),
+    "more is sent than was written": (
+        *("link_sender", "StreamSender", SENDER),
+        *("limit.eq(Mux(held < window, held, window))", "limit.eq(window)"),
+    ),
+    "an ack of bytes that are not kept": (
+        *("link_sender", "StreamSender", SENDER),
+        *("known.eq(step <= held)", "known.eq(1)"),
+    ),
+    "a message ends behind its last byte": (
+        *("answer", "AnswerWriter", SENDER),
+        *("self.committed.eq(place)", "self.committed.eq(place + 1)"),
+    ),
+    "a frame is read one place too far": (
+        *("frame_writer", "FrameWriter", SENDER),
+        *("self.address.eq(self.offset)", "self.address.eq(self.offset + 1)"),
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault(shown, fault):
+    """Only the ring that it is about is not shown any more."""
+    module, component, lost, right, wrong = FAULTS[fault]
+    faulty = with_fault(f"glintfpga.hdl.{module}", right, wrong)
+    assert shown(**{component: getattr(faulty, component)}) == (RECEIVER | SENDER) - lost
