@@ -17,6 +17,7 @@ from glintfpga.quant.errors import InputError
 
 if TYPE_CHECKING:
     from glintfpga.sim.decode.bitstream import Decoded
+    from glintfpga.sim.proof.rings import Registers
 
 __all__ = ["run"]
 
@@ -102,24 +103,26 @@ def run(
         "first_difference": f"{wrong[0].name}: {wrong[0].difference}" if wrong else None,
     }
     if mutants and not wrong:
-        facts["mutants"] = _mutants(decoded, image, mutants, tell)
+        wires = origin.wires(sim.tables) if origin else None
+        facts["mutants"] = _mutants(decoded, image, mutants, wires, tell)
     return facts
 
 
 def _mutants(
-    decoded: "Decoded", image: Image, count: int, tell: Callable[[str], None]
+    decoded: "Decoded",
+    image: Image,
+    count: int,
+    wires: "Registers | None",
+    tell: Callable[[str], None],
 ) -> dict[str, Any]:
     """Faults planted, for proof.json: what became of them, in seconds of wall and processor."""
     from glintfpga.sim.proof.campaign import campaign
-    from glintfpga.sim.proof.talks import long_talk, shapes_talk, short_talk, tables_talk
+    from glintfpga.sim.proof.talks import TALKS
 
     began, busy = time.monotonic(), time.process_time()
     with counting("mutants", count) as show:
-        talks = [
-            partial(talk, image=image)
-            for talk in (short_talk, shapes_talk, tables_talk, long_talk)
-        ]
-        result = campaign(decoded, talks, count, progress=show)
+        talks = [partial(talk, image=image) for talk in TALKS]
+        result = campaign(decoded, talks, count, wires=wires, progress=show)
     tell(str(result))
     return result.facts() | {
         "seconds": round(time.monotonic() - began, 1),

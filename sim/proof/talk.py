@@ -5,7 +5,7 @@ import random
 
 from glintfpga.firmware.image import Image
 from glintfpga.firmware.messages import generate, message, prompt, score
-from glintfpga.firmware.protocol import BAUDS, FALLBACK_ERRORS, MAX_TEMPERATURE, Op
+from glintfpga.firmware.protocol import BAUDS, MAX_TEMPERATURE, Op
 from glintfpga.quant.model import QuantizedModel
 from glintfpga.sim.exchange import Exchange, SimHost
 from glintfpga.sim.port import SimPort
@@ -15,18 +15,6 @@ __all__ = ["Talk"]
 
 TEMPERATURE = 205
 """0.8 as T * 256."""
-PATIENT_TURNS = 3
-"""Turns of the link, 2 ms each, after which a running answer is aborted."""
-LOST_S = 0.06
-"""How long answers are lost: the device sends them again after 50 ms each."""
-COUNTERS_OF_A_RING = 40
-"""Answers to COUNTERS that are more than the ring holds."""
-FULL_S = 0.01
-"""After that long the ring is full."""
-DAMAGED = 14
-"""Frames: more than are counted in three bits."""
-PAUSE_S = 0.001
-"""Rest of the line after a break, so that the next byte is seen as one."""
 
 
 class Talk:
@@ -40,6 +28,11 @@ class Talk:
         self.host = SimHost(self.port)
         self.host.ask()
         self.host.set_baud(len(BAUDS) - 1)
+
+    @property
+    def session(self) -> int:
+        """Number of the session, as frames carry it."""
+        return self.nonce % 256
 
     def ask(self, *messages: bytes) -> None:
         """Message after message, each with its answer."""
@@ -87,42 +80,6 @@ class Talk:
             message(Op.ABORT),
         )
 
-    def disturb(self) -> None:
-        """Noise, an answer that is aborted, sessions within an answer, errors of the line."""
-        self.port.write(bytes(self.numbers.randrange(256) for _ in range(300)) + b"\0")
-        self.ask(message(Op.COUNTERS))
-        self.host.talk.ask(generate(2000, temperature=TEMPERATURE, seed=7, crc=True))
-        self.wait(PATIENT_TURNS)
-        self.ask(message(Op.ABORT))
-        self.host.talk.ask(generate(2000, temperature=TEMPERATURE, crc=True))
-        self.wait(PATIENT_TURNS)
-        self.again()
-        self.port.set_baud(BAUDS[-1] // 2)
-        self.port.write(bytes(FALLBACK_ERRORS + 2))
-        self.port.set_baud(BAUDS[0])
-        self.rest(PAUSE_S)
-        self.again()
-        self.host.set_baud(len(BAUDS) - 1)
-
-    def lose_answers(self) -> None:
-        """Ask for more than fits the ring, and hear nothing of it for a while."""
-        self.host.talk.ask(generate(700, crc=True))
-        self.wait(1)
-        end = self.port.clock() + LOST_S
-        while (left := end - self.port.clock()) > 0:
-            self.port.read(4096, left)
-        self.ask(message(Op.COUNTERS))
-
-    def damage(self) -> None:
-        """Frames with wrong CRCs, while the counters wait for room to be reported."""
-        self.host.talk.ask(*[message(Op.COUNTERS)] * COUNTERS_OF_A_RING)
-        self.port.write(self.host.talk.step(b"", self.port.clock()))
-        self.rest(FULL_S)
-        for _ in range(DAMAGED):
-            self.port.write(bytes(self.numbers.randrange(1, 256) for _ in range(12)) + b"\0")
-        self.rest(FULL_S)
-        self.ask(message(Op.COUNTERS))
-
     def rest(self, seconds: float) -> None:
         """Hear nothing, and acknowledge nothing."""
         self.sim.run(round(seconds * self.sim.clk_hz))
@@ -133,7 +90,7 @@ class Talk:
 
     def again(self) -> None:
         """Another session, with any nonce that tells it from the last one."""
-        low = (self.nonce + self.numbers.randrange(1, 256)) % 256
+        low = (self.session + self.numbers.randrange(1, 256)) % 256
         self.nonce = self.numbers.randrange(1 << 24) << 8 | low
         self.host.talk = Exchange(nonce=self.nonce, now=self.port.clock())
         self.ask(message(Op.COUNTERS))

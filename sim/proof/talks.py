@@ -2,10 +2,12 @@
 """Conversations for `glintfpga.sim.proof.campaign` to record, which use as much of a chip as can
 be asked for through its line:
 
-short_talk    the model in the chip, and everything that a host can ask about it
-shapes_talk   models of many shapes with random numbers, after each other
-tables_talk   models that make the last bits of the tables of SiLU, reciprocals and noise count
-long_talk     bad images, the largest model and the first one again; a bad line, lost answers
+short_talk     the model in the chip, and everything that a host can ask about it
+shapes_talk    models of many shapes with random numbers, after each other
+tables_talk    models that make the last bits of the tables of SiLU, reciprocals and noise count
+contests_talk  models whose tokens are close to each other
+rough_talk     a line on which everything goes wrong, and images with anything wrong
+long_talk      bad images, the largest model and the first one again; a bad line, lost answers
 """
 
 import random
@@ -16,16 +18,23 @@ import numpy as np
 
 from glintfpga.firmware.image import Image
 from glintfpga.firmware.messages import generate, message, prompt, score
-from glintfpga.firmware.protocol import BAUDS, Op
+from glintfpga.firmware.protocol import BAUDS, MAX_TEMPERATURE, Op
+from glintfpga.quant.model import QuantizedModel
+from glintfpga.quant.plan import NumberPlan
 from glintfpga.quant.random_model import random_model
 from glintfpga.quant.spec import ModelSpec
+from glintfpga.sim.proof import mishaps
+from glintfpga.sim.proof.contests import close_model, ends_model
 from glintfpga.sim.proof.lanes import LaneSim
 from glintfpga.sim.proof.noise_questions import noise_model, questions
 from glintfpga.sim.proof.shapes import any_model
 from glintfpga.sim.proof.table_models import gate_model, length_model
 from glintfpga.sim.proof.talk import Talk
 
-__all__ = ["long_talk", "shapes_talk", "short_talk", "tables_talk"]
+__all__ = [
+    *("TALKS", "contests_talk", "long_talk", "rough_talk"),
+    *("shapes_talk", "short_talk", "tables_talk"),
+]
 
 SHAPES = 16
 GATE_TOKENS = 900
@@ -34,6 +43,11 @@ LENGTH_TOKENS = 1800
 """16 reciprocals a token: 28 of each entry."""
 BAD_WORDS = (8, 12, 14, 50, 57)
 """16-bit words of an image, each of them wrong in one image."""
+ANY_WORDS = (*range(4, 18), *range(48, 63))
+"""Those of its sizes, shifts and places in memory."""
+ODD_IMAGES = 40
+CLOSE, ENDS = 12, 6
+"""Models of each kind in `contests`."""
 
 
 def short_talk(sim: LaneSim, image: Image, *, tokens: int = 48) -> None:
@@ -94,11 +108,52 @@ def tables_talk(sim: LaneSim, image: Image) -> None:
     talk.ask(message(Op.COUNTERS))
 
 
+def contests_talk(sim: LaneSim, image: Image) -> None:
+    """Models whose tokens contest closely, at all temperatures; ids that are just no tokens."""
+    talk = Talk(sim)
+    numbers = random.Random(9)
+    for make in (close_model,) * CLOSE + (ends_model,) * ENDS:
+        model = make(numbers, image.model.plan)
+        talk.load(model)
+        sampled = generate(
+            300, temperature=numbers.randrange(1, MAX_TEMPERATURE + 1), seed=numbers.getrandbits(64)
+        )
+        talk.ask(
+            message(Op.RESET),
+            prompt(talk.some(model.vocab, 60), model.vocab),
+            sampled,
+            generate(40, crc=True),
+            generate(300, temperature=1 << numbers.randrange(9)),
+            score(talk.some(model.vocab, 20), model.vocab),
+            score(talk.some(model.vocab, 1), model.vocab, logits=True),
+        )
+        for token in (*(1 << bit for bit in range(16)), model.vocab - 1, model.vocab):
+            talk.ask_later(message(Op.PROMPT, token.to_bytes(2, "little")))
+        talk.ask(message(Op.COUNTERS))
+
+
+def rough_talk(sim: LaneSim, image: Image) -> None:
+    """All that `mishaps` has, and images of which any word is wrong; the first model again."""
+    talk = Talk(sim)
+    mishaps.damage(talk)
+    mishaps.lie(talk)
+    mishaps.crowd(talk)
+    mishaps.interrupt(talk)
+    good = Image.from_model(_smallest(np.random.default_rng(3), image.model.plan)).data
+    for _ in range(ODD_IMAGES):
+        word = talk.numbers.choice(ANY_WORDS)
+        was = int.from_bytes(good[2 * word : 2 * word + 2], "little")
+        other = (talk.numbers.getrandbits(16), was ^ 1 << talk.numbers.randrange(16), was + 1)
+        talk.ask(message(Op.LOAD, _changed(good, word, talk.numbers.choice(other))))
+    talk.ask(message(Op.LOAD, image.data))
+    talk.about(image.model, 16)
+
+
 def long_talk(sim: LaneSim, image: Image, *, tokens: int = 200) -> None:
     """Much text; noise, aborts, lost answers; bad images; the largest model; the first one."""
     talk = Talk(sim)
     talk.about(image.model, tokens)
-    talk.disturb()
+    mishaps.disturb(talk)
     info = talk.host.info
     plan, numbers = image.model.plan, np.random.default_rng(1)
     largest = ModelSpec(
@@ -111,20 +166,33 @@ def long_talk(sim: LaneSim, image: Image, *, tokens: int = 200) -> None:
     model = random_model(numbers, largest, plan)
     talk.load(model)
     talk.about(model, info.max_window + 20)
-    smallest = ModelSpec(loops=1, hidden=1, vocab=2, window=1, eos=None)
-    for data in _bad_images(Image.from_model(random_model(numbers, smallest, plan)).data):
+    for data in _bad_images(Image.from_model(_smallest(numbers, plan)).data):
         talk.ask(message(Op.LOAD, data), message(Op.RESET))
     talk.ask(message(Op.LOAD, image.data))
-    talk.lose_answers()
-    talk.damage()
+    mishaps.lose_answers(talk)
+    mishaps.damage_while_full(talk)
     talk.about(image.model, 40)
 
 
 def _bad_images(data: bytes) -> Iterator[bytes]:
     """Images with one word wrong, a wrong CRC, and a byte too many."""
     for word in BAD_WORDS:
-        bad = bytearray(data[:-4])
-        bad[2 * word : 2 * word + 2] = b"\xff\x7f"
-        yield bytes(bad) + zlib.crc32(bad).to_bytes(4, "little")
+        yield _changed(data, word, 0x7FFF)
     yield data[:-1] + bytes([data[-1] ^ 0x80])
     yield data + b"\0"
+
+
+def _changed(data: bytes, word: int, value: int) -> bytes:
+    """The image with another word and the CRC that it has then."""
+    bad = bytearray(data[:-4])
+    bad[2 * word : 2 * word + 2] = (value % 65536).to_bytes(2, "little")
+    return bytes(bad) + zlib.crc32(bad).to_bytes(4, "little")
+
+
+def _smallest(numbers: np.random.Generator, plan: NumberPlan) -> QuantizedModel:
+    spec = ModelSpec(loops=1, hidden=1, vocab=2, window=1, eos=None)
+    return random_model(numbers, spec, plan)
+
+
+TALKS = (short_talk, shapes_talk, tables_talk, contests_talk, rough_talk, long_talk)
+"""All of them; the first loads no model but the chip's own."""
