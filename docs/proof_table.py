@@ -24,7 +24,8 @@ def stages(proof: dict[str, Any]) -> str:
     lines = ["| stage | compared | cycles | differences |", "|---|---|--:|---|"]
     for stage in proof["stages"]:
         found = stage["difference"] or "none"
-        lines.append(f"| {stage['name']} | {stage['compared']} | {stage['cycles']:,} | {found} |")
+        cycles = f"{stage['cycles']:,}" if stage["cycles"] else "any state"
+        lines.append(f"| {stage['name']} | {stage['compared']} | {cycles} | {found} |")
     return "\n".join([*lines, "", _of(proof)]) + "\n"
 
 
@@ -59,7 +60,12 @@ def _planted(mutants: dict[str, Any]) -> list[str]:
         f"from {mutants['bytes_sampled']:,} bytes; {mutants['bytes_left_out']:,} more are read, "
         "but are no part of a table, a model or a buffer."
     )
-    lines += ["", shares, cost, ""]
+    left = sums["unexercised"] + sums["silent"]
+    others = (
+        f"Of the {left} that are unexercised or silent, {mutants['found_by_logic']} differ from "
+        "the placed netlist in some state, which the stage `logic` says."
+    )
+    lines += ["", shares, others, cost, ""]
     lines += ["| not noticed | outcome | why | count |", "|---|---|---|--:|"]
     whys = Counter((one["group"], one["outcome"], one["why"]) for one in mutants["survivors"])
     lines += [f"| {' | '.join(key)} | {count} |" for key, count in sorted(whys.items())]

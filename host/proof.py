@@ -88,6 +88,11 @@ def run(
         "synthesis",
         "no build cache beside the bitstream",
     )
+    done(
+        prove.prove_logic(sim, origin) if origin else None,
+        "logic",
+        "no build cache beside the bitstream",
+    )
     heads = origin.heads_patched if origin else None
     tell(f"{'carry':<10} {'unknown' if heads is None else heads} chain heads patched")
     wrong = [stage for stage in stages if stage.difference]

@@ -9,8 +9,10 @@
                  beginning of the recorded conversation: every register bit in every cycle
     synthesis    the netlist that the bitstream was placed from: the line recorded from the
                  bitstream's run is replayed, every register is compared in every cycle
+    logic        the same two, by a solver: every pin of every register, memory and multiplier in
+                 any state, whatever comes in
 
-So a wrong synthesis shows in the bitstream's CRCs, and the last stage tells it from a wrong
+So a wrong synthesis shows in the bitstream's CRCs, and the last stages tell it from a wrong
 placement, packing or decoding.
 """
 
@@ -34,10 +36,11 @@ from glintfpga.sim.proof.lanes import LaneSim, Recording
 from glintfpga.sim.proof.netlist import Netlist
 from glintfpga.sim.proof.second_opinion import compare_icarus
 from glintfpga.sim.proof.stages import Origin
+from glintfpga.sim.proof.tables import Tables
 
 __all__ = [
     *("ICARUS_CYCLES", "RX", "TX", "Stage"),
-    *("prove_bitstream", "prove_icarus", "prove_rtl", "prove_synthesis", "running"),
+    *("prove_bitstream", "prove_icarus", "prove_logic", "prove_rtl", "prove_synthesis", "running"),
 ]
 
 RX, TX = "uart_0__rx__io", "uart_0__tx__io"
@@ -52,7 +55,10 @@ BOTH = 0xAAAA_AAAA_AAAA_AAAA
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """What one stage compared. ``difference`` says where it first differed, or is empty."""
+    """What one stage compared. ``difference`` says where it first differed, or is empty.
+
+    ``cycles`` are 0 where it is not a run that was compared, but any state.
+    """
 
     name: str
     compared: str
@@ -62,7 +68,8 @@ class Stage:
     difference: str = ""
 
     def __str__(self) -> str:
-        said = f"{self.name:<10} {self.compared}, {self.cycles:,} cycles, {self.seconds:.1f} s"
+        cycles = f"{self.cycles:,} cycles" if self.cycles else "any state"
+        said = f"{self.name:<10} {self.compared}, {cycles}, {self.seconds:.1f} s"
         return f"{said}: {self.difference or 'equal'}"
 
     def facts(self) -> dict[str, Any]:
@@ -167,6 +174,27 @@ def prove_synthesis(sim: LaneSim, origin: Origin, recording: Recording) -> Stage
         result = compare(sim, other, recording, origin.registers, progress=show)
     return _compared(
         "synthesis", f"{result.registers} registers and pads in every cycle", result, began
+    )
+
+
+def prove_logic(sim: LaneSim, origin: Origin) -> Stage:
+    """The synthesized netlist against the bitstream, in any state."""
+    from glintfpga.sim.proof.same_logic import compare_logic
+
+    began = time.monotonic()
+    netlist = Tables(origin.synthesized)
+    with counting("logic", len(netlist.order)) as show:
+        result = compare_logic(sim.tables, netlist, origin.places, progress=show)
+    difference = ""
+    if result.differences:
+        difference = f"differs from the netlist at {_some(result.differences)}"
+    return Stage(
+        name="logic",
+        compared=f"{result.pins} pins of {result.cells} registers, memories and multipliers",
+        count=result.pins,
+        cycles=0,
+        seconds=round(time.monotonic() - began, 1),
+        difference=difference,
     )
 
 

@@ -71,7 +71,8 @@ def command(
     BITSTREAM is a .fs file; without it the last one built in this folder, else the shipped one.
     Compared are every CRC of the logits with the integer reference; where Icarus is installed,
     every register in every cycle of power-up and hello with its simulation; and, where the build's
-    cache lies beside the bitstream, every register in every cycle with the synthesized netlist.
+    cache lies beside the bitstream, every register in every cycle with the synthesized netlist, and
+    all logic with that netlist's in any state.
     Exit code 1 when anything differs.
 
     \b
@@ -107,7 +108,7 @@ def command(
 def _chosen(bitstream: Path | None, board: str, release: bool) -> Iterator[tuple[Path, str]]:
     """The .fs file and what to call it, as for flash; the shipped one where its build is, if any.
 
-    Only beside a build the stage "synthesis" can be run.
+    Only beside a build the stages "synthesis" and "logic" can be run.
     """
     from glintfpga.boards.shipped import BITSTREAM, shipped
     from glintfpga.host.commands.flash import chosen

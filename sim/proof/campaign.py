@@ -92,6 +92,15 @@ class Campaign:
         return _share(self._total, ("noticed",), ("equal", "refused"))
 
     @property
+    def found_by_logic(self) -> int:
+        """How many of those silent or unexercised differ from the good chip in some state.
+
+        `glintfpga.sim.proof.same_logic` finds them where the good chip is as it was placed.
+        """
+        left = (one for one in self.mutants if one.outcome in ("silent", "unexercised"))
+        return sum(one.is_other for one in left)
+
+    @property
     def _total(self) -> Counter[str]:
         return Counter(mutant.outcome for mutant in self.mutants)
 
@@ -105,6 +114,7 @@ class Campaign:
             "groups": self.counts(),
             "detected": round(self.detected, 4),
             "noticed": round(self.noticed, 4),
+            "found_by_logic": self.found_by_logic,
             "survivors": [
                 mutant.facts()
                 for mutant in self.mutants
@@ -117,7 +127,8 @@ class Campaign:
         return (
             f"{'mutants':<10} {len(self.mutants)} in {self.cycles:,} cycles: {said}; "
             f"{self.detected:.1%} noticed or refused of those not equal, "
-            f"{self.noticed:.1%} noticed of those that ran"
+            f"{self.noticed:.1%} noticed of those that ran; of those unexercised or silent "
+            f"{self.found_by_logic} differ from the placed netlist"
         )
 
 
@@ -189,6 +200,9 @@ def _show_lasting(
     seen: NDArray[np.uint32],
     states: Sequence[Mapping[int, bool]],
 ) -> None:
+    anywhere = Equivalence(tables)
+    for mutant in mutants:
+        mutant.is_other = not (mutant.outcome or anywhere.is_same(mutant.patch))
     patches = [mutant.patch for mutant in mutants]
     clauses = [*candidates(tables, seen.tolist(), states[0]), *needed(tables, patches)]
     equivalence = Equivalence(tables, never(tables, clauses, states))

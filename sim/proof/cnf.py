@@ -132,10 +132,12 @@ class Frame:
         self.literals |= state or {}
         logic = {net for at in self.order for net in through(tables.cells[at])[1]}
         pads = {net for nets in tables.netlist.inputs.values() for net in nets}
-        for cell in tables.cells:
-            for net in (*inputs_of(cell), *(net for nets in cell.ports.values() for net in nets)):
-                if net not in self.literals and net not in logic:
-                    self.literals[net] = formula.new()
+        pins = [net for cell in tables.cells for net in inputs_of(cell)]
+        for ports in (*(cell.ports for cell in tables.cells), *_pads(tables)):
+            pins += [net for nets in ports.values() for net in nets]
+        for net in pins:
+            if net not in self.literals and net not in logic:
+                self.literals[net] = formula.new()
         self._moving = {FLOATING} | pads | {
             net
             for cell in tables.cells
@@ -236,6 +238,10 @@ class Frame:
             if self.is_steady(reset):  # else it may have been set in between
                 self.formula.add([frame[reset], -sign * now, sign * after])
         return frame
+
+
+def _pads(tables: Tables) -> tuple[Mapping[str, tuple[int, ...]], ...]:
+    return tables.netlist.inputs, tables.netlist.outputs
 
 
 def is_plain(cell: Cell, tables: Tables) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 
 from glintfpga.sim.proof.cnf import TRUE, Formula, Frame, Literals, is_plain
 from glintfpga.sim.proof.invariants import Clause, require
-from glintfpga.sim.proof.mutants import Patch, reroute, set_table
+from glintfpga.sim.proof.mutants import Patch, reroute, set_state, set_table
 from glintfpga.sim.proof.netlist import LOW, Cell
 from glintfpga.sim.proof.tables import (
     DFF_MODES,
@@ -72,6 +72,12 @@ class Equivalence:
         """
         fault = self._read(patch)
         return fault is not None and self._goes_nowhere(fault)
+
+    def is_same(self, patch: Patch) -> bool:
+        """Whether a patch also leaves all contents and modes as they are: no comparison of the two
+        netlists in all states that fit the clauses can tell them apart.
+        """
+        return all(change.func is not set_state for change in patch.changes) and self.lasts(patch)
 
     def hides(self, nets: Sequence[int], given: Sequence[int]) -> bool:
         """Whether it makes no difference what ``nets`` say, where all of ``given`` hold.

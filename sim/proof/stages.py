@@ -29,16 +29,23 @@ class Origin:
 
     synthesized: Netlist
     """With the memory contents of the model in it."""
-    registers: Mapping[str, str]
-    """Name of each register in the bitstream, and of the same one in ``synthesized``."""
+    places: Mapping[str, str]
+    """Name of each cell in the bitstream, which is its place, and of the same one in
+    ``synthesized``."""
     heads_patched: int
     """Carry chain heads that `glintfpga.boards.carry` repaired."""
+
+    @property
+    def registers(self) -> dict[str, str]:
+        """Those of `places` that are registers."""
+        kept = {cell.name for cell in self.synthesized.cells if cell.kind == "DFF"}
+        return {place: name for place, name in self.places.items() if name in kept}
 
     def wires(self, tables: Tables) -> dict[str, tuple[int, ...]]:
         """Nets in the bitstream's ``tables`` of wires that registers drive, by their names in the
         source, lowest bit first.
         """
-        places = {name: place for place, name in self.registers.items()}
+        places = {name: place for place, name in self.places.items()}
         nets = {LOW: LOW, HIGH: HIGH}
         for cell in self.synthesized.cells:
             if cell.kind == "DFF" and places.get(cell.name) in tables.index:
@@ -71,10 +78,10 @@ def origin_of(bitstream: Path, netlist: Path | None = None) -> Origin | None:
         synthesized=read_filled(
             netlist or synth[0] / "top.syn.json", elaborate[0] / "contents.json"
         ),
-        registers={
+        places={
             cell["attributes"]["NEXTPNR_BEL"].replace("/", "_"): name
             for name, cell in memory.cells_of(routed).items()
-            if cell["type"].startswith("DFF") and "NEXTPNR_BEL" in cell["attributes"]
+            if "NEXTPNR_BEL" in cell["attributes"]
         },
         heads_patched=_json(carry[0] / "carry.json")["repaired"],
     )

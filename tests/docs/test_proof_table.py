@@ -17,15 +17,19 @@ PROOF = {
 def test_tables(load_script):
     script = load_script("proof_table")
     assert "| RTL | 9 tokens | 1,234 | none |" in script.stages(PROOF)
+    logic = PROOF["stages"][0] | {"name": "logic", "cycles": 0}
+    assert "| logic | 9 tokens | any state | none |" in script.stages(PROOF | {"stages": [logic]})
 
     outcomes = ["noticed"] * 3 + ["refused", "equal", "silent", "silent"]
-    mutants = (Mutant("logic", "x", Patch(), outcome=one, why="w") for one in outcomes)
+    mutants = [Mutant("logic", "x", Patch(), outcome=one, why="w") for one in outcomes]
+    mutants[-1].is_other = mutants[0].is_other = True
     facts = Campaign(tuple(mutants), 2_000_000).facts()
     page = script.faults(PROOF | {"mutants": facts | {"seconds": 90, "processor_seconds": 120}})
     assert "| logic | 7 | 3 | 1 | 1 | 0 | 2 |" in page
     assert "| all | 7 | 3 | 1 | 1 | 0 | 2 |" in page
     assert "Of the 6 that are not shown equal, 4 were noticed or refused: 66.7%." in page
     assert "Of the 5 of them that ran, 3 were noticed: 60.0%." in page
+    assert "Of the 2 that are unexercised or silent, 1 differ from the placed netlist" in page
     assert "2.0 million cycles; 1.5 minutes, 2.0 of processor time." in page
     assert "| logic | silent | w | 2 |" in page
 

@@ -11,11 +11,13 @@ import pytest
 
 from glintfpga.boards.shipped import shipped
 from glintfpga.host.models import image_of
-from glintfpga.host.prove import BOTH, prove_bitstream, prove_icarus, running
+from glintfpga.host.prove import BOTH, prove_bitstream, prove_icarus, prove_logic, running
 from glintfpga.sim.proof import icarus
 from glintfpga.sim.proof.lanes import Recording
 from glintfpga.sim.proof.mutants import reroute
-from glintfpga.sim.proof.netlist import LOW
+from glintfpga.sim.proof.netlist import HIGH, LOW
+from glintfpga.sim.proof.stages import Origin
+from glintfpga.sim.proof.tables import inputs_of
 
 BOARD = "tangnano20k"
 FEW_CLAUSES = 6000
@@ -101,6 +103,24 @@ def test_one_bit_of_a_memory_is_noticed_in_icarus(decoded):
     assert cell.name in stage.difference
 
 
+def test_one_entry_of_a_table_differs_in_some_state(decoded):
+    """Against the chip itself as the netlist that it was placed from."""
+    netlist = decoded.netlist
+    at, cell = next(
+        (at, cell)
+        for at, cell in enumerate(netlist.cells)
+        if cell.kind == "LUT4" and min(inputs_of(cell)) > HIGH and len(set(inputs_of(cell))) == 4
+    )
+    other = replace(cell, parameters={"INIT": cell.parameters["INIT"] ^ 1 << 9})
+    fault = replace(netlist, cells=(*netlist.cells[:at], other, *netlist.cells[at + 1 :]))
+    places = {one.name: one.name for one in netlist.cells}
+    origin = Origin(synthesized=netlist, places=places, heads_patched=0)
+    stage = prove_logic(running(fault, decoded.clock_hz), origin)
+    assert (stage.name, stage.cycles) == ("logic", 0) and stage.count > 10_000
+    assert stage.difference.startswith("differs from the netlist at X")
+    assert "any state" in str(stage)
+
+
 def test_faults_are_noticed(decoded, monkeypatch):
     """The short form: one conversation, and few of the clauses, which would take minutes."""
     from glintfpga.sim.proof import campaign as module
@@ -116,6 +136,8 @@ def test_faults_are_noticed(decoded, monkeypatch):
     assert counts["wire"]["noticed"] >= 4
     assert counts["logic"]["noticed"] >= 6
     assert counts["logic"]["equal"] >= 1
+    left = sum(row["silent"] + row["unexercised"] for row in counts.values())
+    assert 0 < result.found_by_logic <= left
     assert json.dumps(result.facts())
 
 

@@ -213,4 +213,7 @@ def test_shares():
     assert (result.detected, round(result.noticed, 3)) == (0.9, 0.857)
     assert result.facts()["groups"]["wire"]["equal"] == 5
     assert len(result.facts()["survivors"]) == 6
+    for mutant in result.mutants:
+        mutant.is_other = True
+    assert result.found_by_logic == result.facts()["found_by_logic"] == 1
     assert "90.0%" in str(result)

@@ -179,6 +179,13 @@ def test_what_a_memory_says_counts_where_something_takes_it(memory):
     assert not same.hides(SHOWN_B, [same.good[HELD]])
 
 
+def test_contents_and_modes_are_never_the_same(tables, memory):
+    same = Equivalence(tables)
+    assert same.lasts(mode("q", 0)) and not same.is_same(mode("q", 0))
+    assert same.is_same(entry(tables, "both", 3)) and not same.is_same(entry(tables, "both", 0))
+    assert not Equivalence(memory).is_same(mode("ram", 0))
+
+
 def any_patch(tables, numbers):
     """A table with another bit, a pin that reads any net or one that nothing drives, a mode."""
     at = numbers.randrange(len(tables.cells))

@@ -21,8 +21,9 @@ def test_wires_by_their_names():
     wires["gone"] = (12,)
     origin = Origin(
         synthesized=Netlist(registers(a=10, b=11, c=12), {}, {}, wires),
-        registers={"X1Y1_DFF0": "a", "X1Y1_DFF1": "b", "X9Y9_DFF0": "c"},
+        places={"X1Y1_DFF0": "a", "X1Y1_DFF1": "b", "X9Y9_DFF0": "c", "X1Y1_LUT0": "lut"},
         heads_patched=0,
     )
+    assert origin.registers == {"X1Y1_DFF0": "a", "X1Y1_DFF1": "b", "X9Y9_DFF0": "c"}
     placed = Tables(Netlist(registers(X1Y1_DFF0=5, X1Y1_DFF1=7, X2Y1_DFF0=8), {}, {}, {}))
     assert origin.wires(placed) == {"one": (5,), "two": (7, 5), "padded": (5, LOW, HIGH)}

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+"""A bitstream against the netlist that it was placed from: in any state, whatever comes in.
+
+Runs compare the states that they reach; here both are one formula, and a solver looks for a state
+in which they part:
+
+    same state, pads --+--> logic of the bitstream --+
+                       |                             |-> differ?   what registers take, pins of
+                       +--> logic of the netlist ----+             memories and multipliers, pads
+
+Registers, memories and multipliers are paired by the places that the router gave them. Parameters
+of a pair must be the same: contents, modes, what a register holds at power-up. On the way from the
+state to what is taken each LUT and carry cell is compared with the one it was placed from, and what
+is alike is known from then on (SAT sweeping): that keeps every question small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from glintfpga.sim.proof.cnf import Formula, Frame, Literals
+from glintfpga.sim.proof.netlist import FLOATING, Cell
+from glintfpga.sim.proof.tables import Tables, inputs_of
+
+__all__ = ["SameLogic", "compare_logic"]
+
+_HOLDING = {"DFF": ("Q",), "MULT": ("DOUT",), "BSRAM": ("DOA", "DOB"), "RAM16": ("DO",)}
+"""Kinds of cells with a state, and their outputs."""
+PART = 500
+"""Cells after which progress is told."""
+
+Pair = tuple[Cell, Cell]
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class SameLogic:
+    """How much was compared, and where the two differ."""
+
+    cells: int
+    """Registers, memories and multipliers."""
+    pins: int
+    """Of those, and pads."""
+    differences: tuple[str, ...]
+
+
+def compare_logic(
+    bitstream: Tables,
+    netlist: Tables,
+    places: Mapping[str, str],
+    *,
+    progress: Progress = lambda cells: None,
+) -> SameLogic:
+    """``places`` maps names of the bitstream's cells to those of the netlist's."""
+    names = {name: place for place, name in places.items()}
+    pairs, differences = [], []
+    for cell in netlist.cells:
+        if cell.kind in _HOLDING:
+            placed = bitstream.index.get(names.get(cell.name, ""))
+            if placed is None:
+                differences.append(f"{cell.name} is not in the bitstream")
+            else:
+                pairs.append((bitstream.cells[placed], cell))
+    known = {mine.name for mine, _ in pairs}
+    for cell in bitstream.cells:
+        if cell.kind in _HOLDING and cell.name not in known:
+            differences.append(f"{cell.name} is not in the netlist")
+    differences += _parameters(pairs, bitstream, netlist)
+    formula = Formula()
+    here = Frame(formula, bitstream)
+    there = Frame(formula, netlist, _shared(here, pairs, netlist))
+    _sweep(here, there, names, progress)
+    pins = 0
+    for name, one, other in _taken(here, there, pairs):
+        pins += 1
+        if one != other and formula.solve([formula.differ(one, other)]):
+            differences.append(name)
+    return SameLogic(len(pairs), pins, tuple(differences))
+
+
+def _parameters(pairs: list[Pair], bitstream: Tables, netlist: Tables) -> Iterator[str]:
+    """What differs whatever the state is."""
+    for mine, its in pairs:
+        for key in mine.parameters.keys() | its.parameters.keys():
+            if mine.parameters.get(key, 0) != its.parameters.get(key, 0):
+                yield f"{mine.name} {key}"
+    clocks, wanted = (
+        [cell.parameters for cell in tables.netlist.cells if cell.kind == "PLL"]
+        for tables in (bitstream, netlist)
+    )
+    if clocks != wanted:
+        yield f"PLL {clocks} instead of {wanted}"
+    pads, wanted_pads = (
+        sorted(
+            (name, len(nets))
+            for side in (tables.netlist.inputs, tables.netlist.outputs)
+            for name, nets in side.items()
+        )
+        for tables in (bitstream, netlist)
+    )
+    if pads != wanted_pads:
+        yield f"pads {pads} instead of {wanted_pads}"
+
+
+def _shared(here: Frame, pairs: list[Pair], netlist: Tables) -> Literals:
+    """Literals of the netlist's state and of what its pads hear: those of the bitstream's."""
+    found: Literals = {}
+
+    def join(mine: tuple[int, ...], its: tuple[int, ...]) -> None:
+        for one, other in zip(mine, its, strict=False):
+            if one in here.literals:
+                found[other] = here[one]
+
+    for one, other in pairs:
+        for port in _HOLDING[one.kind]:
+            join(one.ports.get(port, ()), other.ports.get(port, ()))
+    for name, nets in netlist.netlist.inputs.items():
+        join(here.tables.netlist.inputs.get(name, ()), nets)
+    join((here.tables.clock, FLOATING), (netlist.clock, FLOATING))
+    return found
+
+
+def _sweep(here: Frame, there: Frame, names: Mapping[str, str], progress: Progress) -> None:
+    """Let the formula know which LUTs and carry cells say the same in both."""
+    formula = here.formula
+    for number, at in enumerate(there.order):
+        its = there.tables.cells[at]
+        placed = here.tables.index.get(names.get(its.name, ""))
+        if placed is not None:
+            mine = here.tables.cells[placed]
+            for port in ("F", "SUM", "COUT"):
+                both = zip(mine.ports.get(port, ()), its.ports.get(port, ()), strict=False)
+                for one, other in both:
+                    differs = formula.differ(here[one], there[other])
+                    if not formula.solve([differs]):
+                        formula.add([-differs])
+        if number % PART == 0:
+            progress(number)
+
+
+def _taken(here: Frame, there: Frame, pairs: list[Pair]) -> Iterator[tuple[str, int, int]]:
+    """What must be the same: a name, and the literals in both."""
+    for mine, its in pairs:
+        pins = zip(inputs_of(mine), inputs_of(its), strict=True)
+        for pin, (one, other) in enumerate(pins):
+            yield f"{mine.name} pin {pin}", here[one], there[other]
+    for name, nets in there.tables.netlist.outputs.items():
+        for net, its_net in zip(here.tables.netlist.outputs.get(name, ()), nets, strict=False):
+            yield name, here[net], there[its_net]
