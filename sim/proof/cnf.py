@@ -151,7 +151,8 @@ class Frame:
             cell = tables.cells[at]
             self.literals |= self.outputs(cell, [self[net] for net in inputs_of(cell)])
         for cell in tables.cells:
-            if cell.kind == "MULT":
+            if cell.kind == "MULT" and not through(cell)[0]:
+                # One without registers may be in a loop of a mutant: there is no product to go by.
                 for clause in product_clauses(cell):
                     formula.add(self[net] if net > 0 else -self[-net] for net in clause)
             if cell.kind == "DFF" and cell.parameters["ASYNC"]:
@@ -184,8 +185,8 @@ class Frame:
         return self.formula.choose(reset, kept, TRUE if cell.parameters["VALUE"] else -TRUE)
 
     def holding(self, state: Mapping[int, bool]) -> list[int]:
-        """Literals that make registers, memories and multipliers say what they do in ``state``,
-        values of all nets; what pads hear is left open.
+        """Literals that make registers and memories say what they do in ``state``, values of all
+        nets; what pads hear and what multipliers say is left open.
         """
         at_once = {
             cell.ports["Q"][0]: self[inputs_of(cell)[3]]
@@ -207,16 +208,19 @@ class Frame:
         reads = {out: inputs_of(cells[at]) for at in self.order for out in through(cells[at])[1]}
         moving = set(self._moving)
         for cell in cells:
-            if cell.kind == "DFF" and not is_plain(cell, self.tables):
+            if cell.kind == "DFF" and not self._moves_at_edges(cell):
                 moving |= set(cell.ports["Q"])
-            elif cell.kind == "DFF" and cell.parameters["ASYNC"]:
-                reads[cell.ports["Q"][0]] = inputs_of(cell)[3:]
         found, edge = {net}, [net]
         while edge:
             before = set(reads.get(edge.pop(), ())) - found
             found |= before
             edge += before
         return not found & moving
+
+    def _moves_at_edges(self, cell: Cell) -> bool:
+        """Whether a register has the clock of all others, and nothing sets it at once."""
+        at_once = cell.parameters["ASYNC"] and self[inputs_of(cell)[3]] != -TRUE
+        return is_plain(cell, self.tables) and not at_once
 
     def following(self) -> Frame:
         """The next cycle. Registers with another clock or edge may hold anything then."""

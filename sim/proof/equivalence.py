@@ -65,7 +65,8 @@ class Equivalence:
                 self._readers.setdefault(net, set()).add(at)
 
     def lasts(self, patch: Patch) -> bool:
-        """Whether a mutant in the same state as the good chip stays so, and so do its pads.
+        """Whether a mutant in the same state as the good chip stays so, and so do its pads; but for
+        what block RAMs say that nothing reads.
 
         False where it does not, and where it cannot be told: other modes of multipliers and of
         memory ports that are read, another clock.
@@ -115,17 +116,18 @@ class Equivalence:
                 if not self._may_differ(cell, DFF_MODES[facts["at"]]):
                     return None
                 fault.modes.setdefault(at, {})[DFF_MODES[facts["at"]]] = facts["value"]
-            elif cell.kind == "MULT" or self._is_heard(cell, facts["at"] - MEMORY_BITS):
+            elif cell.kind == "MULT":
                 return None
+            elif facts["at"] >= MEMORY_BITS:
+                # Its modes are about what a port says while it writes, two of each port.
+                if self._is_heard(cell, "AB"[(facts["at"] - MEMORY_BITS) // 2]):
+                    return None
         return fault
 
-    def _is_heard(self, cell: Cell, mode: int) -> bool:
-        """Whether anything reads the port that one of a block RAM's modes is of; what it says while
-        it writes is all that the modes are about.
-        """
+    def _is_heard(self, cell: Cell, side: str) -> bool:
+        """Whether anything reads a port of a block RAM."""
         pads = {net for nets in self._tables.netlist.outputs.values() for net in nets}
-        outs = cell.ports.get(f"DO{'AB'[mode // 2]}", ()) if mode >= 0 else ()
-        return any(net in self._readers or net in pads for net in outs)
+        return any(net in self._readers or net in pads for net in cell.ports.get(f"DO{side}", ()))
 
     def _may_differ(self, cell: Cell, mode: str) -> bool:
         """Whether the formula has what a register in another mode does.

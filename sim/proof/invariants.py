@@ -133,12 +133,15 @@ def never(
     now = Frame(formula, tables)
     for state in states:
         given = now.holding(state)
-        assert formula.solve(given), "from no cycle at all anything would follow"
+        if not formula.solve(given):
+            raise InputError("there is no cycle to begin with: anything would follow from that")
         began = [_literals(now, clause) for clause in clauses]
         kept = _unbroken(formula, began, lambda alive, given=given: given)  # type: ignore[misc]
         clauses = [clause for clause, holds in zip(clauses, kept, strict=True) if holds]
     held = [formula.implying(_literals(now, clause)) for clause in clauses]
     after = now.following()
+    if not formula.solve():
+        raise InputError("no cycle follows on any other: anything would follow from that")
     kept = _unbroken(
         formula,
         [_literals(after, clause) for clause in clauses],

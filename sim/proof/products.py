@@ -17,8 +17,8 @@ __all__ = ["product_clauses", "range_clauses"]
 def product_clauses(cell: Cell) -> Iterator[tuple[int, ...]]:
     """Clauses (nets, negated for "low") that the outputs of a multiplier satisfy in every cycle.
 
-    Registers before or behind the product change nothing: they hold an earlier one, or 0, which is
-    in every range. A factor whose sign is not a constant gives none.
+    Registers before or behind the product hold an earlier one, or 0, which is in every range. A
+    factor whose sign is not a constant gives none.
     """
     width = cell.parameters["WIDTH"]
     outs = cell.ports.get("DOUT", ())
@@ -32,7 +32,7 @@ def product_clauses(cell: Cell) -> Iterator[tuple[int, ...]]:
 
 def _range(pins: Sequence[int], sign: Sequence[int], width: int) -> tuple[int, int] | None:
     """Least and largest number at the pins of a factor; None where the sign is not constant."""
-    pins = (*pins, *(LOW,) * (width - len(pins)))
+    pins = (*pins, *(LOW,) * (width - len(pins)))[:width]
     if tuple(sign) not in ((LOW,), (HIGH,)):
         return None
     if LOW in (sign[0], pins[-1]):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from glintfpga.quant.errors import InputError
+from glintfpga.sim.proof import campaign as module
 from glintfpga.sim.proof.campaign import Campaign, judge, run_batch
 from glintfpga.sim.proof.lanes import LaneSim
 from glintfpga.sim.proof.mutants import (
@@ -137,6 +138,21 @@ def test_a_byte_that_is_shown_to_be_unread(chip, recording):
     assert "before it is used" in shown.why
     with pytest.raises(InputError, match="booted 1.0 was shown to be equal, but differs"):
         fate(chip, recording, wrong)
+
+
+def test_what_is_in_rings_alone_is_unread(chip, monkeypatch):
+    monkeypatch.setattr(module, "unread_rings", lambda *given: {"late"})
+    swapped = Mutant("words", "", Patch(bit("late", 0, 1).patch.changes * 2, is_contents=True))
+    mutants = [
+        bit("late", 0, 0),
+        swapped,
+        bit("booted", 0, 0),
+        Mutant("words", "", Patch(is_contents=True)),
+        Mutant("mode", "", Patch(bit("late", 0, 0).patch.changes)),
+        other_table(chip, "key", 3),
+    ]
+    module._show_unread(mutants, LaneSim(chip, clk_hz=1e6), {})
+    assert [mutant.is_unread for mutant in mutants] == [True, True, False, False, False, False]
 
 
 def test_what_is_written_over_only_after_something_was_said_is_silent(chip, recording):

@@ -179,6 +179,25 @@ def test_what_a_memory_says_counts_where_something_takes_it(memory):
     assert not same.hides(SHOWN_B, [same.good[HELD]])
 
 
+def test_a_multiplier_behind_itself():
+    """An input that is low when two upper bits of its product differ, as they never do while it is
+    the other sign: with it a loop, in which they may.
+    """
+    outs = tuple(range(50, 68))
+    ports = {"A": (A,) * 9, "B": (HIGH, HIGH, *[LOW] * 7), "ASIGN": (HIGH,), "BSIGN": (HIGH,)}
+    ports |= {"CLK": (CLK,), "CE": (HIGH,), "RESET": (LOW,), "DOUT": outs}
+    flags = dict.fromkeys(("AREG", "BREG", "PIPE_REG", "OUT_REG", "ASYNC"), 0)
+    cells = (
+        Cell("MULT", "m", ports, {"WIDTH": 9, **flags}),
+        lut("n", (A, outs[9], outs[17]), NEITHER, 0xBEBE),
+        register("q", outs[17], Q),
+        lut("p", (Q,), LOOSE, 0xAAAA),
+    )
+    chip = Tables(Netlist(cells, {"clk": (CLK,), "a": (A,)}, {"p": (LOOSE,)}, {}), loops=True)
+    patch = Patch([partial(reroute, cell="m", pin=8, net=NEITHER)])
+    assert not Equivalence(chip).lasts(patch)
+
+
 def test_contents_and_modes_are_never_the_same(tables, memory):
     same = Equivalence(tables)
     assert same.lasts(mode("q", 0)) and not same.is_same(mode("q", 0))

@@ -187,3 +187,25 @@ def test_no_cycle_at_all(sim):
         never(Tables(clocked), [(LOW_BIT,)], [{LOW_BIT: True}])
     with pytest.raises(InputError, match="leave no cycle"):
         Equivalence(sim.tables, [(LOW_BIT,), (-LOW_BIT,)])
+
+
+@pytest.mark.parametrize("data", [KEY, HIGH])
+def test_a_register_that_resets_itself_at_once(data):
+    """It takes what comes and is low again before the next edge: nothing is known of it, and so
+    nothing of another register that takes the same.
+    """
+    once = Cell(
+        "DFF",
+        "once",
+        {"D": (data,), "CLK": (CLK,), "CE": (HIGH,), "SR": (LOW_BIT,), "Q": (LOW_BIT,)},
+        {"VALUE": 0, "ASYNC": 1, "NEGEDGE": 0},
+    )
+    cells = (once, register("pressed", data, PRESSED), lut("shown", (PRESSED,), SHOWN, bool_of))
+    netlist = Netlist(cells, {"clk": (CLK,), "key": (KEY,)}, {"p": (SHOWN,), "q": (LOW_BIT,)}, {})
+    sim = LaneSim(netlist, clk_hz=1.0)
+    state = dict(enumerate(sim.values().tolist()))
+    assert never(sim.tables, [(-PRESSED,)], [state]) == []
+
+
+def bool_of(a, b, c, d):
+    return a

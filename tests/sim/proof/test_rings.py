@@ -2,6 +2,7 @@
 """The rings of the real link, synthesized: shown for the good one, not for one with a fault."""
 
 import json
+from functools import partial
 
 import pytest
 from amaranth.back import rtlil
@@ -10,8 +11,10 @@ from amaranth.hdl import ClockDomain, Module, Mux, ResetInserter, Signal
 from glintfpga.boards.toolchain import YOSYS
 from glintfpga.hdl import answer, link
 from glintfpga.sim.formal.fault import with_fault
+from glintfpga.sim.proof import rings
 from glintfpga.sim.proof.lanes import LaneSim
-from glintfpga.sim.proof.netlist import LOW
+from glintfpga.sim.proof.mutants import set_state
+from glintfpga.sim.proof.netlist import HIGH, LOW, Cell, Netlist
 from glintfpga.sim.proof.rings import unread_rings
 from glintfpga.sim.proof.synthesis import read_synthesis
 
@@ -24,7 +27,7 @@ HEARD = ("rx_valid", "rx_data", "rx_error", "tx_idle", "hold", "working", "info_
 SAID = ("info_address", "info_enable", "baud", "greeting", "retry", "dropped")
 
 
-def ends(parts):
+def ends(parts, masked=True):
     """The link and the writer of answers, joined as in `glintfpga.hdl.service`; and its ports."""
     m = Module()
     m.domains.sync = domain = ClockDomain(reset_less=True)
@@ -39,10 +42,10 @@ def ends(parts):
         writer.oldest.eq(ends.oldest),
         writer.tick_ms.eq(ends.tick_ms),
     ]
-    # A reader takes the byte only when it is valid. No register is a port itself: it would lose
-    # its name.
+    # A reader takes the byte only when it is valid, if ``masked``. No register is a port itself:
+    # it would lose its name.
     veil = Signal()
-    byte = Mux(ends.o.valid, ends.o.payload, 0)
+    byte = Mux(ends.o.valid | (not masked), ends.o.payload, 0)
     said = [byte, ends.o.valid, ends.tx.valid, ends.tx.payload, ends.switch.ready, writer.i.ready]
     said += [getattr(ends, name) for name in SAID]
     seen = [Signal(len(value), name=f"out{at}") for at, value in enumerate(said)]
@@ -56,10 +59,10 @@ def ends(parts):
 def shown(tmp_path, monkeypatch):
     """Names of the rings of which it is shown, given what replaces parts of the design."""
 
-    def show(**parts):
+    def show(masked=True, **parts):
         for name in parts.keys() - {"AnswerWriter"}:
             monkeypatch.setattr(link, name, parts[name])
-        module, ports = ends(parts)
+        module, ports = ends(parts, masked)
         text = rtlil.convert(module, ports=ports, name="top", emit_src=False)
         (tmp_path / "top.il").write_text(text)
         (tmp_path / "top.ys").write_text(SCRIPT)
@@ -121,3 +124,85 @@ def test_a_fault(shown, fault):
     module, component, lost, right, wrong = FAULTS[fault]
     faulty = with_fault(f"glintfpga.hdl.{module}", right, wrong)
     assert shown(**{component: getattr(faulty, component)}) == (RECEIVER | SENDER) - lost
+
+
+def test_a_reader_that_looks_at_bytes_that_are_none(shown):
+    """It only passes them on: no statement about the link is broken."""
+    assert shown(masked=False) == SENDER
+
+
+CLK, WRITE, GO = 3, 4, 5
+SEEN, READY, TX, OTHER = range(10, 14)
+SAID_A, SAID_B = range(20, 29), range(30, 39)
+
+
+def register(name, data, out, *, value=0):
+    ports = {"D": (data,), "CLK": (CLK,), "CE": (HIGH,), "SR": (LOW,), "Q": (out,)}
+    return Cell("DFF", name, ports, {"VALUE": value, "ASYNC": 0, "NEGEDGE": 0})
+
+
+def lut(name, one, other, out, table):
+    ports = {"I0": (one,), "I1": (other,), "I2": (LOW,), "I3": (LOW,), "F": (out,)}
+    return Cell("LUT4", name, ports, {"INIT": table})
+
+
+def small(*, ready=SEEN, seen=0, enable=HIGH, shows=SAID_B[0], also=LOW):
+    """A memory of one place. ``seen``: it was written; one cycle later p shows it."""
+    ports = {"CLKA": (CLK,), "CEA": (HIGH,), "WREA": (WRITE,), "DIA": (LOW,) * 9}
+    ports |= {"CLKB": (CLK,), "CEB": (enable,), "WREB": (LOW,), "ADA": (LOW,) * 11}
+    ports |= {"ADB": (LOW,) * 11, "DOA": tuple(SAID_A), "DOB": tuple(SAID_B)}
+    sizes = {"WIDTH_A": 9, "MODE_A": 0, "WIDTH_B": 9, "MODE_B": 0, "INIT": 0}
+    return Netlist(
+        (
+            Cell("BSRAM", "ram", ports, sizes),
+            lut("keep", WRITE, SEEN, OTHER, 0xEEEE),
+            register("seen", OTHER, SEEN, value=seen),
+            register("ready", ready, READY),
+            lut("p", shows, READY, TX, 0x8888),
+        ),
+        {"clk": (CLK,), "write": (WRITE,), "go": (GO,)},
+        {"p": (TX,), "q": (also,)},
+        {},
+    )
+
+
+RING = rings._Ring(
+    read_address="address",
+    idle=lambda now: -now.bit("ready"),
+    statements=lambda now, written, place: iter(
+        [now.words.some([-now.bit("seen"), written, *place])]  # of the one place there is
+    ),
+)
+WIRES = {"seen": (SEEN,), "ready": (READY,), "address": (LOW,) * 11}
+
+
+@pytest.mark.parametrize("change, unread", [
+    ({}, True),
+    ({"enable": GO}, False),  # stale from long ago, when it is looked at
+    ({"ready": OTHER}, False),  # read in the very cycle in which it is written
+    ({"ready": HIGH}, False),
+    ({"seen": 1}, False),  # what is stated is not so at power-up
+    ({"shows": SAID_A[0]}, False),  # the port that writes shows what it has not written
+    ({"also": SAID_B[3]}, False),  # looked at when it is idle
+])
+def test_one_place(monkeypatch, change, unread):
+    monkeypatch.setattr(rings, "RINGS", (RING,))
+    sim = LaneSim(small(**change), clk_hz=1e6)
+    sim.reset()
+    power_up = dict(enumerate(sim.values().tolist()))
+    assert unread_rings(sim.tables, WIRES, power_up) == ({"ram"} if unread else set())
+
+
+@pytest.mark.parametrize("change, noticed", [({}, False), ({"ready": OTHER}, True)])
+def test_a_run_agrees(change, noticed):
+    sim = LaneSim(small(**change), clk_hz=1e6)
+    sim.reset(mutations=[partial(set_state, lane=1, cell="ram", at=0, value=1)])
+    for write in (0, 0, 1, 0, 0):
+        sim.poke("write", write)
+        sim.clock()
+    assert bool(sim.noticed) == noticed
+
+
+def test_without_names_nothing_is_shown():
+    sim = LaneSim(small(), clk_hz=1e6)
+    assert unread_rings(sim.tables, WIRES, {}) == set()
