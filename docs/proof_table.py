@@ -63,7 +63,7 @@ def _planted(mutants: dict[str, Any]) -> list[str]:
     left = sums["unexercised"] + sums["silent"]
     others = (
         f"Of the {left} that are unexercised or silent, {mutants['found_by_logic']} differ from "
-        "the placed netlist in some state, which the stage `logic` says."
+        "the good chip in contents, modes or some state, of which the stage `logic` would tell."
     )
     lines += ["", shares, others, cost, ""]
     lines += ["| not noticed | outcome | why | count |", "|---|---|---|--:|"]

@@ -93,9 +93,11 @@ class Campaign:
 
     @property
     def found_by_logic(self) -> int:
-        """How many of those silent or unexercised differ from the good chip in some state.
+        """How many of those silent or unexercised differ from the good chip in contents, in modes,
+        or in some state, be it one that never comes.
 
-        `glintfpga.sim.proof.same_logic` finds them where the good chip is as it was placed.
+        Where the good chip is as it was placed, `glintfpga.sim.proof.same_logic` says so of them,
+        or that they have a loop.
         """
         left = (one for one in self.mutants if one.outcome in ("silent", "unexercised"))
         return sum(one.is_other for one in left)
@@ -127,8 +129,8 @@ class Campaign:
         return (
             f"{'mutants':<10} {len(self.mutants)} in {self.cycles:,} cycles: {said}; "
             f"{self.detected:.1%} noticed or refused of those not equal, "
-            f"{self.noticed:.1%} noticed of those that ran; of those unexercised or silent "
-            f"{self.found_by_logic} differ from the placed netlist"
+            f"{self.noticed:.1%} noticed of those that ran; {self.found_by_logic} of those "
+            "unexercised or silent differ in contents, modes or some state"
         )
 
 

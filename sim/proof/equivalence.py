@@ -75,9 +75,7 @@ class Equivalence:
         return fault is not None and self._goes_nowhere(fault)
 
     def is_same(self, patch: Patch) -> bool:
-        """Whether a patch also leaves all contents and modes as they are: no comparison of the two
-        netlists in all states that fit the clauses can tell them apart.
-        """
+        """The same, and whether a patch leaves all contents and modes as they are."""
         return all(change.func is not set_state for change in patch.changes) and self.lasts(patch)
 
     def hides(self, nets: Sequence[int], given: Sequence[int]) -> bool:

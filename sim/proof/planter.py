@@ -60,7 +60,7 @@ class Mutant:
     lasts: bool = False
     """Shown that it goes on as the good chip from any cycle on in which it holds the same."""
     is_other: bool = False
-    """Differs from the good chip in some state, be it one that never comes."""
+    """Differs from the good chip in contents, modes or some state, be it one that never comes."""
     is_unread: bool = False
     """Shown that nothing uses what it changes, from power-up on."""
     quiet: set[tuple[int, bool]] = field(default_factory=set)

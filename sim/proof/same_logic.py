@@ -9,7 +9,9 @@ in which they part:
                        +--> logic of the netlist ----+             memories and multipliers, pads
 
 Registers, memories and multipliers are paired by the places that the router gave them. Parameters
-of a pair must be the same: contents, modes, what a register holds at power-up. On the way from the
+of a pair must be the same: contents, modes, what a register holds at power-up; and so must what the
+clock comes from. A state is one in which multipliers say products of their factors and all that
+floats reads the same. On the way from the
 state to what is taken each LUT and carry cell is compared with the one it was placed from, and what
 is alike is known from then on (SAT sweeping): that keeps every question small.
 """
@@ -19,9 +21,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from glintfpga.quant.errors import InputError
 from glintfpga.sim.proof.cnf import Formula, Frame, Literals
 from glintfpga.sim.proof.netlist import FLOATING, Cell
-from glintfpga.sim.proof.tables import Tables, inputs_of
+from glintfpga.sim.proof.tables import Tables, inputs_of, through
 
 __all__ = ["SameLogic", "compare_logic"]
 
@@ -41,7 +44,7 @@ class SameLogic:
     cells: int
     """Registers, memories and multipliers."""
     pins: int
-    """Of those, and pads."""
+    """Of those, constant ones too, and pads."""
     differences: tuple[str, ...]
 
 
@@ -52,7 +55,11 @@ def compare_logic(
     *,
     progress: Progress = lambda cells: None,
 ) -> SameLogic:
-    """``places`` maps names of the bitstream's cells to those of the netlist's."""
+    """``places`` maps names of the bitstream's cells to those of the netlist's.
+
+    Raises ``InputError`` for a combinational loop, a clock that is read as data, and where there is
+    no state at all.
+    """
     names = {name: place for place, name in places.items()}
     pairs, differences = [], []
     for cell in netlist.cells:
@@ -68,8 +75,12 @@ def compare_logic(
             differences.append(f"{cell.name} is not in the netlist")
     differences += _parameters(pairs, bitstream, netlist)
     formula = Formula()
-    here = Frame(formula, bitstream)
+    # A PLL may not have locked: what follows from that is compared, too.
+    here = Frame(formula, bitstream, {net: formula.new() for net in bitstream.locks})
     there = Frame(formula, netlist, _shared(here, pairs, netlist))
+    if not formula.solve():
+        raise InputError("no state fits both netlists: anything would follow from that")
+    differences += [*_resetting(bitstream), *_resetting(netlist)]
     _sweep(here, there, names, progress)
     pins = 0
     for name, one, other in _taken(here, there, pairs):
@@ -91,16 +102,45 @@ def _parameters(pairs: list[Pair], bitstream: Tables, netlist: Tables) -> Iterat
     )
     if clocks != wanted:
         yield f"PLL {clocks} instead of {wanted}"
-    pads, wanted_pads = (
-        sorted(
-            (name, len(nets))
-            for side in (tables.netlist.inputs, tables.netlist.outputs)
-            for name, nets in side.items()
-        )
-        for tables in (bitstream, netlist)
-    )
+    source, wanted_source = map(_clock_source, (bitstream, netlist))
+    if source != wanted_source:
+        yield f"clock from {source} instead of {wanted_source}"
+    pads, wanted_pads = map(_pads, (bitstream, netlist))
     if pads != wanted_pads:
         yield f"pads {pads} instead of {wanted_pads}"
+
+
+def _clock_source(tables: Tables) -> str:
+    """The pad that the clock of most registers comes from, and through which output of a PLL."""
+    pads = {net: name for name, nets in tables.netlist.inputs.items() for net in nets}
+    for cell in tables.netlist.cells:
+        for port, nets in cell.ports.items():
+            if cell.kind == "PLL" and port != "CLKIN" and tables.clock in nets:
+                source = [pads.get(net, "logic") for net in cell.ports["CLKIN"]]
+                return f"{port} of a PLL at {source}"
+    return pads.get(tables.clock, "logic")
+
+
+def _pads(tables: Tables) -> list[tuple[str, str, int]]:
+    sides = (("in", tables.netlist.inputs), ("out", tables.netlist.outputs))
+    return sorted((side, name, len(nets)) for side, pads in sides for name, nets in pads.items())
+
+
+def _resetting(tables: Tables) -> Iterator[str]:
+    """Registers that set or reset each other, or themselves, at once: what they hold for a moment
+    is no state of the formula.
+    """
+    reads = {out: through(cell)[0] for cell in tables.cells for out in through(cell)[1]}
+    at_once = [cell for cell in tables.cells if cell.kind == "DFF" and cell.parameters["ASYNC"]]
+    held = {net for cell in at_once for net in cell.ports["Q"]}
+    for cell in at_once:
+        found, edge = set[int](), [inputs_of(cell)[3]]
+        while edge:
+            net = edge.pop()
+            edge += set(reads.get(net, ())) - found
+            found |= {net, *reads.get(net, ())}
+        if found & held:
+            yield f"{cell.name} is set or reset by what is set or reset itself"
 
 
 def _shared(here: Frame, pairs: list[Pair], netlist: Tables) -> Literals:
@@ -118,6 +158,7 @@ def _shared(here: Frame, pairs: list[Pair], netlist: Tables) -> Literals:
     for name, nets in netlist.netlist.inputs.items():
         join(here.tables.netlist.inputs.get(name, ()), nets)
     join((here.tables.clock, FLOATING), (netlist.clock, FLOATING))
+    join(here.tables.locks, netlist.locks)
     return found
 
 

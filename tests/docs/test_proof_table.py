@@ -29,7 +29,7 @@ def test_tables(load_script):
     assert "| all | 7 | 3 | 1 | 1 | 0 | 2 |" in page
     assert "Of the 6 that are not shown equal, 4 were noticed or refused: 66.7%." in page
     assert "Of the 5 of them that ran, 3 were noticed: 60.0%." in page
-    assert "Of the 2 that are unexercised or silent, 1 differ from the placed netlist" in page
+    assert "Of the 2 that are unexercised or silent, 1 differ from the good chip" in page
     assert "2.0 million cycles; 1.5 minutes, 2.0 of processor time." in page
     assert "| logic | silent | w | 2 |" in page
 

@@ -8,10 +8,10 @@ from functools import partial
 import pytest
 
 from glintfpga.sim.proof.equivalence import Equivalence
-from glintfpga.sim.proof.mutants import Patch, reroute, set_state, set_table
-from glintfpga.sim.proof.netlist import Cell, Netlist
+from glintfpga.sim.proof.mutants import Patch, reroute, set_table
+from glintfpga.sim.proof.netlist import HIGH, LOW, Cell, Netlist
 from glintfpga.sim.proof.same_logic import compare_logic
-from glintfpga.sim.proof.tables import DFF_MODES, MEMORY_BITS, Tables, inputs_of
+from glintfpga.sim.proof.tables import DFF_MODES, Tables, inputs_of
 
 PORTS = {
     "LUT4": ("I0", "I1", "I2", "I3"),
@@ -79,7 +79,7 @@ def test_pads_and_clocks(random_netlist):
     copy, places = placed(netlist)
     renamed = replace(copy, outputs={"other": copy.outputs["out"]})
     (difference,) = compared(renamed, netlist, places).differences
-    assert difference.startswith("pads") and "('other', 40)" in difference
+    assert difference.startswith("pads") and "('out', 'other', 40)" in difference
     plls = [
         Cell("PLL", name, {"CLKIN": (), "CLKOUT": ()}, {"FREQUENCY_HZ": hz})
         for name, hz in (("pll", 54_000_000), ("X9_PLL", 27_000_000))
@@ -88,6 +88,68 @@ def test_pads_and_clocks(random_netlist):
     other = replace(copy, cells=(*copy.cells, plls[1]))
     (difference,) = compared(other, whole, places).differences
     assert difference.startswith("PLL") and "27000000" in difference
+
+
+CLK, PAD, LOCK, FAST, Q, OUT, RESET = range(3, 10)
+
+
+def locked(*, clock=FAST, source=CLK, reset=RESET, pads=("clk", "pad")):
+    """A register that a PLL's lock holds, and its clock."""
+    ports = {"D": (PAD,), "CLK": (clock,), "CE": (HIGH,), "SR": (reset,), "Q": (Q,)}
+    not_locked = {"I0": (LOCK,), "I1": (LOW,), "I2": (LOW,), "I3": (LOW,), "F": (RESET,)}
+    return Netlist(
+        (
+            Cell("PLL", "pll", {"CLKIN": (source,), "CLKOUT": (FAST,), "LOCK": (LOCK,)}, {}),
+            Cell("DFF", "q", ports, {"VALUE": 0, "ASYNC": 1, "NEGEDGE": 0}),
+            Cell("LUT4", "not locked", not_locked, {"INIT": 0x5555}),
+        ),
+        {pads[0]: (CLK,), pads[1]: (PAD,)},
+        {"out": (Q,)},
+        {},
+    )
+
+
+@pytest.mark.parametrize("change, difference", [
+    ({}, ()),
+    ({"clock": CLK}, ("clock from clk instead of CLKOUT of a PLL at ['clk']",)),
+    ({"source": PAD}, ("clock from CLKOUT of a PLL at ['pad'] instead of",)),
+    ({"reset": LOW}, ("q pin 3",)),
+    ({"reset": PAD}, ("q pin 3",)),
+    ({"reset": Q}, ("q is set or reset by what is set or reset itself", "q pin 3")),
+])
+def test_clock_and_lock(change, difference):
+    places = {cell.name: cell.name for cell in locked().cells}
+    found = compared(locked(**change), locked(), places).differences
+    assert len(found) == len(difference)
+    assert all(one.startswith(start) for one, start in zip(found, difference, strict=True))
+
+
+def test_pads_have_a_direction():
+    pair = Netlist((), {"a": (4,)}, {"b": (4,)}, {}), Netlist((), {"b": (4,)}, {"a": (4,)}, {})
+    register = Cell(
+        "DFF",
+        "q",
+        {"D": (LOW,), "CLK": (3,), "CE": (HIGH,), "SR": (LOW,), "Q": (9,)},
+        {"VALUE": 0, "ASYNC": 0, "NEGEDGE": 0},
+    )
+    one, other = (replace(netlist, cells=(register,)) for netlist in pair)
+    assert compared(one, other, {"q": "q"}).differences[0].startswith("pads [('in', 'a', 1)")
+
+
+@pytest.mark.parametrize("kind, port", [
+    *(("MULT", "B"), ("BSRAM", "DIA"), ("RAM16", "RAD"), ("DFF", "CE")),
+])
+def test_pins(random_netlist, kind, port):
+    netlist = random_netlist(4, kinds=("DFF", "BSRAM", "RAM16", "MULT", "LUT4"))
+    copy, places = placed(netlist)
+    at = next(at for at, cell in enumerate(copy.cells) if cell.kind == kind)
+    cell = copy.cells[at]
+    other = next(one for one in copy.cells if one.kind == "DFF" and one is not cell).ports["Q"]
+    assert cell.ports[port][:1] != other
+    wired = replace(cell, ports=cell.ports | {port: (*other, *cell.ports[port][1:])})
+    cells = (*copy.cells[:at], wired, *copy.cells[at + 1 :])
+    (difference,) = compared(replace(copy, cells=cells), netlist, places).differences
+    assert difference.startswith(f"{cell.name} pin ")
 
 
 @pytest.mark.parametrize("kind, key", [
@@ -110,8 +172,6 @@ def any_patch(netlist, numbers):
     if cell.kind != "DFF" and numbers.randrange(2):
         table = cell.parameters["INIT"] ^ 1 << numbers.randrange(16)
         return Patch([partial(set_table, cell=cell.name, table=table)])
-    if cell.kind == "DFF" and numbers.randrange(2):
-        return Patch([partial(set_state, cell=cell.name, at=0, value=1 - cell.parameters["VALUE"])])
     clock = {1} if cell.kind == "DFF" else set()
     pin = numbers.choice([pin for pin in range(len(PORTS[cell.kind])) if pin not in clock])
     data = [net for one in tables.cells for net in one.ports.get("Q", ())]
@@ -126,10 +186,6 @@ def patched(netlist, patch):
     for cell in netlist.cells:
         if cell.name == facts["cell"] and change.func is set_table:
             cell = replace(cell, parameters=cell.parameters | {"INIT": facts["table"]})
-        elif cell.name == facts["cell"] and change.func is set_state:
-            assert facts["at"] < MEMORY_BITS
-            key = DFF_MODES[facts["at"]]
-            cell = replace(cell, parameters=cell.parameters | {key: facts["value"]})
         elif cell.name == facts["cell"]:
             port = PORTS[cell.kind][facts["pin"]]
             cell = replace(cell, ports=cell.ports | {port: (facts["net"],)})
