@@ -20,6 +20,7 @@ from glintfpga.sim.proof.invariants import Clause, require
 from glintfpga.sim.proof.mutants import Patch, reroute, set_state, set_table
 from glintfpga.sim.proof.netlist import LOW, Cell
 from glintfpga.sim.proof.tables import (
+    ADDRESS_BITS,
     DFF_MODES,
     MEMORY_BITS,
     Tables,
@@ -27,12 +28,11 @@ from glintfpga.sim.proof.tables import (
     inputs_of,
     through,
 )
+from glintfpga.sim.proof.words import Words
 
 __all__ = ["Equivalence"]
 
-ADDRESS_BITS = 11
 _ALIKE = {0: -TRUE, 0xFFFF: TRUE}
-_AND = 0x8888
 
 
 @dataclass
@@ -213,17 +213,15 @@ class Equivalence:
         """Differences at the pins of a block RAM that count: CLK, CE, with CE all but DI, and DI
         where it is written.
         """
-        formula, half = self.formula, len(good) // 2
+        words, half = Words(self.formula), len(good) // 2
         for side in (slice(half), slice(half, None)):
-            (clock, enable, write, *rest) = map(formula.differ, good[side], its[side])
+            (clock, enable, write, *rest) = map(self.formula.differ, good[side], its[side])
             yield clock
             yield enable
             enabled, written = good[side][1:3]
             for at, differs in enumerate([write, *rest]):
                 needs = [enabled, written] if at > ADDRESS_BITS else [enabled]
-                for need in needs:
-                    differs = formula.table(_AND, (need, differs))
-                yield differs
+                yield words.every([*needs, differs])
 
     def _shown(self, twin: _Twin) -> Iterable[int]:
         for nets in self._tables.netlist.outputs.values():

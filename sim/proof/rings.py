@@ -26,7 +26,7 @@ from glintfpga.quant.errors import InputError
 from glintfpga.sim.proof.cnf import Formula, Frame
 from glintfpga.sim.proof.equivalence import Equivalence
 from glintfpga.sim.proof.netlist import LOW, Cell
-from glintfpga.sim.proof.tables import Tables
+from glintfpga.sim.proof.tables import ADDRESS_BITS, Tables
 from glintfpga.sim.proof.words import Word, Words
 
 __all__ = ["Registers", "unread_rings"]
@@ -34,7 +34,6 @@ __all__ = ["Registers", "unread_rings"]
 Registers = Mapping[str, Sequence[int]]
 """Nets of registers by their names in the source, the lowest bit first."""
 
-ADDRESS_BITS = 11
 WRITER_IDLE, _, WRITER_FETCH, WRITER_BYTE = range(4)
 """States of `glintfpga.hdl.frame_writer`, in the order of its source."""
 

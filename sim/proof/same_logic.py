@@ -11,9 +11,9 @@ in which they part:
 Registers, memories and multipliers are paired by the places that the router gave them. Parameters
 of a pair must be the same: contents, modes, what a register holds at power-up; and so must what the
 clock comes from. A state is one in which multipliers say products of their factors and all that
-floats reads the same. On the way from the
-state to what is taken each LUT and carry cell is compared with the one it was placed from, and what
-is alike is known from then on (SAT sweeping): that keeps every question small.
+floats reads the same. On the way from the state to what is taken each LUT and carry cell is
+compared with the one it was placed from, and what is alike is known from then on (SAT sweeping):
+that keeps every question small.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from glintfpga.quant.errors import InputError
 from glintfpga.sim.proof.netlist import FLOATING, HIGH, LOW, Cell, Netlist
 
 __all__ = [
-    *("DFF_MODES", "MEMORY_BITS", "MULT_FLAGS", "Tables"),
+    *("ADDRESS_BITS", "DFF_MODES", "MEMORY_BITS", "MULT_FLAGS", "Tables"),
     *("clock_pins", "inputs_of", "table_of", "through"),
 ]
 
@@ -50,6 +50,8 @@ _PARAMETERS = {
 }
 _MOST_PARAMETERS = 6
 MEMORY_BITS = 18_432
+ADDRESS_BITS = 11
+"""Of a block RAM, for bytes."""
 MULT_FLAGS = 144
 """Where in a multiplier's state the flags of its four registers begin."""
 

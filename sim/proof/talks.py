@@ -6,7 +6,7 @@ short_talk     the model in the chip, and everything that a host can ask about i
 shapes_talk    models of many shapes with random numbers, after each other
 tables_talk    models that make the last bits of the tables of SiLU, reciprocals and noise count
 contests_talk  models whose tokens are close to each other
-rough_talk     a line on which everything goes wrong, and images with anything wrong
+rough_talk     frames that are damaged, lie or find no room; images with any word wrong
 long_talk      bad images, the largest model and the first one again; a bad line, lost answers
 """
 
@@ -133,7 +133,9 @@ def contests_talk(sim: LaneSim, image: Image) -> None:
 
 
 def rough_talk(sim: LaneSim, image: Image) -> None:
-    """All that `mishaps` has, and images of which any word is wrong; the first model again."""
+    """Frames that damage, lie and crowd, sessions that are broken off; images of which any word is
+    wrong; the first model again.
+    """
     talk = Talk(sim)
     mishaps.damage(talk)
     mishaps.lie(talk)
