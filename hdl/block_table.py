@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from glintfpga.firmware.image import Image, Section
 from glintfpga.hdl.load import LoadPort, pack_row
-from glintfpga.hdl.memory import ram
+from glintfpga.hdl.memory import outside_reset, ram
 
 __all__ = ["BlockTable", "Config", "Descriptor"]
 
@@ -94,7 +94,9 @@ class BlockTable(wiring.Component):
             load.stored.eq(row),
             port.addr.eq(load_address),
             port.data.eq(load.data),
-            port.en.eq(load.valid & (is_table | (load.target == Section.CONFIG))),
+            port.en.eq(
+                outside_reset(load.valid & (is_table | (load.target == Section.CONFIG)))
+            ),
         ]
         following = Signal(Descriptor)
         step = Signal(range(9))

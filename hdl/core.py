@@ -18,7 +18,7 @@ from glintfpga.hdl.divide import Divide
 from glintfpga.hdl.fixed import saturate
 from glintfpga.hdl.lane import Lane
 from glintfpga.hdl.load import LoadPort, pack_row
-from glintfpga.hdl.memory import ram
+from glintfpga.hdl.memory import outside_reset, ram
 from glintfpga.hdl.norm import RmsNorm
 from glintfpga.hdl.position import Position
 from glintfpga.hdl.residual import Residual
@@ -137,7 +137,8 @@ class Core(wiring.Component):
             total.shift.eq(delay(m, running.shift, 2, "rescale")),
             total.lost.eq(delay(m, running.lost, 2, "lost")),
             total.add.eq(strobe["score", 9] | strobe["hidden", 11]),
-            divide.hidden.eq(word.x_ffn),
+            # The cycle before the sum of the last group is there to be added to x.
+            divide.hidden.eq(strobe["hidden", 11]),
             divide.shift_down.eq(self._descriptor.shift_down),
             divide.values.eq(total.values),
             divide.length.eq(total.length),
@@ -372,7 +373,7 @@ class Core(wiring.Component):
         m.d.comb += [
             port.addr.eq(self.load.index),
             port.data.eq(loaded),
-            port.en.eq(self.load.valid & (self.load.target == section)),
+            port.en.eq(outside_reset(self.load.valid & (self.load.target == section))),
         ]
         self._stored[section] = (word, width)
         return word

@@ -8,6 +8,7 @@ from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from glintfpga.firmware.messages import Counters
+from glintfpga.hdl.memory import outside_reset
 
 __all__ = ["COUNTER_BYTES", "CounterBank"]
 
@@ -75,7 +76,7 @@ class CounterBank(wiring.Component):
             read.en.eq(~adding),
             write.addr.eq(at),
             write.data.eq(total),
-            write.en.eq(step),
+            write.en.eq(outside_reset(step)),
             self.o.valid.eq(adding & reporting),
             self.o.payload.eq(total),
             step.eq(adding & (~reporting | self.o.ready)),

@@ -22,13 +22,13 @@ class Divide(wiring.Component):
     """``quotient = values / length`` by a table of reciprocals; ``shifted`` is ``values`` alone.
 
     Both have the fraction of x and one bit more, so that whoever adds them rounds them too, and
-    19 bits: anything larger saturates x from wherever it is. One shifter serves both: with
-    ``hidden`` it follows ``shift_down`` (combinational), else the length.
+    19 bits: anything larger saturates x from wherever it is. One shifter serves both, by
+    ``shift_down`` in the cycle after ``hidden``, else by the length of the cycle before.
 
         cycle 0: normalise length, table address   1: table, normalise values   2: product
               3: quotient
 
-    ``values`` and ``length`` hold for the first two cycles.
+    ``values`` and ``length`` hold for the first two cycles; ``shifted`` follows ``values`` at once.
     """
 
     def __init__(self, *, plan: NumberPlan, value_width: int) -> None:
@@ -50,10 +50,10 @@ class Divide(wiring.Component):
         plan = self.plan
         # The largest weight raised the maximum when it came, so it is at least 1/2.
         least = plan.weight_p_frac
-        above, amount = Signal(4), Signal(4)
+        amount = Signal(4)
         length_bits = bit_length(self.length)
-        m.d.sync += above.eq(length_bits - least)
-        m.d.comb += amount.eq(Mux(self.hidden, self.shift_down, above))
+        # Chosen a cycle ahead: the shifter and its fan-out are a whole cycle's work.
+        m.d.sync += amount.eq(Mux(self.hidden, self.shift_down, length_bits - least))
         normal = Signal(LENGTH_WIDTH)
         with m.Switch(length_bits):
             for bits in range(least, LENGTH_WIDTH + 1):
@@ -62,7 +62,7 @@ class Divide(wiring.Component):
         reciprocal = rom(m, "reciprocal", RECIPROCAL, 17, normal[6:16])
         shift = RECIPROCAL_LOG2 - (plan.v.width - 1) - (plan.x.frac - plan.v.frac)
         for i in range(3):
-            m.submodules[f"divide{i}"] = unit = Multiplier(a_width=18, b_width=18)
+            m.submodules[f"divide{i}"] = unit = Multiplier(a_width=18, b_width=18, outside="a")
             guarded = saturate(shift_guarded(self.values[i], plan.min_sum_shift, amount), 19)
             m.d.comb += [
                 self.shifted[i].eq(guarded),

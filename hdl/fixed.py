@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Mux, Value, ValueLike
 
-__all__ = ["bit_length", "rescale", "saturate", "shift_guarded"]
+__all__ = ["bit_length", "saturate", "shift_guarded"]
 
 
 def saturate(value: ValueLike, width: int) -> Value:
@@ -21,15 +21,6 @@ def saturate(value: ValueLike, width: int) -> Value:
     head = value[width - 1 :]
     clamp = Cat((~sign).replicate(width - 1), sign)
     return Mux(head.all() | ~head.any(), value[:width], clamp).as_signed()
-
-
-def rescale(value: ValueLike, shift: ValueLike) -> Value:
-    """Half-up right shift by a signal: keep one bit more, add one, drop it."""
-    value = Value.cast(value)
-    guarded = Cat(Const(0, 1), value)
-    if value.shape().signed:
-        guarded = guarded.as_signed()
-    return ((guarded >> shift) + 1) >> 1
 
 
 def shift_guarded(value: ValueLike, least: int, shift: ValueLike) -> Value:

@@ -22,6 +22,7 @@ from glintfpga.firmware.protocol import (
     Kind,
 )
 from glintfpga.hdl.crc_bytes import CrcBytes
+from glintfpga.hdl.memory import outside_reset
 
 __all__ = ["BODY_BYTE", "FIRST_BYTE", "HEADER", "FrameReceiver", "FrameTransmitter"]
 
@@ -191,6 +192,8 @@ class FrameTransmitter(wiring.Component):
         m.submodules.buffer = buffer = memory.Memory(shape=8, depth=512, init=[])
         write = buffer.write_port()
         read = buffer.read_port()
+        writing = Signal()
+        m.d.comb += write.en.eq(outside_reset(writing))
 
         full = Array([Signal(name="full_0"), Signal(name="full_1")])
         loaded = Array([Signal(name="loaded_0"), Signal(name="loaded_1")])
@@ -211,7 +214,7 @@ class FrameTransmitter(wiring.Component):
         m.d.comb += [
             write.addr.eq(Cat(Mux(put & (byte != 0), place, code_place), filling)),
             write.data.eq(Mux(put & (byte != 0), byte, code)),
-            write.en.eq(put),
+            writing.eq(put),
             crc.data.eq(self.i.payload.byte),
         ]
         with m.If(put):
@@ -243,11 +246,11 @@ class FrameTransmitter(wiring.Component):
                     m.next = "CLOSE"
             with m.State("CLOSE"):
                 # Close the last code.
-                m.d.comb += write.en.eq(1)
+                m.d.comb += writing.eq(1)
                 m.next = "DELIMIT"
             with m.State("DELIMIT"):
                 # A zero behind the last byte; it tells the sending side where to stop.
-                m.d.comb += [write.addr.eq(Cat(place, filling)), write.data.eq(0), write.en.eq(1)]
+                m.d.comb += [write.addr.eq(Cat(place, filling)), write.data.eq(0), writing.eq(1)]
                 m.d.comb += crc.start.eq(1)
                 m.d.sync += begin
                 with m.If(~dropped & ~self.flush):

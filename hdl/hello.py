@@ -8,6 +8,7 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from glintfpga.firmware.protocol import BAUDS, HELLO_INFO, HelloFlag, HelloInfo, SelfTest
+from glintfpga.hdl.memory import outside_reset
 
 __all__ = ["CRC_AT", "HEADER_AT", "HelloStore"]
 
@@ -79,7 +80,7 @@ class HelloStore(wiring.Component):
         read = store.read_port()
         shown = Signal(range(HELLO_INFO))
         m.d.comb += [
-            write.en.eq(self.write_enable),
+            write.en.eq(outside_reset(self.write_enable)),
             write.addr.eq(self.write_address),
             write.data.eq(self.write_data),
             read.en.eq(self.enable),

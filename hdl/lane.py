@@ -10,8 +10,8 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from glintfpga.hdl.fixed import rescale, saturate, shift_guarded
-from glintfpga.hdl.memory import ram, rom
+from glintfpga.hdl.fixed import saturate, shift_guarded
+from glintfpga.hdl.memory import outside_reset, ram, rom
 from glintfpga.hdl.multiplier import Multiplier
 from glintfpga.quant.blocks import RUNNING_MAX_START
 from glintfpga.quant.plan import NumberPlan
@@ -89,7 +89,9 @@ class Lane(wiring.Component):
         v_row = self._bank(m, "v", self.v_address)
         products = []
         for i in range(3):
-            m.submodules[f"dot{i}"] = unit = Multiplier(a_width=width, b_width=width)
+            m.submodules[f"dot{i}"] = unit = Multiplier(
+                a_width=width, b_width=width, outside="a"
+            )
             m.d.comb += [unit.a.eq(self.operand[i]), unit.b.eq(k_row[i])]
             products.append(unit.p)
         dot = Signal(signed(self.dot_width))
@@ -100,7 +102,9 @@ class Lane(wiring.Component):
         self._softmax(m, dot)
         weight = Mux(self.weigh_z, z, self.p)
         for i in range(3):
-            m.submodules[f"weigh{i}"] = unit = Multiplier(a_width=width, b_width=width)
+            m.submodules[f"weigh{i}"] = unit = Multiplier(
+                a_width=width, b_width=width, outside="a"
+            )
             m.d.comb += [unit.a.eq(weight), unit.b.eq(v_row[i]), self.products[i].eq(unit.p)]
         return m
 
@@ -112,7 +116,11 @@ class Lane(wiring.Component):
         word, port = ram(
             m, f"{side}_bank", width=3 * width, depth=self.depth, init=init, address=address
         )
-        m.d.comb += [port.addr.eq(self.row_address), port.data.eq(row), port.en.eq(write)]
+        m.d.comb += [
+            port.addr.eq(self.row_address),
+            port.data.eq(row),
+            port.en.eq(outside_reset(write)),
+        ]
         m.d.comb += stored.eq(word)
         return [word[i * width : (i + 1) * width].as_signed() for i in range(3)]
 
@@ -120,7 +128,9 @@ class Lane(wiring.Component):
         plan = self.plan
         gate = saturate(self.value, plan.gate.width).as_unsigned()
         silu = rom(m, "silu", silu_table(plan), plan.silu.width, gate)
-        m.submodules.swiglu = unit = Multiplier(a_width=plan.silu.width, b_width=plan.up.width)
+        m.submodules.swiglu = unit = Multiplier(
+            a_width=plan.silu.width, b_width=plan.up.width, outside="b"
+        )
         m.d.comb += [
             unit.a.eq(silu.as_signed()),
             unit.b.eq(saturate(self.value, plan.up.width)),
@@ -138,13 +148,15 @@ class Lane(wiring.Component):
         )
         below = Signal(signed(plan.value.width + 1))
         m.d.comb += below.eq((self.running_top << plan.score_frac) - score)
-        weight = Signal(plan.weight_p_frac + 1)
-        with m.Switch(below[: plan.score_frac]):
-            for index, entry in enumerate(exp2_table(plan)):
-                with m.Case(index):
-                    m.d.comb += weight.eq(int(entry))
-        whole = below[plan.score_frac :]
-        with m.If(valid & ~whole[4:].any()):
-            m.d.comb += self.p.eq(rescale(weight, whole[:4]))
+        # One table instead of 2**-fraction, shift and rounding one after the other: this ends in
+        # a multiplier, at the far end of the lane.
+        near = plan.score_frac + 4
+        fractions = [int(entry) for entry in exp2_table(plan)]
+        weights = [shift_round(entry, shift) for shift in range(16) for entry in fractions]
+        with m.If(valid & ~below[near:].any()):
+            with m.Switch(below[:near]):
+                for index, entry in enumerate(weights):
+                    with m.Case(index):
+                        m.d.comb += self.p.eq(entry)
 
 

@@ -6,6 +6,7 @@ from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from glintfpga.firmware.protocol import CRC_BYTES, CREDIT_UNIT, RING
+from glintfpga.hdl.memory import outside_reset
 
 __all__ = ["StreamReceiver"]
 
@@ -83,7 +84,7 @@ class StreamReceiver(wiring.Component):
         m.d.comb += [
             write.addr.eq(place),
             write.data.eq(self.data),
-            write.en.eq(self.valid & (room != 0)),
+            write.en.eq(outside_reset(self.valid & (room != 0))),
         ]
         with m.If(self.start):
             m.d.sync += [

@@ -12,6 +12,7 @@ from glintfpga.firmware.protocol import (
     RETRY_S,
     RING,
 )
+from glintfpga.hdl.memory import outside_reset
 
 __all__ = ["StreamSender"]
 
@@ -98,7 +99,7 @@ class StreamSender(wiring.Component):
         write = ring.write_port()
         read = ring.read_port()
         m.d.comb += [
-            write.en.eq(self.write_valid),
+            write.en.eq(outside_reset(self.write_valid)),
             write.addr.eq(self.write_address),
             write.data.eq(self.write_data),
             read.en.eq(self.read_enable),

@@ -1,19 +1,28 @@
 # SPDX-License-Identifier: MIT
-"""Memories as this chip has them: one write port, one or two read ports, never both at one row.
+"""Memories as this chip has them: one write port, one or two read ports.
 
-The build sets COLLISION_X_MASK, so reading a row in the very cycle in which it is written is
-undefined on the chip: every user of these memories keeps the two apart in time.
+The build sets COLLISION_X_MASK, so what a port reads of a row in the very cycle in which the row
+is written is undefined on the chip. It happens, as ports read whatever their address is; such a
+word is never used.
+
+Nothing is written while reset is on. Registers are reset by the first clock edge and may hold
+anything before it; what they would write by that edge, no reset could take back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from amaranth.hdl import Module, Value
+from amaranth.hdl import Module, ResetSignal, Value, ValueLike
 from amaranth.lib import memory
 from amaranth.lib.memory import Memory
 
-__all__ = ["ram", "rom"]
+__all__ = ["outside_reset", "ram", "rom"]
+
+
+def outside_reset(enable: ValueLike) -> Value:
+    """``enable`` of a write port, low while reset is on."""
+    return Value.cast(enable) & ~ResetSignal(allow_reset_less=True)
 
 
 def rom(m: Module, name: str, contents: Iterable[int], width: int, address: Value) -> Value:
@@ -29,7 +38,10 @@ def rom(m: Module, name: str, contents: Iterable[int], width: int, address: Valu
 def ram(
     m: Module, name: str, *, width: int, depth: int, init: Iterable[int], address: Value
 ) -> tuple[Value, memory.WritePort]:
-    """Add a RAM with a registered read at ``address``; returns (read data, write port)."""
+    """Add a RAM with a registered read at ``address``; returns (read data, write port).
+
+    Give the write port its enable through `outside_reset`.
+    """
     words = [int(word) & ((1 << width) - 1) for word in init]
     store = Memory(shape=width, depth=depth, init=words)
     m.submodules[name] = store

@@ -26,7 +26,7 @@ class RmsNorm(wiring.Component):
     Latency 6 cycles; ``h`` comes straight from a multiplier's register. The inputs must hold for
     the first four cycles: y is used twice, so nothing is delayed for the second use.
 
-        cycle 0: y, its bit length   1: squares   2: sum   3: normalise sum, table address
+        cycle 0: y   1: squares, bit length of y   2: sum   3: normalise sum, table address
               4: table, y normalised  5: product   6: h
 
     Members: ``x``, ``loop_embedding`` (formats of x), ``add_loop``; ``h`` (format of h).
@@ -60,8 +60,10 @@ class RmsNorm(wiring.Component):
             loop = Mux(self.add_loop, self.loop_embedding[i], 0)
             m.d.comb += y[i].eq(self.x[i] + loop)
             m.d.sync += y_q[i].eq(y[i])
-            bits |= y[i][:-1] ^ y[i][-1].replicate(wide - 1)
-            m.submodules[f"square{i}"] = square = Multiplier(a_width=wide, b_width=wide)
+            bits |= y_q[i][:-1] ^ y_q[i][-1].replicate(wide - 1)
+            m.submodules[f"square{i}"] = square = Multiplier(
+                a_width=wide, b_width=wide, outside="ab"
+            )
             m.d.comb += [square.a.eq(y[i]), square.b.eq(y[i])]
             squares.append(square.p)
         length = bit_length(bits)

@@ -14,7 +14,7 @@ from glintfpga.hdl.argmax import ArgMax
 from glintfpga.hdl.delay import delay
 from glintfpga.hdl.gumbel import GumbelNoise
 from glintfpga.hdl.logit_crc import LogitCrc
-from glintfpga.hdl.memory import ram
+from glintfpga.hdl.memory import outside_reset, ram
 from glintfpga.hdl.trivium import Trivium
 from glintfpga.quant.plan import NumberPlan
 
@@ -97,7 +97,11 @@ class Sampler(wiring.Component):
             init=[],
             address=self.logit_id >> lane_bits,
         )
-        m.d.comb += [port.addr.eq(group), port.data.eq(logits), port.en.eq(adding)]
+        m.d.comb += [
+            port.addr.eq(group),
+            port.data.eq(logits),
+            port.en.eq(outside_reset(adding)),
+        ]
         with m.If(self.clear):
             m.d.sync += group.eq(0)
         with m.Elif(adding):

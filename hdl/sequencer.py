@@ -3,12 +3,11 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Array, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from glintfpga.firmware.schedule import Count, Loop, Rows, Word, program
-from glintfpga.hdl.memory import rom
 
 __all__ = ["Operation", "Sequencer"]
 
@@ -82,9 +81,26 @@ class Sequencer(wiring.Component):
         play = self.program
         word = self.word
         pc, following = (Signal(range(len(play.words)), name=n) for n in ("pc", "pc_next"))
-        words = rom(m, "program", map(_encode, play.words), len(word.as_value()), following)
-        m.d.comb += word.eq(words)
-        m.d.sync += pc.eq(following)
+        # An operation comes late in its cycle, so the words that it may start with stand ready, and
+        # what would follow without it is looked up beside it.
+        words = Array(Const(_encode(each), len(word.as_value())) for each in play.words)
+        start, at_start = Signal(), Signal.like(pc)
+        without_token = Mux(self.thinking != 0, play.passes, play.logits)
+        first_word = Mux(
+            self.i.p.enter,
+            words[play.embed],
+            Mux(self.thinking != 0, words[play.passes], words[play.logits]),
+        )
+        m.d.comb += [
+            start.eq(self.i.valid & self.i.ready),
+            at_start.eq(Mux(self.i.p.enter, play.embed, without_token)),
+        ]
+        m.d.sync += [
+            pc.eq(Mux(start, at_start, following)),
+            word.eq(Mux(start, first_word, words[following])),
+        ]
+        with m.If(start):
+            m.d.sync += self.operation.eq(self.i.p)
 
         remaining = Signal(self.group_width)
         more = Signal()
@@ -95,10 +111,6 @@ class Sequencer(wiring.Component):
         m.d.comb += self.i.ready.eq(self.idle & self.enable)
         with m.If(self.idle):
             m.d.comb += following.eq(0)
-            with m.If(self.i.valid & self.i.ready):
-                m.d.sync += self.operation.eq(self.i.p)
-                skip = Mux(self.thinking != 0, play.passes, play.logits)
-                m.d.comb += following.eq(Mux(self.i.p.enter, play.embed, skip))
         with m.Elif((word.loop == Loop.SELF) & more):
             m.d.comb += following.eq(pc)
         with m.Elif((word.loop == Loop.PAIR) & more):

@@ -2,7 +2,7 @@
 import pytest
 from amaranth.hdl import Module, Signal, signed, unsigned
 
-from glintfpga.hdl.fixed import bit_length, rescale, saturate, shift_guarded
+from glintfpga.hdl.fixed import bit_length, saturate, shift_guarded
 from glintfpga.quant.qformat import QFormat, shift_round
 from glintfpga.sim.bench import simulate
 
@@ -48,11 +48,6 @@ class TestShifts:
     def test_shift_round_is_the_same_text(self, shape, values, shift):
         value = Signal(shape)
         got = evaluate(shift_round(value, shift), value, values)
-        assert got == [shift_round(number, shift) for number in values]
-
-    def test_rescale(self, shape, values, shift):
-        value, amount = Signal(shape), Signal(3, init=shift)
-        got = evaluate(rescale(value, amount), value, values)
         assert got == [shift_round(number, shift) for number in values]
 
 
