@@ -20,15 +20,23 @@ class Multiplier(wiring.Component):
     BREG and OUT_REG on; the tools infer neither these registers nor their timing (nextpnr has no
     multiplier timing), so it is never left to inference. ``in_logic`` takes the twin there too.
     Operands above 18 bits are refused.
+
+    ``outside`` names registers, any of "a", "b" and "p", that are flip-flops before or behind the
+    primitive instead of its own: the router places by what it can time, which are flip-flops and
+    not the primitive's pins. So a path through logic ends or begins at one, and what the router
+    does not see is two wires and the multiplier. Flip-flops of one operand are shared.
     """
 
-    def __init__(self, *, a_width: int, b_width: int, in_logic: bool = False) -> None:
+    def __init__(
+        self, *, a_width: int, b_width: int, in_logic: bool = False, outside: str = ""
+    ) -> None:
         widest = max(a_width, b_width)
         if widest > 18:
             raise ValueError(f"operands must have at most 18 bits, not {widest!r}")
         self.a_width = a_width
         self.b_width = b_width
         self.in_logic = in_logic
+        self.outside = outside
         self.primitive_width = 9 if widest <= 9 else 18
         super().__init__(
             {
@@ -44,7 +52,8 @@ class Multiplier(wiring.Component):
             width = self.primitive_width
             a, b = Signal(signed(width)), Signal(signed(width))
             product = Signal(signed(2 * width))
-            m.d.comb += [a.eq(self.a), b.eq(self.b), self.p.eq(product)]
+            for name, to, value in (("a", a, self.a), ("b", b, self.b), ("p", self.p, product)):
+                m.d["sync" if name in self.outside else "comb"] += to.eq(value)
             m.submodules.dsp = self._dsp(a, b, product)
             return m
         a = Signal(signed(self.a_width))
@@ -56,9 +65,9 @@ class Multiplier(wiring.Component):
         width = self.primitive_width
         return Instance(
             f"MULT{width}X{width}",
-            p_AREG=Const(1, 1),
-            p_BREG=Const(1, 1),
-            p_OUT_REG=Const(1, 1),
+            p_AREG=Const("a" not in self.outside, 1),
+            p_BREG=Const("b" not in self.outside, 1),
+            p_OUT_REG=Const("p" not in self.outside, 1),
             p_PIPE_REG=Const(0, 1),
             p_ASIGN_REG=Const(0, 1),
             p_BSIGN_REG=Const(0, 1),

@@ -43,7 +43,7 @@ class Rope(wiring.Component):
         plan = self.plan
 
         def product(name: str, number: Any, angle: Any) -> Any:
-            unit = Multiplier(a_width=plan.qk.width, b_width=plan.rope.width)
+            unit = Multiplier(a_width=plan.qk.width, b_width=plan.rope.width, outside="ap")
             m.submodules[name] = unit
             m.d.comb += [unit.a.eq(number), unit.b.eq(angle)]
             return unit.p

@@ -66,6 +66,16 @@ class TestGowin:
         off = {"PIPE_REG", "ASIGN_REG", "BSIGN_REG", "SOA_REG"}
         assert all(settings[name] == "1'0" for name in off)
 
+    @pytest.mark.parametrize("outside", ["a", "b", "p", "ab", "ap", "abp"])
+    def test_registers_outside_are_flip_flops(self, outside):
+        text = gowin_text(Multiplier(a_width=12, b_width=10, outside=outside))
+        settings = dict(re.findall(r"parameter (?:signed )?\\(\w+) (\S+)", text))
+        on = {name for name, value in settings.items() if value == "1'1"}
+        names = {"a": "AREG", "b": "BREG", "p": "OUT_REG"}
+        assert on == {names[name] for name in "abp" if name not in outside}
+        widths = re.findall(r"cell \$dff .*?parameter \\WIDTH (\d+)", text, re.S)
+        assert sorted(map(int, widths)) == sorted({"a": 18, "b": 18, "p": 22}[n] for n in outside)
+
     def test_no_logic_multiplies(self):
         text = gowin_text(Multiplier(a_width=12, b_width=17))
         assert "$mul" not in text
