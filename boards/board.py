@@ -60,8 +60,6 @@ class Board:
     clocks_mhz: tuple[float, ...]
     """Clocks that the gateware can run at."""
     default_clock_mhz: float
-    timed_mhz: float
-    """Above this clock the multipliers may be too slow: the tools do not time them."""
     capacity: Capacity
     floor: Floor
     platform_class: str
@@ -85,12 +83,6 @@ class Board:
             raise InputError(f"{self.name} has no clock of {clock_mhz!r} MHz: use one of {valid}")
         return clock_mhz
 
-    def clock_warning(self, clock_mhz: float) -> str | None:
-        """What to tell about this clock, or None."""
-        if clock_mhz > self.timed_mhz:
-            return f"multipliers not timed: {clock_mhz:g} MHz is above {self.timed_mhz:g} MHz"
-        return None
-
 
 TANGNANO20K = Board(
     name="tangnano20k",
@@ -100,9 +92,8 @@ TANGNANO20K = Board(
     idcode=0x0000081B,
     clock_pin="4",
     clock_hz=27_000_000,
-    clocks_mhz=(27.0, 54.0, 81.0, 94.5, 108.0),
+    clocks_mhz=(27.0, 54.0, 67.5, 81.0, 94.5, 108.0),
     default_clock_mhz=54.0,
-    timed_mhz=81.0,
     capacity=Capacity(lut4=20736, dff=15552, bsram=46, mult18x18=48, mult9x9=96, ram16=648),
     floor=Floor(
         columns=56,
@@ -118,7 +109,7 @@ TANGNANO20K = Board(
     ),
     platform_class="glintfpga.boards.tangnano20k:TangNano20kPlatform",
     dividers=MappingProxyType(
-        {54.0: (0, 1, 16), 81.0: (0, 2, 8), 94.5: (1, 6, 8), 108.0: (0, 3, 8)}
+        {54.0: (0, 1, 16), 67.5: (1, 4, 16), 81.0: (0, 2, 8), 94.5: (1, 6, 8), 108.0: (0, 3, 8)}
     ),
     # Only the pins of the SPI flash need this. JTAG stays as it is.
     pack_options=("--sspi_as_gpio", "--mspi_as_gpio"),

@@ -4,7 +4,9 @@
     elaborate   gateware to RTLIL, memory contents set apart          boards.contents
     synth       RTLIL to a netlist of cells
     check       multipliers and memories against what is declared     boards.resources
-    route       placement and routing; the clock must be reached
+    lut4        all LUTs made LUT4, which the router can time         boards.lut4
+    route       placement and routing
+    timing      every path; the clock must have its margin            boards.timing
     memory      the model's words into the routed netlist             boards.memory
                 and where its cells lie                               boards.floorplan
     carry       repair of carry chain heads                           boards.carry
@@ -28,8 +30,8 @@ from glintfpga.boards.cache import Cache, Result, file_digest, publish
 from glintfpga.boards.design import Design, device_design
 from glintfpga.boards.floorplan import FLOORPLAN
 from glintfpga.boards.manifest import gateware_facts
-from glintfpga.boards.report import check_timing
 from glintfpga.boards.steps import Step, Steps
+from glintfpga.boards.timing.report import TIMING, check_margin
 from glintfpga.boards.toolchain import TOOLS, check_tools
 
 __all__ = ["STEPS", "BuildOptions", "BuildResult", "Progress", "build", "build_design"]
@@ -41,7 +43,9 @@ STEPS: Mapping[str, float] = {
     "elaborate": 0.01,
     "synth": 0.05,
     "check": 0.002,
-    "route": 0.875,
+    "lut4": 0.002,
+    "route": 0.865,
+    "timing": 0.008,
     "memory": 0.002,
     "carry": 0.002,
     "pack": 0.058,
@@ -133,10 +137,9 @@ def build_design(
     results: dict[str, Result] = {}
     for step in steps.in_order():
         results[step.name] = run(step, results)
-        if step.name == "route":
-            check_timing(results["route"].json("report.json"))
-    if warning := board.clock_warning(clock_mhz):
-        run.warnings.append(warning)
+        if step.name == "timing":
+            publish(out / TIMING, results["timing"].path(TIMING).read_bytes())
+            check_margin(results["timing"].json(TIMING))
 
     began = time.monotonic()
     run.tell("report", "", 0.0, 0.0)
@@ -154,7 +157,8 @@ def build_design(
         **gateware_facts(results["elaborate"].digests),
         **(facts or {}),
         "tools": versions,
-        "fmax": report["fmax"],
+        "limit_mhz": report["timing"]["limit_mhz"],
+        "router_mhz": report["timing"]["router"]["limit_mhz"],
         "resources": {key: item["used"] for key, item in report["utilization"].items()},
     }
     publish(out / "report.json", _json(report))

@@ -24,7 +24,7 @@ class Commands:
 def commands_of(steps: Steps, script: str) -> Commands:
     """What a build passes; `script` is the yosys script of the platform.
 
-    The router may fail on a clock that is missed; in a build `check_timing` says it instead.
+    The router may fail on a clock that is missed; in a build `boards.timing` says it instead.
     """
     (synth,) = (line for line in script.splitlines() if line.startswith("synth_gowin "))
     return Commands(

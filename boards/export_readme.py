@@ -53,7 +53,9 @@ fewer has turned memories or multipliers into logic, and will hardly fit the chi
 - It puts the model in after routing, so that another one needs no new route. Here the model is in
   `top.v`: export again, or load another one into the running device with `glintfpga load`.
 
-nextpnr does not time multipliers, here or there; above {timed_mhz:g} MHz they may be too slow.
+nextpnr's clock leaves out every path through a LUT1, LUT2 or LUT3 and through multipliers.
+`glintfpga build` widens the LUTs before it routes and times every path itself; these commands do
+neither.
 """
 
 _APIO = """
@@ -94,6 +96,5 @@ def readme(
         route=shlex.join(commands.route),
         pack=shlex.join(commands.pack),
         expected=", ".join(counts),
-        timed_mhz=board.timed_mhz,
     )
     return text + (_APIO.format(pack_options=" ".join(board.pack_options)) if apio else "")

@@ -6,11 +6,11 @@
     slots           {"BSRAM" | "DSP": {"width": tiles, "at": [[x, y], ...]}}, used or not
     kinds, blocks   what `cells` counts
     cells           [[x, y, kind, block, count], ...]; kind and block are indices
-    path            slowest path between clocked cells, or null: from_clock, to_clock, delay_ns and
-                    steps [{kind, delay_ns, cell, type, bel, block, x, y, net}, ...]
+    path            slowest path between clocked cells: from, to, delay_ns and steps [{kind,
+                    delay_ns, cell, type, bel, block, x, y, net, source}, ...]
 
-A step ends at the cell it names; its kind is "clk-to-q", "logic", "routing" (then it has a net) or
-"setup".
+A step ends at the cell it names; its kind is "clock-to-out", "logic", "wires" (then it has a net)
+or "setup".
 
 A cell belongs to the block whose signal synthesis named it after. Memories and multipliers keep
 their module; logic and flip-flops at the border of two modules may carry the other one's name.
@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from glintfpga.boards.board import Board
+from glintfpga.boards.lut4 import THROUGH
 from glintfpga.boards.memory import Netlist, cells_of
 
 __all__ = ["FLOORPLAN", "KINDS", "ROUTE_THROUGH", "block_of", "floorplan"]
@@ -64,8 +65,8 @@ def block_of(cell: str) -> str:
     raise AssertionError("the last pattern matches everything")
 
 
-def floorplan(netlist: Netlist, routed: Mapping[str, Any], board: Board) -> dict[str, Any]:
-    """Contents of floorplan.json from a routed netlist and the router's report."""
+def floorplan(netlist: Netlist, timing: Mapping[str, Any], board: Board) -> dict[str, Any]:
+    """Contents of floorplan.json from a routed netlist and its timing (`boards.timing`)."""
     cells = cells_of(netlist)
     counts: Counter[tuple[int, int, str, str]] = Counter()
     for name, cell in cells.items():
@@ -87,7 +88,7 @@ def floorplan(netlist: Netlist, routed: Mapping[str, Any], board: Board) -> dict
             [x, y, kinds.index(kind), blocks.index(block), count]
             for (x, y, kind, block), count in counts.items()
         ),
-        "path": _slowest_path(routed, cells),
+        "path": _slowest_path(timing),
     }
 
 
@@ -110,47 +111,16 @@ def _bel_of(cell: Mapping[str, Any]) -> str:
 def _kind_of(name: str, cell: Mapping[str, Any], bel: re.Match[str] | None) -> str | None:
     if bel is None or cell["type"] == _PACKING:
         return None
-    if name.endswith("_passthrough_lut$"):
+    if name.endswith(THROUGH):
         return ROUTE_THROUGH
     return next((kind for kind in KINDS if bel[3].startswith(kind)), None)
 
 
-def _slowest_path(
-    routed: Mapping[str, Any], cells: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any] | None:
-    paths = [
-        path
-        for path in routed["critical_paths"]
-        if path["path"] and "async" not in path["from"] and "async" not in path["to"]
-    ]
-    if not paths:
-        return None
-    path = max(paths, key=_delay)
-    steps = []
-    for step in path["path"]:
-        name = step["to"]["cell"]
-        cell = cells.get(name, {})
-        x, y = step["to"]["loc"]
-        steps.append(
-            {
-                "kind": step["type"],
-                "delay_ns": round(step["delay"], 3),
-                "cell": name,
-                "type": cell.get("type", ""),
-                "bel": _bel_of(cell),
-                "block": block_of(name),
-                "x": x,
-                "y": y,
-            }
-            | ({"net": step["net"]} if "net" in step else {})
-        )
+def _slowest_path(timing: Mapping[str, Any]) -> dict[str, Any]:
+    path = timing["paths"][0]
     return {
-        "from_clock": path["from"],
-        "to_clock": path["to"],
-        "delay_ns": round(_delay(path), 3),
-        "steps": steps,
+        "from": path["from"],
+        "to": path["to"],
+        "delay_ns": path["delay_ns"],
+        "steps": [step | {"block": block_of(step["cell"])} for step in path["steps"]],
     }
-
-
-def _delay(path: Mapping[str, Any]) -> float:
-    return float(sum(step["delay"] for step in path["path"]))

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glintfpga.boards import carry, contents, memory, resources
+from glintfpga.boards import carry, contents, lut4, memory, resources, sources
 from glintfpga.boards.board import Board
 from glintfpga.boards.cache import Result
 from glintfpga.boards.design import Design
 from glintfpga.boards.floorplan import FLOORPLAN, floorplan
 from glintfpga.boards.memory import cells_of
 from glintfpga.boards.report import count_lut_slots, summary
+from glintfpga.boards.timing import report as timing
+from glintfpga.boards.timing.analysis import analyse
+from glintfpga.boards.timing.delays import delays_of
 from glintfpga.boards.toolchain import FIRST_RUN, GOWIN_PACK, NEXTPNR, YOSYS
 
 __all__ = ["Step", "Steps"]
@@ -94,9 +97,14 @@ class Steps:
                 make=self._check,
             ),
             Step(
+                name="lut4",
+                inputs=lambda done: _digests(done, "synth", "top.syn.json"),
+                make=self._lut4,
+            ),
+            Step(
                 name="route",
                 inputs=lambda done: [
-                    *_digests(done, "synth", "top.syn.json"),
+                    *_digests(done, "lut4", "top.syn.json"),
                     *_digests(done, "elaborate", "top.cst", "top.sdc"),
                     *route,
                     NEXTPNR.identity(),
@@ -104,9 +112,20 @@ class Steps:
                 make=self._route,
             ),
             Step(
-                name="memory",
+                name="timing",
                 inputs=lambda done: [
                     *_digests(done, "route", "top.pnr.json", "report.json"),
+                    *_digests(done, "elaborate", sources.SOURCES),
+                    *options,
+                    GOWIN_PACK.identity(),
+                ],
+                make=self._timing,
+            ),
+            Step(
+                name="memory",
+                inputs=lambda done: [
+                    *_digests(done, "route", "top.pnr.json"),
+                    *_digests(done, "timing", timing.TIMING),
                     *_digests(done, "elaborate", "contents.json"),
                 ],
                 make=self._memory,
@@ -131,6 +150,8 @@ class Steps:
         """Contents of report.json from the results of all steps."""
         return summary(
             routed=results["route"].json("report.json"),
+            timing=results["timing"].json(timing.TIMING),
+            luts=results["lut4"].json("lut4.json"),
             cells=results["check"].json("cells.json"),
             memories=results["memory"].json("memories.json"),
             carry_heads=results["carry"].json("carry.json")["repaired"],
@@ -144,10 +165,11 @@ class Steps:
         )
 
     def _elaborate(self, folder: Path, results: Results, listen: Listen) -> None:
-        # Source positions would make the result depend on where the sources lie.
-        plan = self.board.platform().prepare(self.design.top(), _TOP, emit_src=False)
+        plan = self.board.platform().prepare(self.design.top(), _TOP, emit_src=True)
         listen("taking memory contents out", 0.8)
-        rtlil, words = contents.split(_text(plan.files[f"{_TOP}.il"]))
+        rtlil, positions = sources.split(_text(plan.files[f"{_TOP}.il"]))
+        rtlil, words = contents.split(rtlil)
+        _write(folder / sources.SOURCES, positions)
         # As bytes: later steps depend on these files, whose newlines are the same everywhere.
         (folder / "top.il").write_bytes(rtlil.encode())
         (folder / "contents.json").write_bytes(contents.dump(words).encode())
@@ -171,8 +193,14 @@ class Steps:
         memory.locate(netlist, words)
         _write(folder / "cells.json", cells)
 
+    def _lut4(self, folder: Path, results: Results, listen: Listen) -> None:
+        netlist = results["synth"].json("top.syn.json")
+        made = lut4.make_lut4(netlist)
+        _write(folder / "top.syn.json", netlist)
+        _write(folder / "lut4.json", made)
+
     def _route(self, folder: Path, results: Results, listen: Listen) -> None:
-        _copy(results["synth"], "top.syn.json", folder)
+        _copy(results["lut4"], "top.syn.json", folder)
         for name in ("top.cst", "top.sdc"):
             _copy(results["elaborate"], name, folder)
         NEXTPNR.run(
@@ -192,11 +220,22 @@ class Steps:
             *("--sdc", "top.sdc"),
             *("--freq", f"{self.clock_mhz:g}"),
             *("--seed", str(self.seed)),
-            "--timing-allow-fail",  # `check_timing` says it better
+            "--timing-allow-fail",  # `boards.timing` says it better
             *("--json", "top.syn.json"),
             *("--write", "top.pnr.json"),
             *("--report", "report.json"),
         ]
+
+    def _timing(self, folder: Path, results: Results, listen: Listen) -> None:
+        found = analyse(results["route"].json("top.pnr.json"), delays_of(self.board))
+        listen("paths", 0.8)
+        made = timing.summary(
+            found,
+            clock_mhz=self.clock_mhz,
+            routed=results["route"].json("report.json"),
+            sources=results["elaborate"].json(sources.SOURCES),
+        )
+        _write(folder / timing.TIMING, made)
 
     def _memory(self, folder: Path, results: Results, listen: Listen) -> None:
         netlist = results["route"].json("top.pnr.json")
@@ -205,8 +244,8 @@ class Steps:
         memory.fill(netlist, words, placement)
         _write(folder / "top.pnr.json", netlist)
         _write(folder / "lut_slots.json", count_lut_slots(cells_of(netlist)))
-        routed = results["route"].json("report.json")
-        _write(folder / FLOORPLAN, floorplan(netlist, routed, self.board))
+        timed = results["timing"].json(timing.TIMING)
+        _write(folder / FLOORPLAN, floorplan(netlist, timed, self.board))
         _write(
             folder / "memories.json",
             {

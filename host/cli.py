@@ -36,6 +36,7 @@ COMMANDS = {
     "release": "release",
     "data": "data",
     "report": "report",
+    "timing": "timing",
     "prove": "prove",
     "doctor": "doctor",
     "export": "export",

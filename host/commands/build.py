@@ -39,13 +39,15 @@ def command(
     """Make a bitstream, with open tools from PyPI.
 
     Finished steps are kept: another model redoes only the last ones, and takes seconds. The
-    folder gets the bitstream blink.fs, report.json, floorplan.json and manifest.json.
+    folder gets the bitstream blink.fs, report.json, timing.json, floorplan.json and manifest.json.
+    A clock that leaves less than 10 % of margin on any path is refused.
 
     \b
     glintfpga build --board tangnano20k
     glintfpga build --model my-model.safetensors
     """
     from glintfpga.boards.build import BuildOptions, build
+    from glintfpga.boards.timing.report import headline
     from glintfpga.host.models import image_of, title_of
     from glintfpga.host.progress import counting
 
@@ -64,6 +66,8 @@ def command(
         result = build(chosen, partial(_tell, show))
     for warning in result.warnings:
         _log.warning("warning: %s", warning)
+    for line in headline(result.facts["timing"]):
+        _log.info("%s", line)
     click.echo(result.bitstream)
     _log.info("report: %s; next: glintfpga flash", result.report)
 

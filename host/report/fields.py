@@ -57,6 +57,23 @@ class Fields:
             self._refuse(name, "a number from 0 to 1e12", value)
         return float(value)  # type: ignore[arg-type]
 
+    def signed(self, name: str) -> float:
+        """A finite number between -1e12 and 1e12."""
+        value = self._get(name)
+        if type(value) not in (int, float) or not -1e12 < value < 1e12:  # type: ignore[operator]
+            self._refuse(name, "a number from -1e12 to 1e12", value)
+        return float(value)  # type: ignore[arg-type]
+
+    def wholes(self, name: str, longest: int) -> list[int]:
+        """A list of at most ``longest`` whole numbers, none of them negative."""
+        items = self._list(name)
+        if len(items) > longest:
+            self._refuse(name, f"a list of at most {longest} items", len(items))
+        for index, item in enumerate(items):
+            if type(item) is not int or item < 0:
+                self._refuse(f"{name}[{index}]", "a whole number", item)
+        return [int(item) for item in items]  # type: ignore[call-overload]
+
     def raw(self, name: str) -> Any:
         """Whatever is there, for those who check it themselves."""
         return self._get(name)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from glintfpga.boards.floorplan import FLOORPLAN
 from glintfpga.boards.manifest import MANIFEST, Manifest, read_manifest
+from glintfpga.host.report.clock import TimingFacts, read_timing
 from glintfpga.host.report.fields import Fields, read_json
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.reference import LANES
@@ -64,8 +65,10 @@ class PathStep:
 
 @dataclass(frozen=True, kw_only=True)
 class SlowPath:
-    """The slowest path between clocked cells."""
+    """The slowest path between clocked cells, and the kinds of these."""
 
+    start_kind: str
+    end_kind: str
     delay_ns: float
     steps: tuple[PathStep, ...]
 
@@ -91,7 +94,7 @@ class Build:
     part: str
     tools: Mapping[str, str]
     spec: ModelSpec | None
-    fmax_mhz: float
+    timing: TimingFacts
     utilization: Mapping[str, Use]
     route_through: int
     carry_heads: int
@@ -115,8 +118,6 @@ def read_build(folder: Path) -> Build:
     more = read_json(folder / MANIFEST, what="manifest")
     tools = more.inner("tools")
     report = read_json(folder / REPORT, what="report")
-    clocks = report.inner("fmax")
-    reached = [clocks.inner(name).number("achieved_mhz") for name in clocks.names()]
     cycles = report.inner("cycles") if "cycles" in report else None
     used = report.inner("utilization")
     return Build(
@@ -124,7 +125,7 @@ def read_build(folder: Path) -> Build:
         part=more.text("part"),
         tools={name: tools.text(name) for name in tools.names()},
         spec=_spec(more),
-        fmax_mhz=min(reached, default=0.0),
+        timing=read_timing(report.inner("timing")),
         utilization={name: _use(used.inner(name)) for name in used.names()},
         route_through=report.whole("lut_route_through"),
         carry_heads=report.whole("carry_heads_repaired"),
@@ -180,7 +181,12 @@ def _path(path: Fields, columns: int, rows: int) -> SlowPath:
         )
         for step in path.inners("steps")
     )
-    return SlowPath(delay_ns=path.number("delay_ns"), steps=steps)
+    return SlowPath(
+        start_kind=path.text("from"),
+        end_kind=path.text("to"),
+        delay_ns=path.number("delay_ns"),
+        steps=steps,
+    )
 
 
 def _spec(manifest: Fields) -> ModelSpec | None:

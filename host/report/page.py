@@ -9,6 +9,7 @@ from glintfpga.boards.board import BOARDS
 from glintfpga.firmware.schedule import step_cycles
 from glintfpga.host.report.attention import attention_picture, attention_weights
 from glintfpga.host.report.bars import CycleBar, cycles_picture, utilization_picture
+from glintfpga.host.report.clock import slack_picture
 from glintfpga.host.report.floorplan import floorplan_picture
 from glintfpga.host.report.inputs import Build
 from glintfpga.host.report.markup import Markup, element, figure, join
@@ -21,6 +22,7 @@ __all__ = ["cycle_bars", "page"]
 LONG_WINDOW = 256
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _NEXTPNR = "from nextpnr"
+_COMPUTED = "computed from the chip database"
 
 
 def page(build: Build, subject: Subject, prompt: Sequence[int]) -> str:
@@ -73,9 +75,9 @@ def _pictures(build: Build, subject: Subject, prompt: Sequence[int]) -> Markup:
     if subject.quantized is not None:
         ranges = ranges_picture(subject.quantized)
     timing = (
-        timing_picture(path, build.fmax_mhz, clock)
+        timing_picture(path, clock)
         if path
-        else _absent("timing", "The slowest path", "The router timed no path.")
+        else _absent("timing", "The slowest path", "There is no path.")
     )
     return element(
         "main",
@@ -84,6 +86,7 @@ def _pictures(build: Build, subject: Subject, prompt: Sequence[int]) -> Markup:
         cycles,
         attention,
         ranges,
+        slack_picture(build.timing, clock),
         timing,
         figure("facts", "The build", _facts(build), _SOURCES),
     )
@@ -107,7 +110,7 @@ def _header(build: Build, title: str) -> Markup:
         numbers.append((f"{rate:,.0f}", "tokens a second", "computed: clock / cycles"))
         numbers.append((f"{total:,}", "cycles a token", "from the schedule"))
     numbers.append((f"{build.manifest.clock_mhz:g} MHz", "clock", "set by the build"))
-    numbers.append((f"{build.fmax_mhz:.1f} MHz", "highest, logic only", _NEXTPNR))
+    numbers.append((f"{build.timing.limit_mhz:.1f} MHz", "every path allows", _COMPUTED))
     if lut and lut.available:
         share = 100 * lut.used / lut.available
         numbers.append((f"{share:.1f} %", "of the chip's LUTs", _NEXTPNR))
@@ -142,7 +145,11 @@ def _facts(build: Build) -> Markup:
         ("board", f"{manifest.board}, {build.part}", ""),
         ("machine", f"{manifest.lanes} lanes, {manifest.plan}-bit numbers", ""),
         ("clock", f"{manifest.clock_mhz:g} MHz", "set by the build"),
-        ("highest clock", f"{build.fmax_mhz:.2f} MHz", f"{_NEXTPNR}, multipliers not timed"),
+        (
+            "every path allows",
+            f"{build.timing.limit_mhz:.2f} MHz",
+            f"{_COMPUTED}; assumed: {build.timing.assumptions}",
+        ),
         ("placer's seed", str(manifest.seed), ""),
         ("carry chains", f"{build.carry_heads:,} heads repaired", "counted by the build"),
         (

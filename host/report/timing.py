@@ -9,8 +9,8 @@ from glintfpga.host.report.markup import Markup, element, figure, join, shortene
 
 __all__ = ["Run", "runs_of", "timing_picture"]
 
-_KINDS = {"routing": "wires", "logic": "logic", "clk-to-q": "flip-flop", "setup": "flip-flop"}
-_ROUTING = "routing"
+_KINDS = {"wires": "wires", "logic": "logic", "clock-to-out": "flip-flop", "setup": "flip-flop"}
+_WIRES = "wires"
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Run:
     first: PathStep
     last: PathStep
     logic_ns: float
-    routing_ns: float
+    wires_ns: float
 
 
 def runs_of(steps: Sequence[PathStep]) -> list[Run]:
@@ -38,14 +38,14 @@ def runs_of(steps: Sequence[PathStep]) -> list[Run]:
             len(dict.fromkeys(step.cell for step in group)),
             group[0],
             group[-1],
-            sum(step.delay_ns for step in group if step.kind != _ROUTING),
-            sum(step.delay_ns for step in group if step.kind == _ROUTING),
+            sum(step.delay_ns for step in group if step.kind != _WIRES),
+            sum(step.delay_ns for step in group if step.kind == _WIRES),
         )
         for group in groups
     ]
 
 
-def timing_picture(path: SlowPath, fmax_mhz: float, clock_mhz: float) -> Markup:
+def timing_picture(path: SlowPath, clock_mhz: float) -> Markup:
     """The path as one bar of delays against the clock period, and as tables."""
     period = 1e3 / clock_mhz
     share = min(1.0, path.delay_ns / period)
@@ -59,9 +59,9 @@ def timing_picture(path: SlowPath, fmax_mhz: float, clock_mhz: float) -> Markup:
         for step in path.steps
         if step.delay_ns
     ]
-    routing = sum(step.delay_ns for step in path.steps if step.kind == _ROUTING)
+    wires = sum(step.delay_ns for step in path.steps if step.kind == _WIRES)
     label = (
-        f"Slowest path {path.delay_ns:.2f} ns, {routing:.2f} ns of it wires, "
+        f"Slowest path {path.delay_ns:.2f} ns, {wires:.2f} ns of it wires, "
         f"of a clock period of {period:.2f} ns"
     )
     fill = element("div", *segments, class_="fill", style=f"width:{100 * share:.2f}%")
@@ -81,10 +81,9 @@ def timing_picture(path: SlowPath, fmax_mhz: float, clock_mhz: float) -> Markup:
         class_="legend",
     )
     caption = (
-        f"The slowest path between clocked cells, {len(path.steps)} delays end to end, as nextpnr "
-        f"times it: at most {fmax_mhz:.1f} MHz for the logic. "
-        "It does not time multipliers: paths through them are in no figure here. On the "
-        "floorplan it is the white line, from circle to square."
+        f"The slowest of all paths, from {path.start_kind} to {path.end_kind}, {len(path.steps)} "
+        "delays end to end, computed from the chip database. On the floorplan it is the white "
+        "line, from circle to square."
     )
     tables = _runs(path.steps), _details(path.steps)
     picture = element("div", legend, bar, *tables, class_="bars path")
@@ -99,7 +98,7 @@ def _runs(steps: Sequence[PathStep]) -> Markup:
             _place(run.first) if _place(run.first) == _place(run.last)
             else f"{_place(run.first)} to {_place(run.last)}",
             f"{run.logic_ns:.2f}",
-            f"{run.routing_ns:.2f}",
+            f"{run.wires_ns:.2f}",
         )
         for run in runs_of(steps)
     ]

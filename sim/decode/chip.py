@@ -13,10 +13,10 @@ from typing import Any
 
 from glintfpga.boards.board import TANGNANO20K, Board, board_of
 from glintfpga.boards.toolchain import GOWIN_PACK
+from glintfpga.boards.wires import Wire, Wires
 from glintfpga.sim.decode.attributes import Table
 from glintfpga.sim.decode.kinds import Kind, kind_of
 from glintfpga.sim.decode.pads import PadTables, pad_names
-from glintfpga.sim.decode.wires import Wire, Wires
 
 __all__ = ["BSRAM_TILES", "DSP_TILES", "PLL_TILES", "Chip", "Site", "chip_of"]
 

@@ -15,13 +15,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from glintfpga.boards.wires import Wire
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.decode.chip import Chip
 from glintfpga.sim.decode.hard import HardBlocks
 from glintfpga.sim.decode.pads import BANK, INPUT, OUTPUT, UNUSED
 from glintfpga.sim.decode.routing import Router
 from glintfpga.sim.decode.tiles import Tile, place
-from glintfpga.sim.decode.wires import Wire
 from glintfpga.sim.proof.netlist import FLOATING, HIGH, LOW, Cell, Netlist
 
 __all__ = ["Extractor"]

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from glintfpga.boards.wires import Wire
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.decode import blocks
 from glintfpga.sim.decode.blocks import BlockRam, Multiplier, Pll
 from glintfpga.sim.decode.chip import Site
 from glintfpga.sim.decode.pads import INPUT
 from glintfpga.sim.decode.tiles import place
-from glintfpga.sim.decode.wires import Wire
 from glintfpga.sim.proof.netlist import HIGH, LOW, Cell
 
 if TYPE_CHECKING:

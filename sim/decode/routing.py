@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from glintfpga.boards.wires import Wire
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.decode.chip import Chip
 from glintfpga.sim.decode.tiles import Tile, place
-from glintfpga.sim.decode.wires import Wire
 from glintfpga.sim.proof.netlist import HIGH, LOW
 
 __all__ = ["Drivers", "Router", "drivers_of", "redrive"]

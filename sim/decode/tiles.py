@@ -10,11 +10,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from glintfpga.boards.wires import Wire
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.decode.chip import Chip
 from glintfpga.sim.decode.kinds import ISOLATED, Feature, Kind, Slice
 from glintfpga.sim.decode.settings import settings_of
-from glintfpga.sim.decode.wires import Wire
 from glintfpga.sim.proof.netlist import HIGH, LOW
 
 __all__ = ["Tile", "place", "read_tile"]

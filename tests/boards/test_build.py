@@ -113,8 +113,13 @@ def test_results(built):
     assert result.facts == json.loads(result.report.read_text())
     assert result.facts["carry_heads_repaired"] >= 1
     assert set(result.facts["memories"]) == {f"top.device.{name}" for name in MEMORIES}
-    for item in result.facts["fmax"].values():
-        assert item["achieved_mhz"] > item["constraint_mhz"] > 53
+    timing = result.facts["timing"]
+    assert timing["limit_mhz"] > 1.1 * timing["clock_mhz"] and timing["clock_mhz"] == 54.0
+    assert abs(timing["router"]["difference"]) < 0.005 and timing["left_out"] == {}
+    kinds = {kind for path in timing["paths"] for kind in (path["from"], path["to"])}
+    assert {"register", "memory", "multiplier", "pad"} <= kinds
+    assert any("source" in step for path in timing["paths"] for step in path["steps"])
+    assert result.facts["luts_widened"] > 0
     assert not any(cached(result).values())
     manifest = json.loads(result.manifest.read_text())
     assert manifest["build_id"] == "12345678" and manifest["image_sha256"] == "1"
@@ -130,7 +135,9 @@ def test_results(built):
 def test_other_weights_reuse_the_route_and_equal_a_direct_synthesis(built, tmp_path):
     out, first, _ = built
     result, _ = run(out, 2)
-    assert cached(result) == {name: name in ("synth", "route") for name in list(STEPS)[:-1]}
+    assert cached(result) == {
+        name: name in ("synth", "lut4", "route", "timing") for name in list(STEPS)[:-1]
+    }
 
     # The same weights through synthesis, without signatures.
     plan = BOARD.platform().prepare(design(2).top(), "top", emit_src=False)

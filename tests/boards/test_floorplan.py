@@ -35,30 +35,14 @@ CELLS = {
 }
 
 
-def step(kind, delay, start, end, loc, net=None):
-    found = {
-        "type": kind,
-        "delay": delay,
-        "from": {"cell": start, "loc": loc, "port": "Q"},
-        "to": {"cell": end, "loc": loc, "port": "I0"},
-    }
-    return found | ({"net": net} if net else {})
+@pytest.fixture
+def plan_of(timing_json):
+    """The floorplan of `CELLS` with a slowest path."""
+    netlist = {"modules": {"top": {"cells": CELLS}}}
+    return lambda **other: floorplan(netlist, timing_json(**other), TANGNANO20K)
 
 
-def path(delay, clock="posedge clk"):
-    a, b = f"{CORE}.norm.c_DFFRE_Q", f"{CORE}.norm.a_LUT4_F"
-    steps = [
-        step("clk-to-q", 0.231, a, a, [2, 3]),
-        step("routing", delay, a, b, [2, 3], net="wire"),
-    ]
-    return {"from": clock, "to": "posedge clk", "path": steps}
-
-
-def plan_of(*paths):
-    return floorplan({"modules": {"top": {"cells": CELLS}}}, {"critical_paths": paths}, TANGNANO20K)
-
-
-def test_cells_are_counted_by_tile_kind_and_block():
+def test_cells_are_counted_by_tile_kind_and_block(plan_of):
     plan = plan_of()
     found = {
         (x, y, plan["kinds"][kind], plan["blocks"][block]): count
@@ -76,27 +60,11 @@ def test_cells_are_counted_by_tile_kind_and_block():
     assert (plan["columns"], plan["rows"], plan["board"]) == (56, 55, "tangnano20k")
 
 
-def test_slowest_clocked_path():
-    plan = plan_of(path(0.5), path(0.75), path(9.0, clock="<async>"))
-    assert plan["path"]["delay_ns"] == 0.981
-    assert plan["path"]["from_clock"] == "posedge clk"
-    assert plan["path"]["steps"][1] == {
-        "kind": "routing",
-        "delay_ns": 0.75,
-        "cell": f"{CORE}.norm.a_LUT4_F",
-        "type": "LUT4",
-        "bel": "X2Y3/LUT0",
-        "block": "norm",
-        "x": 2,
-        "y": 3,
-        "net": "wire",
-    }
-    assert "net" not in plan["path"]["steps"][0]
-
-
-@pytest.mark.parametrize("paths", [(), ({"from": "a", "to": "b", "path": []},)])
-def test_no_path(paths):
-    assert plan_of(*paths)["path"] is None
+def test_slowest_path(plan_of, timing_json):
+    steps = [{"kind": "logic", "cell": f"{CORE}.norm.a_LUT4_F", "delay_ns": 1.5}]
+    slow, fast = ({"from": "register", "to": "pad", "delay_ns": ns} for ns in (2.5, 1.5))
+    path = plan_of(paths=[slow | {"steps": steps}, fast | {"steps": []}])["path"]
+    assert path == slow | {"steps": [steps[0] | {"block": "norm"}]}
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,11 @@ def test_every_row_says_how_it_was_got():
 
 class TestBuilt:
     REPORT = {
-        "fmax": {"clk": {"achieved_mhz": 100.5, "constraint_mhz": 54.0}},
+        "timing": {
+            "limit_mhz": 100.5,
+            "router": {"limit_mhz": 110.0},
+            "assumed": {"multiplier": 4.5},
+        },
         "utilization": dict.fromkeys(("LUT4", "BSRAM", "MULT18X18"), {"used": 1, "available": 2}),
     }
     MANIFEST = {"board": "b", "lanes": 4, "plan": 12, "clock_mhz": 54.0, "seed": 1}
@@ -48,7 +52,7 @@ class TestBuilt:
         texts = (json.dumps(part).encode() for part in (self.REPORT, self.MANIFEST))
         facts = built(self.write(tmp_path, *texts))
         assert facts["build"] == self.MANIFEST
-        assert (facts["fmax_mhz"], facts["lut4"]) == (100.5, {"used": 1, "available": 2})
+        assert (facts["limit_mhz"], facts["lut4"]) == (100.5, {"used": 1, "available": 2})
 
     @given(st.randoms(use_true_random=False))
     def test_damaged(self, tmp_path_factory, rng):

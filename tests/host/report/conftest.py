@@ -10,9 +10,9 @@ from glintfpga.quant.spec import PRESETS
 SPEC = PRESETS["blink"]
 
 
-def report_json():
+def report_json(timing):
     return {
-        "fmax": {"clk": {"achieved_mhz": 100.5, "constraint_mhz": 54.0}},
+        "timing": timing,
         "utilization": {
             "LUT4": {"used": 12, "available": 20736},
             "ALU": {"used": 4, "available": 15552},
@@ -21,7 +21,6 @@ def report_json():
             "MULT18X18": {"used": 3, "available": 48},
         },
         "lut_route_through": 5,
-        "critical_paths": [],
         "carry_heads_repaired": 0,
         "cycles": {"token 1": 442, "embed": 2, "norm and q, k, v": 80, "attention": 128,
                    "feed-forward": 152, "logits": 80},
@@ -54,13 +53,13 @@ def floorplan_json():
             [1, 18, 4, 1, 1],
         ],
         "path": {
-            "from_clock": "clk",
-            "to_clock": "clk",
+            "from": "register",
+            "to": "memory",
             "delay_ns": 1.5,
             "steps": [
-                step | {"kind": "clk-to-q", "delay_ns": 0.25, "cell": "a.b_DFF_Q", "x": 3, "y": 3,
-                        "type": "DFFRE"},
-                step | {"kind": "routing", "delay_ns": 1.0, "cell": "a.c_LUT4_F", "x": 20, "y": 30,
+                step | {"kind": "clock-to-out", "delay_ns": 0.25, "cell": "a.b_DFF_Q",
+                        "x": 3, "y": 3, "type": "DFFRE"},
+                step | {"kind": "wires", "delay_ns": 1.0, "cell": "a.c_LUT4_F", "x": 20, "y": 30,
                         "net": "a.wire"},
                 step | {"kind": "logic", "delay_ns": 0.25, "cell": "a.c_LUT4_F", "x": 20, "y": 30},
             ],
@@ -74,7 +73,7 @@ def blink():
 
 
 @pytest.fixture
-def new_build(tmp_path, write_build, blink):
+def new_build(tmp_path, write_build, timing_json, blink):
     """Write a small build into a folder; keywords replace fields of its three files."""
 
     def write(name="built", *, manifest=None, report=None, floorplan=None):
@@ -87,7 +86,7 @@ def new_build(tmp_path, write_build, blink):
         }
         write_build(folder, **facts | (manifest or {}))
         for file, content in (
-            ("report.json", report_json() | (report or {})),
+            ("report.json", report_json(timing_json()) | (report or {})),
             ("floorplan.json", floorplan_json() | (floorplan or {})),
         ):
             (folder / file).write_text(json.dumps(content))

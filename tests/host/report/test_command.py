@@ -47,9 +47,9 @@ def test_no_build_at_all(command, elsewhere, monkeypatch):
 
 def test_bad_builds_leave_the_old_page(command, new_build, elsewhere):
     (elsewhere / "report.html").write_text("old")
-    folder = new_build(report={"fmax": 3})
+    folder = new_build(report={"timing": 3})
     for arguments, text in (
-        ((folder,), "'fmax' must be a JSON object, not 3"),
+        ((folder,), "'timing' must be a JSON object, not 3"),
         ((elsewhere / "nowhere",), f"there is no {REPORT} in"),
         ((new_build("b"), "--prompt", ""), "the prompt must have 1 to 32 bytes"),
         ((new_build("c"), "--prompt", "x" * 33), "the prompt must have 1 to 32 bytes, not 33"),

@@ -10,7 +10,12 @@ from glintfpga.quant.errors import InputError
 def test_a_build(new_build):
     build = read_build(new_build())
     assert build.manifest.model == "blink-base"
-    assert build.fmax_mhz == 100.5
+    assert build.timing.limit_mhz == 100.5 and build.timing.router_mhz == 110.0
+    assert build.timing.slack.counts == (2, 0, 7)
+    (path,) = build.timing.paths
+    assert (path.first_cell, path.last_cell, path.source) == (
+        "a.b_DFF_Q", "a.c_LUT4_F", "hdl/core.py:7"
+    )
     assert sum(build.cycles.values()) == 442 and "token 1" not in build.cycles
     assert build.spec.param_count == 1087
     assert len(build.floorplan.cells) == 8
@@ -31,7 +36,8 @@ def test_a_device_without_a_model(new_build):
         ("manifest", "spec", {"loops": 99}, "'spec': loops must be a whole number from 1 to 16"),
         ("manifest", "spec", 7, "'spec': a model spec must be a JSON object"),
         ("manifest", "tools", {"yosys": 1}, "'tools.yosys' must be a text"),
-        ("report", "fmax", {"clk": {}}, "lacks 'fmax.clk.achieved_mhz'"),
+        ("report", "timing", {"assumed": {}}, "lacks 'timing.left_out'"),
+        ("report", "timing", {"assumed": 3}, "'timing.assumed' must be a JSON object"),
         ("report", "utilization", {"LUT4": {"used": -1}}, "'utilization.LUT4.used' must be"),
         ("report", "cycles", {"embed": 1.5}, "'cycles.embed' must be a whole number"),
         ("report", "warnings", [1], "'warnings[0]' must be a text"),

@@ -11,7 +11,7 @@ from glintfpga.host.report.inputs import read_build
 from glintfpga.host.report.page import page
 from glintfpga.host.report.subject import Subject, subject_of
 
-PICTURES = ["floorplan", "utilization", "cycles", "attention", "ranges", "timing", "facts"]
+PICTURES = ["floorplan", "utilization", "cycles", "attention", "ranges", "slack", "timing", "facts"]
 HOSTILE = (
     "</style></title></svg><script>alert('1')</script>\"'><img src=x onerror=alert(1)>&\u202e\x00"
 )
@@ -87,7 +87,7 @@ def test_it_is_small(shipped):
     assert len(shipped.encode()) < 1_500_000
 
 
-def test_hostile_texts_stay_texts(new_build):
+def test_hostile_texts_stay_texts(new_build, timing_json):
     step = {"kind": HOSTILE, "delay_ns": 1, "cell": HOSTILE, "type": HOSTILE, "bel": HOSTILE,
             "x": 1, "y": 2, "net": HOSTILE}  # fmt: skip
     printable = HOSTILE.replace("\u202e", "").replace("\x00", "")
@@ -95,11 +95,12 @@ def test_hostile_texts_stay_texts(new_build):
         manifest={"model": printable, "part": HOSTILE, "tools": {HOSTILE: HOSTILE},
                   "board": printable, "bitstream": printable},
         report={"warnings": [HOSTILE], "cycles": {HOSTILE: 3, "logits": 5},
-                "steps": [{"name": HOSTILE, "seconds": 1}]},
+                "steps": [{"name": HOSTILE, "seconds": 1}],
+                "timing": timing_json(grade=HOSTILE, assumed={HOSTILE: 1})},
         floorplan={"kinds": ["LUT", HOSTILE, "DFF", "BSRAM", "MULT18X18"],
                    "blocks": [HOSTILE, "norm", HOSTILE + "2"],
                    "slots": {HOSTILE: {"width": 3, "at": [[1, 2]]}},
-                   "path": {"delay_ns": 1, "steps": [step]}},
+                   "path": {"from": HOSTILE, "to": HOSTILE, "delay_ns": 1, "steps": [step]}},
     )  # fmt: skip
     build = read_build(folder)
     subject = Subject(model=None, quantized=None, missing=HOSTILE)
@@ -127,7 +128,7 @@ def test_what_is_not_at_hand_is_said(new_build):
     made = page(build, subject_of(build.manifest, None), [65])
     assert re.findall(r'<figure id="(\w+)"', made) == PICTURES
     assert made.count("The device holds no model.") == 3
-    assert "The router timed no path." in made
+    assert "There is no path." in made
     assert "tokens a second" not in made
     Checked(made)
 
