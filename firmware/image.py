@@ -21,8 +21,8 @@ LoRA targets are bits 0..6 (q, k, v, o, gate, up, down); bit 7 says that the mod
 dialogues, in the form of `quant.template`. The device does not look at that byte, but its hello
 carries it, so that a chat with any device knows how to ask.
 
-CONFIG has three rows, TABLE three a pass; bases are row numbers / 8, shifts are less the plan's
-least:
+CONFIG has three rows, TABLE three a pass. Bases are row numbers / 8. Shifts are less the least one:
+``min_shift`` of the plan, but ``min_sum_shift`` for sd, the shift of down:
 
     CONFIG  (out base, vocab, logit shift | thinking << 8)
             (window, rope numerator, rope denominator)
@@ -34,6 +34,7 @@ least:
 In K space, K lies at the qkv base, Q at +8, V' at +16; up lies ceil8(hidden) after gate. Down
 columns lie in V space. Each matrix starts at a multiple of 8 rows and is padded with zero rows.
 KV rings take ceil8(window) rows from the kv base in both spaces; they are not in the file.
+`docs/image.md` has the values of the shipped model.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The arithmetic of the chip, block by block, on stored integers.
+"""The arithmetic of the chip, block by block, on stored integers; `docs/number-plan.md` in words.
 
 Each function is what one component of ``hdl/`` computes, bit for bit, over any leading batch
 axes (shown as ``...``). All arrays are int64.
@@ -77,8 +77,9 @@ def rmsnorm(plan: NumberPlan, y: np.ndarray) -> np.ndarray:
     """``h = y / sqrt(mean(y**2) + 1e-5)``: (..., 3) with the fraction of x -> (..., 3) of h.
 
     y (17 bits) is shifted left until its largest number fills 17 bits, so the sum of squares lies
-    in four octaves and a table of its leading bits gives 1/sqrt without an exponent. The shift
-    stops at 13, where epsilon alone keeps the sum in range.
+    in four octaves and a table of its leading bits gives 1/sqrt without an exponent. Epsilon is
+    `EPSILON_SUM` in the sum before the shift; the shift stops at 13, where epsilon alone keeps the
+    sum in range.
     """
     magnitude = (y ^ (y >> 63)).max(axis=-1)
     left = np.minimum(13, 16 - bit_length(magnitude))
@@ -114,7 +115,8 @@ def group_weights(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Softmax weights of one group: q.k products (..., P), valid (P,) -> (top, p).
 
-    ``top`` (...) is an integer above every score so far: the running one, or higher.
+    ``top`` (...) is an integer above every score so far: the running one, or, if higher, the
+    largest unrounded product, rounded down to an integer, plus 1.
     ``p = 2**(score - top)`` (..., P) with the plan's fraction: at least 1/2 for the largest when
     it raises ``top``, 0 for lanes that are not valid.
     """
@@ -132,7 +134,8 @@ def group_weights(
 def accumulate(state: Softmax, top: np.ndarray, p: np.ndarray, values: np.ndarray) -> Softmax:
     """Add one group whose p (..., P) refer to ``top`` and weigh the V' rows (..., P, 3).
 
-    What was summed up under a lower maximum is shifted down first.
+    What was summed up under a lower maximum is shifted down first, rounded half up, and is zero
+    where that is more than `MAX_RESCALE`.
     """
     rise = top - state.top
     shift = np.minimum(rise, MAX_RESCALE)
@@ -146,7 +149,12 @@ def accumulate(state: Softmax, top: np.ndarray, p: np.ndarray, values: np.ndarra
 
 
 def attention_output(plan: NumberPlan, state: Softmax) -> np.ndarray:
-    """``values / length`` (..., 3) with the fraction of x, by a table of reciprocals."""
+    """``values / length`` (..., 3) with the fraction of x, by a table of reciprocals.
+
+    Both are shifted left until ``length`` (not 0) has `LENGTH_WIDTH` bits. Its 10 bits below the
+    leading one pick the entry; ``values`` are rounded, by the bits of a V' row less the sign, and
+    saturated to the 18 bits of the multiplier before they meet it. The result is not saturated.
+    """
     left = LENGTH_WIDTH - bit_length(state.length)
     index = ((state.length << left) >> 6) & 1023
     narrow = plan.v.width - 1

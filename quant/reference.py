@@ -26,7 +26,8 @@ Observer = Callable[[int, slice, np.ndarray, np.ndarray], None]
 
 
 def logit_crc(logits: np.ndarray) -> int:
-    """CRC-32 (IEEE) of one position's logits (vocab,): int32, padded to a multiple of 16 ids."""
+    """CRC-32 (IEEE) of one position's logits (vocab,), before noise: int32, little-endian, in id
+    order, with zero words up to a multiple of 16 ids."""
     padded = np.zeros(-(-len(logits) // 16) * 16, "<i4")
     padded[: len(logits)] = logits
     return zlib.crc32(padded.tobytes())
@@ -135,6 +136,7 @@ class ReferenceModel:
         return [(newest + 1 + i) % count for i in range(count)]
 
     def _valid(self, rows: slice) -> np.ndarray:
+        """(P,) slots that hold a row; the others of a group take no part."""
         slots = np.arange(rows.start, rows.stop)
         return slots < min(self.position + 1, self.model.window)
 

@@ -12,7 +12,8 @@ from glintfpga.quant.trivium import Trivium, seed_key
 __all__ = ["WORDS_ALIGN", "Sampler"]
 
 WORDS_ALIGN = 16
-"""A sampled token takes a multiple of 16 words (256 bits) from the stream, whatever P is."""
+"""A sampled token takes a multiple of 16 words (256 bits) from the stream, whatever P is; those
+behind the last id are not used."""
 
 
 class Sampler:

@@ -32,7 +32,7 @@ RECIPROCAL_LOG2 = 33
 """``RECIPROCAL`` holds ``2**33 / length`` for lengths in ``[2**16, 2**17)``."""
 
 EPSILON_SUM = int(3 * 1e-5 * 2**20)
-"""RMSNorm's epsilon, as a term of the sum of squares of three numbers with 10 fractional bits."""
+"""RMSNorm's epsilon, 31: a term of the sum of squares of three numbers with 10 fractional bits."""
 
 
 def _half_up(real: np.ndarray) -> np.ndarray:
@@ -40,14 +40,15 @@ def _half_up(real: np.ndarray) -> np.ndarray:
 
 
 def _rsqrt() -> np.ndarray:
-    """Index: octave (2 bits), then the 8 bits below the leading one. Mid-point entries."""
+    """Index: octave (2 bits), then the 8 bits below the leading one. An entry is the value at the
+    middle of the sums that share it."""
     octave, mantissa = np.divmod(np.arange(1024), 256)
     middle = (256 + mantissa + 0.5) * 2.0 ** (22 + octave)
     return _half_up(np.sqrt(3) * 2.0**RSQRT_LOG2 / np.sqrt(middle))
 
 
 def _reciprocal() -> np.ndarray:
-    """Index: the 10 bits below the leading one. Mid-point entries."""
+    """Index: the 10 bits below the leading one. Entries at middles, too."""
     middle = 65536 + (np.arange(1024) + 0.5) * 64
     return _half_up(2.0**RECIPROCAL_LOG2 / middle)
 

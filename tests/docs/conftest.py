@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from glintfpga.firmware.image import Image
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -38,6 +40,28 @@ def tables():
         return found
 
     return read
+
+
+@pytest.fixture(scope="session")
+def number_plan(tables):
+    return tables("number-plan.md")
+
+
+@pytest.fixture(scope="session")
+def python_blocks():
+    """The texts of a page's blocks fenced as ``python``."""
+
+    def read(page):
+        text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+        return re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def blink():
+    """The shipped image."""
+    return Image.read(ROOT / "train" / "release" / "blink-base" / "model.glint")
 
 
 def pytest_generate_tests(metafunc):

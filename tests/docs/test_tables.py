@@ -8,6 +8,7 @@ from glintfpga.firmware import protocol
 from glintfpga.firmware.image import HEADER_BYTES
 from glintfpga.firmware.messages import Counters, Done, Generate
 from glintfpga.firmware.protocol import Data, Hello, HelloInfo, HelloReply
+from glintfpga.quant.gumbel import GUMBEL
 from glintfpga.quant.plan import PLAN9, PLAN12
 from glintfpga.quant.qformat import QFormat
 from glintfpga.quant.spec import PRESETS
@@ -19,11 +20,6 @@ COBS_AND_ZERO = 2
 @pytest.fixture(scope="module")
 def wire(tables):
     return tables("protocol.md")
-
-
-@pytest.fixture(scope="module")
-def plans(tables):
-    return tables("number-plan.md")
 
 
 @pytest.mark.parametrize(
@@ -83,27 +79,28 @@ def test_bauds(wire):
     assert [int(baud) for baud in wire["baud index"][0][1:]] == list(protocol.BAUDS)
 
 
-def test_formats(plans):
-    for name, twelve, nine, _ in plans["tensor"]:
+def test_formats(number_plan):
+    for name, twelve, nine, _ in number_plan["tensor"]:
         assert (twelve, nine) == (str(getattr(PLAN12, name)), str(getattr(PLAN9, name))), name
     formats = {name for name, value in vars(PLAN12).items() if isinstance(value, QFormat)}
-    assert {row[0] for row in plans["tensor"]} == formats
+    assert {row[0] for row in number_plan["tensor"]} == formats
 
 
-def test_settings(plans):
-    for name, twelve, nine, _ in plans["setting"]:
+def test_settings(number_plan):
+    for name, twelve, nine, _ in number_plan["setting"]:
         assert (int(twelve), int(nine)) == (getattr(PLAN12, name), getattr(PLAN9, name)), name
 
 
-def test_sizes_of_tables(plans):
-    shown = {row[0]: int(row[1]) for row in plans["table"]}
+def test_sizes_of_tables(number_plan):
+    shown = {row[0]: int(row[1]) for row in number_plan["table"]}
     assert PRESETS["blink"].window <= 24
     assert shown == {
         "RSQRT": len(RSQRT),
         "RECIPROCAL": len(RECIPROCAL),
-        "exp2": len(exp2_table(PLAN12)),
-        "silu": len(silu_table(PLAN12)),
-        "rope": 44,
+        "EXP2": len(exp2_table(PLAN12)),
+        "SILU": len(silu_table(PLAN12)),
+        "ROPE": 44,
+        "GUMBEL": len(GUMBEL),
     }
 
 

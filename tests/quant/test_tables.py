@@ -54,6 +54,22 @@ def test_epsilon():
 
 
 @both_plans
+def test_no_entry_is_near_a_rounding_edge(plan):
+    # Otherwise another libm could round it the other way, and two machines would disagree.
+    i = np.arange(1024)
+    gate = ((i + 512) % 1024 - 512) / 64
+    angle = 2 * np.pi * np.concatenate([np.arange(44) / 44, np.arange(710) / 710])
+    for reals in (
+        np.sqrt(3) * 2.0**RSQRT_LOG2 / np.sqrt((256.5 + i % 256) * 2.0 ** (22 + i // 256)),
+        2.0**RECIPROCAL_LOG2 / (65536 + 64 * (i + 0.5)),
+        2.0 ** (plan.weight_p_frac - np.arange(8) / 8),
+        2.0**plan.silu.frac * gate / (1 + np.exp(-gate)),
+        2.0**plan.rope.frac * np.concatenate([np.cos(angle), np.sin(angle)]),
+    ):
+        assert np.abs(reals - np.floor(reals) - 0.5).min() > 1e-6
+
+
+@both_plans
 class TestExp2:
     def test_entries(self, plan):
         one = 1 << plan.weight_p_frac
