@@ -2,10 +2,12 @@
 """What goes into the router and does not come out: the synthesized netlist against the routed one.
 
 The router gives every cell a place and may add cells, but every cell that went in must come out
-with its type and its parameters, and with the same signal at every pin (`boards.pins`). Two
+with its type and its parameters, and with the same signal at every pin (`boards.pins`). Three
 things are refused besides, of which no tool says a word:
 
 - the start value of a register that its type does not have: the packer goes by the type;
+- parameters that the packer takes for something else, as it compares texts: a register of a
+  multiplier is off for "0" and on for a zero of 32 digits, a reset is SYNC or else the other;
 - a clock that comes over ordinary wires: nothing bounds its skew.
 """
 
@@ -41,6 +43,11 @@ _ADDED = {
     "other": re.compile(r"^(GSR|PINCFG|\$PACKER_(GND|VCC)_DRV)$|_LUT[0-3]$"),
 }
 """Names of cells that the router adds; `_LUT<n>` hold the contents of a LUT RAM."""
+_EXACT = (
+    (re.compile(r"(MULT|PADD|ALU54D)\w*"), re.compile(r"\w*REG\d?"), ("0", "1")),
+    (re.compile(r"\w+"), re.compile(r"\w*RESET_MODE"), ("SYNC", "ASYNC")),
+)
+"""Types of cells, their parameters, and the only texts that the packer means."""
 _BESIDE_TREE = re.compile(r"(X\d+Y\d+)/CLK\d/(?!GB)")
 """A pip into the clock of a tile that does not come from the clock tree."""
 _CONSTANT_NETS = ("$PACKER_GND", "$PACKER_VCC")
@@ -112,6 +119,7 @@ def _compare_cell(name: str, cell: Cell, placed: Cell | None) -> None:
         raise InputError(f"the router gave cell {name!r} no place: install the pinned release")
     if kind.startswith("DFF"):
         _check_start(name, cell)
+    _check_texts(name, cell)
     for key, value in cell["parameters"].items():
         if kind.startswith("LUT"):
             continue  # constant inputs go into the table: `boards.pins` compares it
@@ -138,6 +146,19 @@ def _check_start(name: str, cell: Cell) -> None:
             f"register {name!r} shall start as {wanted} and a {cell['type']} starts as {starts}: "
             "give it a set or a reset"
         )
+
+
+def _check_texts(name: str, cell: Cell) -> None:
+    """Parameters that the packer compares as texts are what it compares them with."""
+    for kind, parameter, texts in _EXACT:
+        if not kind.fullmatch(cell["type"]):
+            continue
+        for key, value in cell["parameters"].items():
+            if parameter.fullmatch(key) and value.strip() not in texts:
+                raise InputError(
+                    f"cell {name!r} has {key}={value.strip()!r}, which the packer takes for "
+                    f"something else: write {' or '.join(texts)}"
+                )
 
 
 def _count_added(before: Mapping[str, Cell], after: Mapping[str, Cell]) -> dict[str, int]:

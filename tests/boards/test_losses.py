@@ -197,6 +197,31 @@ def test_start_value(kind, value, fits):
         compare(before, after)
 
 
+@pytest.mark.parametrize(
+    ("kind", "key", "value", "fits"),
+    [
+        ("MULT18X18", "AREG", "0", True),
+        ("MULT18X18", "OUT_REG", "1", True),
+        ("MULT9X9", "AREG", f"{0:032b}", False),
+        ("MULTALU18X18", "ACCLOAD_REG0", f"{1:032b}", False),
+        ("MULT18X18", "MULT_RESET_MODE", "SYNC", True),
+        ("MULT18X18", "MULT_RESET_MODE", "SINC", False),
+        ("SPX9", "RESET_MODE", "ASYNC", True),
+        ("SPX9", "RESET_MODE", "0", False),
+        ("SPX9", "READ_MODE", f"{0:032b}", True),
+    ],
+)
+def test_texts_that_the_packer_compares(kind, key, value, fits):
+    before, after = synthesized(), routed()
+    cells_of(before)["hard"] = cell(kind, {key: value})
+    cells_of(after)["hard"] = cell("SP" if kind == "SPX9" else kind, {key: value})
+    if fits:
+        compare(before, after)
+        return
+    with pytest.raises(InputError, match=rf"^cell 'hard' has {key}='{value}', which the packer"):
+        compare(before, after)
+
+
 def test_clock_over_ordinary_wires():
     after = routed()
     after["modules"]["top"]["netnames"]["clk"]["attributes"]["ROUTING"] = "X2Y1/CLK1;X2Y1/CLK1/E1;1"
@@ -300,6 +325,7 @@ def test_faults_in_a_real_netlist(real):
         if each["port_directions"][port] == "input" and port not in ("I2", "WREB", "CE", "OCEB")
         for at in range(len(bits))
     ]
+    # Pins of those names may be the router's own.
     for each, port, at in generator.sample(inputs, 100):
         kept = each["connections"][port][at]
         each["connections"][port][at] = -1
