@@ -5,7 +5,7 @@
     synth       RTLIL to a netlist of cells
     check       multipliers and memories against what is declared     boards.resources
     lut4        all LUTs made LUT4, which the router can time         boards.lut4
-    route       placement and routing
+    route       placement and routing; all that went in comes out     boards.losses
     timing      every path; the clock must have its margin            boards.timing
     memory      the model's words into the routed netlist             boards.memory
                 and where its cells lie                               boards.floorplan

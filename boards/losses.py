@@ -18,8 +18,9 @@ from typing import Any
 
 from glintfpga.boards.complaints import complaints_of
 from glintfpga.boards.constraints import check_constraints
+from glintfpga.boards.lut4 import THROUGH
 from glintfpga.boards.memory import Netlist, cells_of
-from glintfpga.boards.pins import CONSTANTS, PASS_THROUGH, compare_pins
+from glintfpga.boards.pins import CONSTANTS, compare_pins
 from glintfpga.boards.toolchain import NEXTPNR
 from glintfpga.boards.untimed import untimed_pins
 from glintfpga.quant.errors import InputError
@@ -37,7 +38,7 @@ _RENAMED = {
 }
 """Types that the router writes by another name."""
 _ADDED = {
-    "pass_through": re.compile(rf"{re.escape(PASS_THROUGH)}$"),
+    "pass_through": re.compile(rf"{re.escape(THROUGH)}$"),
     "carry": re.compile(r"_(HEAD|TAIL|DUMMY)_ALULC$"),
     "clock_entries": re.compile(r"_BUFG$"),
     "other": re.compile(r"^(GSR|PINCFG|\$PACKER_(GND|VCC)_DRV)$|_LUT[0-3]$"),
@@ -77,7 +78,7 @@ def check_routed(
     return {
         "compared": compare(synthesized, routed),
         "clocks_mhz": check_constraints(routed, report, log, cst=cst, sdc=sdc),
-        "untimed_pins": untimed_pins(routed),
+        "untimed_pins": untimed_pins(routed, known=cells_of(synthesized)),
         "warnings": complaints_of(NEXTPNR.name, log),
     }
 

@@ -16,21 +16,21 @@ shares out between the two ports of the chip.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from glintfpga.boards.lut4 import THROUGH
 from glintfpga.boards.memory import Netlist, cells_of
 from glintfpga.quant.errors import InputError
 
-__all__ = ["CONSTANTS", "PASS_THROUGH", "compare_pins"]
+__all__ = ["CONSTANTS", "compare_pins"]
 
 Cell = Mapping[str, Any]
 Signal = tuple[str, str, int] | str | None
 """Cell, port and number in the port of what drives it; "0" or "1"; None for nothing."""
 
-PASS_THROUGH = "_passthrough_lut$"
 CONSTANTS = {"GND": "0", "VCC": "1", "GOWIN_GND": "0", "GOWIN_VCC": "1"}
 """Types of the cells that drive constants."""
 
 _BETWEEN = {
-    PASS_THROUGH: ("F", "I3"),
+    THROUGH: ("F", "I3"),
     "_BUFG": ("O", "I"),
     "_HEAD_ALULC": ("COUT", "I0"),
     "_TAIL_ALULC": ("SUM", "CIN"),

@@ -36,6 +36,7 @@ def count_lut_slots(cells: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
 def summary(
     *,
     routed: Mapping[str, Any],
+    untimed_pins: Mapping[str, int],
     timing: Mapping[str, Any],
     luts: Mapping[str, int],
     cells: Mapping[str, int],
@@ -48,15 +49,17 @@ def summary(
 ) -> dict[str, Any]:
     """The contents of report.json.
 
-    `routed` is the report of the router, `timing` is timing.json, `luts` counts what
-    `boards.lut4` changed, `cells` counts cells after synthesis, `memories` gives depth, width and
-    cells of each, `lut_slots` is from `count_lut_slots`, `steps` name, seconds and cached. `cycles`
-    is the table of cycles a token, where the gateware has one.
+    `routed` is the report of the router and `untimed_pins` counts the pins that it gives no delay,
+    `timing` is timing.json, `luts` counts what `boards.lut4` changed, `cells` counts cells after
+    synthesis, `memories` gives depth, width and cells of each, `lut_slots` is from
+    `count_lut_slots`, `steps` name, seconds and cached. `cycles` is the table of cycles a token,
+    where the gateware has one.
     """
     used = utilization(routed)
     used["LUT4"]["used"] = lut_slots["logic"]
     return {
         "timing": dict(timing),
+        "untimed_pins": dict(untimed_pins),
         "utilization": used,
         "lut_route_through": lut_slots["route_through"],
         "luts_widened": luts["widened"],

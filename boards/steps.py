@@ -10,8 +10,10 @@ from typing import Any
 from glintfpga.boards import carry, contents, lut4, memory, resources, sources
 from glintfpga.boards.board import Board
 from glintfpga.boards.cache import Result
+from glintfpga.boards.complaints import complaints_of
 from glintfpga.boards.design import Design
 from glintfpga.boards.floorplan import FLOORPLAN, floorplan
+from glintfpga.boards.losses import check_routed
 from glintfpga.boards.memory import cells_of
 from glintfpga.boards.report import count_lut_slots, summary
 from glintfpga.boards.timing import report as timing
@@ -148,7 +150,9 @@ class Steps:
 
     def report(self, results: Results, *, warnings: Sequence[str]) -> dict[str, Any]:
         """Contents of report.json from the results of all steps."""
+        compared = results["route"].json("compared.json")
         return summary(
+            untimed_pins=compared["untimed_pins"],
             routed=results["route"].json("report.json"),
             timing=results["timing"].json(timing.TIMING),
             luts=results["lut4"].json("lut4.json"),
@@ -161,7 +165,7 @@ class Steps:
                 for name, result in results.items()
             ],
             cycles=self.design.cycles,
-            warnings=warnings,
+            warnings=[*compared["warnings"], *warnings],
         )
 
     def _elaborate(self, folder: Path, results: Results, listen: Listen) -> None:
@@ -185,6 +189,7 @@ class Steps:
             log=self.logs / "synth.log",
             listen=_Phases(_SYNTH_PHASES, listen),
         )
+        complaints_of(YOSYS.name, _text_of(self.logs / "synth.log"))
 
     def _check(self, folder: Path, results: Results, listen: Listen) -> None:
         netlist = results["synth"].json("top.syn.json")
@@ -209,6 +214,15 @@ class Steps:
             log=self.logs / "route.log",
             listen=_Phases(_ROUTE_PHASES, listen),
         )
+        netlists = (json.loads(_text_of(folder / f"top.{name}.json")) for name in ("syn", "pnr"))
+        compared = check_routed(
+            *netlists,
+            json.loads(_text_of(folder / "report.json")),
+            _text_of(self.logs / "route.log"),
+            cst=_text_of(folder / "top.cst"),
+            sdc=_text_of(folder / "top.sdc"),
+        )
+        _write(folder / "compared.json", compared)
         (folder / "top.syn.json").unlink()
 
     def route_arguments(self) -> list[str]:
@@ -267,6 +281,7 @@ class Steps:
     def _pack(self, folder: Path, results: Results, listen: Listen) -> None:
         _copy(results["carry"], "top.pnr.json", folder)
         GOWIN_PACK.run(self.pack_arguments(), folder=folder, log=self.logs / "pack.log")
+        complaints_of(GOWIN_PACK.name, _text_of(self.logs / "pack.log"))
         (folder / "top.pnr.json").unlink()
 
     def pack_arguments(self) -> list[str]:
@@ -322,6 +337,10 @@ def _copy(result: Result, name: str, folder: Path) -> None:
 
 def _read(result: Result, name: str) -> str:
     return result.path(name).read_text(encoding="utf-8")
+
+
+def _text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def _write(path: Path, value: Any) -> None:

@@ -14,11 +14,12 @@ part); what is named otherwise, or put in after the types were looked up, has no
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
+from glintfpga.boards.lut4 import THROUGH
 from glintfpga.boards.memory import Netlist, cells_of
-from glintfpga.boards.pins import CONSTANTS, PASS_THROUGH
+from glintfpga.boards.pins import CONSTANTS
 
 __all__ = ["untimed_pins"]
 
@@ -43,9 +44,10 @@ _ELSEWHERE = re.compile(r"\w*BUF|BUFG|GSR|PINCFG|rPLL|DUMMY_CELL")
 """Pads and what belongs to the clocks: no path between registers leads through them."""
 
 
-def untimed_pins(routed: Netlist) -> dict[str, int]:
+def untimed_pins(routed: Netlist, *, known: Container[str] = ()) -> dict[str, int]:
     """Numbers of connected pins without a delay, by type of cell and bus, in order.
 
+    `known` are the cells that the router was given: a LUT in front of a register is timed then.
     A pin at a constant has no paths and is not counted, neither is an output that nothing reads.
     """
     cells = cells_of(routed)
@@ -67,7 +69,7 @@ def untimed_pins(routed: Netlist) -> dict[str, int]:
     for name, cell in cells.items():
         if cell["type"] in CONSTANTS or _ELSEWHERE.fullmatch(cell["type"]):
             continue
-        through = name.endswith(PASS_THROUGH)
+        through = name.endswith(THROUGH) and name not in known
         kind = "LUT4 in front of a register" if through else cell["type"]
         for port, bits in cell["connections"].items():
             if not through and _is_timed(cell, port):

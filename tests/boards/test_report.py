@@ -21,6 +21,7 @@ def report(timing_json):
 def make(**kwargs):
     arguments = {
         "routed": ROUTED,
+        "untimed_pins": {"MULT18X18": 3},
         "luts": {"widened": 7, "through": 3},
         "cells": {"LUT4": 900},
         "memories": {"top.m": {"depth": 16, "width": 4, "cells": ["m.0.0"]}},
