@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from glintfpga.boards.bitstream import crc16
+from glintfpga.boards.bitstream import crc16, footer, header
+from glintfpga.boards.board import TANGNANO20K
 from glintfpga.firmware.image import Image
 from glintfpga.firmware.messages import Counters, Done, generate, message, prompt, score
 from glintfpga.firmware.protocol import Data, DataFlag, HelloFlag, HelloInfo, Op
@@ -42,9 +43,10 @@ def checkpoint():
 
 def bitstream():
     frame = bytes(range(16))
-    header = [bytes.fromhex("06000000 0000081b"), b"\x3b\x80\0\1"]
-    crc = crc16(b"".join(header) + frame).to_bytes(2, "little")
-    lines = [b"\xff\xff", b"\xa5\xc3", *header, frame + crc + b"\xff" * 6, b"\x08\0\0\0"]
+    lines = header(TANGNANO20K, 1)
+    covered = b"".join(line for line in lines[3:] if line[0] != 0xD2)
+    lines.append(frame + crc16(covered + frame).to_bytes(2, "little") + b"\xff" * 6)
+    lines += footer([frame])
     return b"".join(b"%s\n" % f"{int.from_bytes(x, 'big'):0{8 * len(x)}b}".encode() for x in lines)
 
 
