@@ -5,9 +5,9 @@ A .fs file is text: comments (`//`), then for each command a line of binary digi
 
     FF 20 times, FF FF, A5 C3             before the first command
     06 00 00 00 id, 4 bytes               what chip it is for
-    10 00 00 00 00 AE 00 00               configuration: not compressed, default loading rate
+    10 00 00 00 00 AE 00 00               configuration: not compressed; how fast it loads
     51 00 FF FF FF FF FF FF               keys of a compressed one: none
-    0B 00 00 00                           it cannot be read back
+    0B 00 00 00                           the security bit
     D2 00 FF FF 00 00 00 00               address in the flash memory: none; no part of any CRC
     12 00 00 00                           begin at the first frame
     3B 80 n, 2 bytes                      n frames follow, each with a CRC
@@ -196,6 +196,6 @@ def _check_footer(lines: Sequence[bytes | None], right: Sequence[bytes]) -> None
 
 
 def _hex(line: bytes) -> str:
-    """For messages: a run of FF, which some lines begin with, is cut short."""
+    """A line in messages; the middle of a long one, most often FF, is left out."""
     text = line.hex().upper()
     return text if len(text) <= 24 else f"{text[:8]}...{text[-8:]}"

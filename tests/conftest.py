@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import settings
 
-from glintfpga.boards.bitstream import crc16, footer, header
+from glintfpga.boards.bitstream import footer, header
 from glintfpga.boards.board import TANGNANO20K
-from glintfpga.sim.damage import TALLY
+from glintfpga.sim.damage import TALLY, sealed
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("nightly", max_examples=1000, deadline=None, print_blob=True)
@@ -18,21 +18,10 @@ settings.load_profile("ci")
 SMALL = replace(TANGNANO20K, tile_frames=3, contents_frames=1, frame_bytes=16)
 
 
-def _bitstream(frames):
-    """The text of a bitstream for a chip that is like the board's but small."""
-    lines = header(SMALL, len(frames))
-    covered = b"".join(line for line in lines[3:] if line[0] != 0xD2)
-    for frame in frames:
-        crc = crc16(covered + frame).to_bytes(2, "little")
-        covered = b"\xff" * 6
-        lines.append(frame + crc + covered)
-    lines += footer(frames[: SMALL.tile_frames])
-    return b"//Made for a test\n" + b"".join(
-        f"{int.from_bytes(line, 'big'):0{8 * len(line)}b}\n".encode() for line in lines
-    )
-
-
-FS = _bitstream([bytes(range(9 * i, 9 * i + 16)) for i in range(4)])
+FRAMES = [bytes(range(9 * i, 9 * i + 16)) for i in range(4)]
+FS = b"//Made for a test\n" + sealed(
+    header(SMALL, len(FRAMES)), FRAMES, footer(FRAMES[: SMALL.tile_frames])
+)
 
 
 @pytest.fixture(scope="session")

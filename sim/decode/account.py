@@ -45,6 +45,14 @@ _IDLE = Slice(
     negative_edge=False,
     inverted=False,
 )
+_FREE = replace(_IDLE, values=(1, 1))
+_OF_RAM = (
+    _FREE,
+    _FREE,
+    replace(_FREE, set_reset=True, inverted=True),
+    replace(_IDLE, mode="RAM"),
+)
+"""The slices of a LUT RAM; the third has the write enable."""
 
 
 class Account:
@@ -89,7 +97,7 @@ class Account:
 
     def check_tile(self, row: int, column: int, tile: Tile) -> None:
         """The same of one tile, which may have changed since."""
-        kind = self._chip.kind(row, column)
+        kind, bels = self._chip.kind(row, column), self._bels.get((row, column), set())
         for number, mask in tile.masks.items():
             feature = kind.features[number]
             if not self._explains(row, column, tile, feature, mask):
@@ -99,6 +107,12 @@ class Account:
                     f"column {fuse[1]} is set, of {feature.name}, for which nothing in the circuit "
                     "is a reason; only bitstreams of this project's builds can be decoded"
                 )
+        for at, settings in enumerate(tile.slices):
+            if bels and not _explains_slice(bels, settings, at):
+                raise InputError(
+                    f"tile {place(row, column)} of the bitstream: slice {at} has settings that its "
+                    "cells do not explain; only bitstreams of this project's builds can be decoded"
+                )
 
     def _explains(self, row: int, column: int, tile: Tile, feature: Feature, mask: int) -> bool:
         bels = self._bels.get((row, column), set())
@@ -107,8 +121,7 @@ class Account:
         if feature.group == "lut":
             return _explains_table(bels, tile, int(feature.name[3:]), mask)
         if feature.group == "slice":
-            number = int(feature.name[3:])
-            return _explains_slice(bels, tile.slices[number], number)
+            return bool(_cells_of(bels, int(feature.name[3:])))
         if feature.group == "pad" and feature.name != "BANK":
             pad = (row, column, feature.name[-1])
             return tile.pads[feature.name] != INPUT or pad in self._extractor.used_pads
@@ -142,14 +155,21 @@ def _explains_table(bels: set[str], tile: Tile, lut: int, mask: int) -> bool:
     return tile.is_alu(lut) and mask == _ZERO and f"ALU{lut - 1}" in bels
 
 
+def _cells_of(bels: set[str], number: int) -> set[str]:
+    """Those of the cells of a tile that are in one slice."""
+    pair = (2 * number, 2 * number + 1)
+    own = {f"{kind}{at}" for kind in ("LUT", "ALU", "DFF") for at in pair}
+    return bels & (own | {"RAM16"})
+
+
 def _explains_slice(bels: set[str], found: Slice, number: int) -> bool:
     """What no flip-flop of the circuit decides must be as usual; the mode the cells have told."""
-    if "RAM16" in bels:
+    own = _cells_of(bels, number)
+    if not own:
         return True
-    pair = (2 * number, 2 * number + 1)
-    if not any(f"{kind}{at}" in bels for kind in ("LUT", "ALU", "DFF") for at in pair):
-        return False
-    flops = [f"DFF{at}" in bels for at in pair]
+    if own == {"RAM16"}:
+        return found == _OF_RAM[number]
+    flops = [f"DFF{2 * number + at}" in own for at in (0, 1)]
     if not any(flops):
         return found == replace(_IDLE, mode=found.mode)
     idle = [value for value, used in zip(found.values, flops, strict=True) if not used]

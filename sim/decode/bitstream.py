@@ -6,6 +6,7 @@
     decoded.fuses.positions("routing")           every fuse of a group that counts, see `fuses.py`
     decoded.fuses.at((frame, column))            what a fuse says
     decoded.with_flips([(frame, column)])        the bitstream with some fuses the other way
+    decoded.account.check()                      whether each fuse has a reason, as `decode` did
 
 Nothing of the build is used but the file. What the fuses mean is from the database that the packer
 has too; an error in the database would therefore not show.
@@ -90,7 +91,10 @@ class Decoded:
         return Account(self._circuit[0], Router(self.chip, self.tiles, self.drivers))
 
     def with_flips(self, positions: Iterable[Position]) -> Decoded:
-        """The bitstream with some fuses the other way; only their tiles are read again."""
+        """The bitstream with some fuses the other way; only their tiles are read again.
+
+        Its `account` is not checked: a wire that nothing needs any more changes no circuit.
+        """
         bitmap = self.bitmap.copy()
         touched = set()
         for frame, column in positions:
@@ -109,9 +113,9 @@ class Decoded:
 def decode(path: Path, *, board: Board = TANGNANO20K) -> Decoded:
     """Read a bitstream. Takes some seconds, as the chip database is loaded.
 
-    Raises InputError for a file that is no bitstream of the board, and for fuses that mean
-    nothing: the message names the tile and the fuse. EnvironmentProblem when the package with
-    the chip database is not installed.
+    Raises InputError for a file that is no bitstream of the board, for fuses that mean nothing, and
+    for any that the circuit and the board do not explain: the message names the tile and the fuse.
+    EnvironmentProblem when the package with the chip database is not installed.
     """
     frames = read_frames(path, board=board)
     chip = chip_of(board)

@@ -73,10 +73,12 @@ def block_ram(chip: Chip, tiles: _Tiles, site: Site) -> BlockRam | None:
     if not fuses:
         return None
     table = chip.block_table("BSRAM_DP", "BSRAM", site, BSRAM_TILES)
-    attributes: dict[str, int | str] = {"MODE": "ENABLE", "GSR": "DISABLE"}
-    attributes |= {f"CS{port}_{bit}": "SET" for port in "AB" for bit in range(3)}
-    if table.read("OUTREG_ASYNC", fuses) is not None:
-        attributes["OUTREG_ASYNC"] = "RESET"
+    attributes: dict[str, int | str] = {
+        "MODE": "ENABLE",
+        "GSR": "DISABLE",
+        "OUTREG_ASYNC": "RESET",
+        **{f"CS{port}_{bit}": "SET" for port in "AB" for bit in range(3)},
+    }
     widths, modes, enabled = [], [], []
     names = {table.number(name): int(name) for name in ("1", "2", "4", "9", "16")}
     for port in "AB":
@@ -84,7 +86,7 @@ def block_ram(chip: Chip, tiles: _Tiles, site: Site) -> BlockRam | None:
         width = table.read(f"DP{port}_DATA_WIDTH", fuses)
         if double is not None:
             attributes[f"DBLW{port}"] = double
-        if width is not None:
+        elif width is not None:
             attributes[f"DP{port}_DATA_WIDTH"] = width
         widths.append(36 if double is not None else 18 if width is None else names[width])
         mode = table.read(f"DP{port}_MODE", fuses)

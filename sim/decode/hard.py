@@ -116,7 +116,9 @@ class HardBlocks:
         if clocked and ports["CLK"][0] in (LOW, HIGH):
             raise InputError(f"{where} has registers and no clock")
         parameters = {"WIDTH": width, **settings.registers}
-        parameters["ASYNC"] = int(settings.asynchronous and ports["RESET"] != (LOW,))
+        if settings.asynchronous and ports["RESET"] == (LOW,):
+            raise InputError(f"{where} has registers that reset at once, and no reset")
+        parameters["ASYNC"] = int(settings.asynchronous)
         extractor.add_cell(Cell("MULT", where, ports, parameters))
 
     def _add_pll(self, site: Site, clock_hz: int) -> None:
@@ -227,6 +229,8 @@ class RamPorts:
         """Clock, enables and address; nothing for a port whose clock stands still."""
         clock = self._input(f"CLK{port}")
         if clock in (LOW, HIGH):
+            if self.settings.modes["AB".index(port)]:
+                raise InputError(f"{self.where}: port {port} has a write mode and no clock")
             return
         for pin in (f"RESET{port}", *(f"BLKSEL{port}{bit}" for bit in range(3))):
             if self._input(pin) != LOW:

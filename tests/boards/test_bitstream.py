@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from glintfpga.boards.bitstream import MAX_BYTES, check_bitstream, crc16, footer, header
 from glintfpga.boards.board import board_of
 from glintfpga.quant.errors import InputError
-from glintfpga.sim.damage import attempt, damaged
+from glintfpga.sim.damage import attempt, damaged, sealed
 
 BOARD = board_of("tangnano20k")
 
@@ -31,20 +31,6 @@ def accepts(tmp_path_factory, small_board):
 def test_crc_of_the_catalogs():
     """CRC-16/ARC of the usual check string."""
     assert crc16(b"123456789") == 0xBB3D
-
-
-def text_of(lines):
-    return b"".join(b"%s\n" % f"{int.from_bytes(x, 'big'):0{8 * len(x)}b}".encode() for x in lines)
-
-
-def sealed(header_lines, frames, footer_lines):
-    """The text of a bitstream with the CRCs that its frames must have, whatever the header is."""
-    covered = b"".join(line for line in header_lines[3:] if line[0] != 0xD2)
-    lines = list(header_lines)
-    for frame in frames:
-        lines.append(frame + crc16(covered + frame).to_bytes(2, "little") + b"\xff" * 6)
-        covered = b"\xff" * 6
-    return text_of([*lines, *footer_lines])
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from glintfpga.boards.bitstream import crc16, footer, header
+from glintfpga.boards.bitstream import footer, header
 from glintfpga.boards.board import TANGNANO20K
 from glintfpga.firmware.image import Image
 from glintfpga.firmware.messages import Counters, Done, generate, message, prompt, score
@@ -23,6 +23,7 @@ from glintfpga.quant.checkpoint import Checkpoint, write_checkpoint
 from glintfpga.quant.plan import PLANS
 from glintfpga.quant.random_model import random_model
 from glintfpga.quant.spec import ModelSpec
+from glintfpga.sim.damage import sealed
 
 CORPUS = Path(__file__).parent / "corpus"
 SPEC = ModelSpec(loops=1, hidden=1, vocab=2, window=1, eos=None)
@@ -43,11 +44,7 @@ def checkpoint():
 
 def bitstream():
     frame = bytes(range(16))
-    lines = header(TANGNANO20K, 1)
-    covered = b"".join(line for line in lines[3:] if line[0] != 0xD2)
-    lines.append(frame + crc16(covered + frame).to_bytes(2, "little") + b"\xff" * 6)
-    lines += footer([frame])
-    return b"".join(b"%s\n" % f"{int.from_bytes(x, 'big'):0{8 * len(x)}b}".encode() for x in lines)
+    return sealed(header(TANGNANO20K, 1), [frame], footer([frame]))
 
 
 MANIFEST = {
