@@ -54,6 +54,12 @@ class Board:
     """Name of the chip in the open tools' databases."""
     idcode: int
     """What the chip calls itself, on JTAG and in its bitstreams."""
+    tile_frames: int
+    """Frames of a bitstream for the fuses of the tiles."""
+    contents_frames: int
+    """Frames behind them for the contents of block RAMs; left out where no block RAM is in use."""
+    frame_bytes: int
+    """Fuses of a frame, eight a byte."""
     clock_pin: str
     clock_hz: int
     """The oscillator."""
@@ -90,6 +96,9 @@ TANGNANO20K = Board(
     part="GW2AR-LV18QN88C8/I7",
     chip_database="GW2A-18C",
     idcode=0x0000081B,
+    tile_frames=1342,
+    contents_frames=768,
+    frame_bytes=422,
     clock_pin="4",
     clock_hz=27_000_000,
     clocks_mhz=(27.0, 54.0, 67.5, 81.0, 94.5, 108.0),

@@ -12,6 +12,7 @@ import hashlib
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -96,7 +97,9 @@ def _file(name: str, read: Callable[[Path], object]) -> Target:
 
 
 def _bitstream(path: Path) -> None:
-    check_bitstream(path, board=BOARDS[_BOARD])
+    # A whole one has 7 MB, which nobody can try all of.
+    small = replace(BOARDS[_BOARD], tile_frames=1, contents_frames=1, frame_bytes=16)
+    check_bitstream(path, board=small)
 
 
 # The line

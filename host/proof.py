@@ -47,6 +47,9 @@ def run(
     with counting("decoding"):
         decoded = decode(bitstream, board=board_of(board))
         chip = decoded.netlist
+        prove.check_pads(chip)
+        if manifest is not None:
+            decoded.check_clock(manifest.clock_mhz)
         origin = origin_of(bitstream, netlist)
     if netlist is not None and origin is None:
         raise InputError(

@@ -40,11 +40,13 @@ from glintfpga.sim.proof.tables import Tables
 
 __all__ = [
     *("ICARUS_CYCLES", "RX", "TX", "Stage"),
-    *("prove_bitstream", "prove_icarus", "prove_logic", "prove_rtl", "prove_synthesis", "running"),
+    *("check_pads", "prove_bitstream", "prove_icarus", "prove_logic", "prove_rtl"),
+    *("prove_synthesis", "running"),
 ]
 
 RX, TX = "uart_0__rx__io", "uart_0__tx__io"
 """Pads of the line on every board."""
+LIGHTS = tuple(f"led_{number}__io" for number in range(6))
 SILENCE_CYCLES = 5_000_000
 """A chip that has said nothing for so long, 93 ms at 54 MHz, while it is talked to is dead."""
 ICARUS_CYCLES = 210_000
@@ -97,6 +99,17 @@ def prove_rtl(image: Image, tokens: int, *, lanes: int) -> Stage | None:
         cycles=port.sim.cycles,
         seconds=round(time.monotonic() - began, 1),
         difference=difference,
+    )
+
+
+def check_pads(netlist: Netlist) -> None:
+    """Raise ``InputError`` unless the pads in use are a device's: line, lights and a clock."""
+    inputs, outputs = set(netlist.inputs), set(netlist.outputs)
+    if RX in inputs and len(inputs) == 2 and outputs == {TX, *LIGHTS}:
+        return
+    raise InputError(
+        f"the bitstream hears the pads {', '.join(sorted(inputs))} and drives "
+        f"{', '.join(sorted(outputs))}: that is not a device; name one that glintfpga build made"
     )
 
 

@@ -9,13 +9,17 @@ import json
 import random
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from glintfpga.boards.bitstream import crc16
 from glintfpga.quant.errors import GlintError
 
-__all__ = ["MAX_PEAK_BYTES", "MAX_SECONDS", "TALLY", "Tally", "attempt", "damaged", "damaged_json"]
+__all__ = [
+    *("MAX_PEAK_BYTES", "MAX_SECONDS", "TALLY", "Tally"),
+    *("attempt", "damaged", "damaged_json", "sealed"),
+]
 
 MAX_PEAK_BYTES = 50_000_000
 MAX_SECONDS = 5.0
@@ -165,3 +169,15 @@ class _Node:
         if not found:
             self.value["x"] = 0
             yield self.value, "x"
+
+
+def sealed(header: Sequence[bytes], frames: Sequence[bytes], footer: Sequence[bytes]) -> bytes:
+    """The text of a bitstream of any lines, with the CRCs that its frames must have then."""
+    covered = b"".join(line for line in header[3:] if line[0] != 0xD2)
+    lines = list(header)
+    for frame in frames:
+        lines.append(frame + crc16(covered + frame).to_bytes(2, "little") + b"\xff" * 6)
+        covered = b"\xff" * 6
+    return b"".join(
+        f"{int.from_bytes(line, 'big'):0{8 * len(line)}b}\n".encode() for line in (*lines, *footer)
+    )

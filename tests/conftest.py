@@ -1,40 +1,39 @@
 # SPDX-License-Identifier: MIT
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import settings
 
-from glintfpga.boards.bitstream import crc16
-from glintfpga.sim.damage import TALLY
+from glintfpga.boards.bitstream import footer, header
+from glintfpga.boards.board import TANGNANO20K
+from glintfpga.sim.damage import TALLY, sealed
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("nightly", max_examples=1000, deadline=None, print_blob=True)
 settings.load_profile("ci")
 
 
-def _bitstream(frames):
-    """The text of a bitstream for the board's chip."""
-    header = [bytes.fromhex("06000000 0000081b"), b"\x3b\x80" + len(frames).to_bytes(2, "big")]
-    lines = [b"\xff\xff", b"\xa5\xc3", *header]
-    covered = b"".join(header)
-    for frame in frames:
-        crc = crc16(covered + frame).to_bytes(2, "little")
-        covered = b"\xff" * 6
-        lines.append(frame + crc + covered)
-    lines += [b"\x08\0\0\0", b"\xff\xff"]
-    return b"//Made for a test\n" + b"".join(
-        f"{int.from_bytes(line, 'big'):0{8 * len(line)}b}\n".encode() for line in lines
-    )
+SMALL = replace(TANGNANO20K, tile_frames=3, contents_frames=1, frame_bytes=16)
 
 
-FS = _bitstream([bytes(range(9 * i, 9 * i + 16)) for i in range(4)])
+FRAMES = [bytes(range(9 * i, 9 * i + 16)) for i in range(4)]
+FS = b"//Made for a test\n" + sealed(
+    header(SMALL, len(FRAMES)), FRAMES, footer(FRAMES[: SMALL.tile_frames])
+)
 
 
 @pytest.fixture(scope="session")
 def fs():
-    """A whole bitstream of two dozen lines."""
+    """A whole bitstream of two dozen lines, for `small_board`."""
     return FS
+
+
+@pytest.fixture(scope="session")
+def small_board():
+    """The board with a chip of few fuses."""
+    return SMALL
 
 
 @pytest.fixture

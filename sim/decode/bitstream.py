@@ -6,6 +6,7 @@
     decoded.fuses.positions("routing")           every fuse of a group that counts, see `fuses.py`
     decoded.fuses.at((frame, column))            what a fuse says
     decoded.with_flips([(frame, column)])        the bitstream with some fuses the other way
+    decoded.account.check()                      whether each fuse has a reason, as `decode` did
 
 Nothing of the build is used but the file. What the fuses mean is from the database that the packer
 has too; an error in the database would therefore not show.
@@ -25,11 +26,13 @@ from numpy.typing import NDArray
 from glintfpga.boards.bitstream import read_frames
 from glintfpga.boards.board import TANGNANO20K, Board
 from glintfpga.quant.errors import InputError
+from glintfpga.sim.decode.account import Account
 from glintfpga.sim.decode.chip import Chip, chip_of
-from glintfpga.sim.decode.contents import FRAMES, read_contents
+from glintfpga.sim.decode.contents import read_contents
 from glintfpga.sim.decode.extract import Extractor
 from glintfpga.sim.decode.fuses import FuseMap
 from glintfpga.sim.decode.routing import Drivers, Router, drivers_of, redrive
+from glintfpga.sim.decode.settings import check_settings
 from glintfpga.sim.decode.tiles import Tile, read_tile
 from glintfpga.sim.proof.netlist import Netlist
 
@@ -56,6 +59,7 @@ class Decoded:
 
     @cached_property
     def _circuit(self) -> tuple[Extractor, Netlist]:
+        check_settings(self.chip, self.tiles)
         extractor = Extractor(self.chip, self.tiles, Router(self.chip, self.tiles, self.drivers))
         rams = [ram.site for ram in extractor.blocks.rams]
         return extractor, extractor.netlist(read_contents(self.chip, self.bitmap, rams))
@@ -81,8 +85,16 @@ class Decoded:
         """Every fuse that counts for this circuit."""
         return FuseMap(self._circuit[0], self.bitmap)
 
+    @cached_property
+    def account(self) -> Account:
+        """What the circuit explains, fuse by fuse."""
+        return Account(self._circuit[0], Router(self.chip, self.tiles, self.drivers))
+
     def with_flips(self, positions: Iterable[Position]) -> Decoded:
-        """The bitstream with some fuses the other way; only their tiles are read again."""
+        """The bitstream with some fuses the other way; only their tiles are read again.
+
+        Its `account` is not checked: a wire that nothing needs any more changes no circuit.
+        """
         bitmap = self.bitmap.copy()
         touched = set()
         for frame, column in positions:
@@ -101,19 +113,12 @@ class Decoded:
 def decode(path: Path, *, board: Board = TANGNANO20K) -> Decoded:
     """Read a bitstream. Takes some seconds, as the chip database is loaded.
 
-    Raises InputError for a file that is no bitstream of the board, and for fuses that mean
-    nothing: the message names the tile and the fuse. EnvironmentProblem when the package with
-    the chip database is not installed.
+    Raises InputError for a file that is no bitstream of the board, for fuses that mean nothing, and
+    for any that the circuit and the board do not explain: the message names the tile and the fuse.
+    EnvironmentProblem when the package with the chip database is not installed.
     """
     frames = read_frames(path, board=board)
     chip = chip_of(board)
-    count, width = chip.top[-1], chip.left[-1]
-    whole = (count, count + FRAMES * len(chip.contents_rows))
-    if len(frames) not in whole or any(len(frame) != width // 8 for frame in frames):
-        raise InputError(
-            f"the bitstream {str(path)!r} has {len(frames)} frames, or compressed ones: an "
-            f"uncompressed one of {board.name} has {whole[0]} or {whole[1]} of {width} bits"
-        )
     packed = np.frombuffer(b"".join(frames), np.uint8).reshape(len(frames), -1)
     bitmap = np.unpackbits(packed, axis=1)[:, ::-1].copy()
     tiles = {
@@ -121,7 +126,9 @@ def decode(path: Path, *, board: Board = TANGNANO20K) -> Decoded:
         for row in range(chip.rows)
         for column in range(chip.columns)
     }
-    return Decoded(chip, bitmap, tiles, drivers_of(tiles.values()))
+    decoded = Decoded(chip, bitmap, tiles, drivers_of(tiles.values()))
+    decoded.account.check()
+    return decoded
 
 
 def _tile(chip: Chip, bitmap: NDArray[np.uint8], row: int, column: int) -> Tile:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Settings of the hard blocks from their fuses: block RAM, multipliers, PLL.
+"""Settings of block RAMs and multipliers from their fuses.
 
 Each reader writes the settings it found again, the way the packer does, and compares: a fuse that
 is left over, or missing, is an error and not a guess.
@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.decode.attributes import Fuse, Table
-from glintfpga.sim.decode.chip import BSRAM_TILES, DSP_TILES, PLL_TILES, Chip, Site
+from glintfpga.sim.decode.chip import BSRAM_TILES, DSP_TILES, Chip, Site
 from glintfpga.sim.decode.tiles import Tile, place
 
-__all__ = ["BlockRam", "Multiplier", "Pll", "block_ram", "multipliers", "pll"]
+__all__ = ["BlockRam", "Multiplier", "block_ram", "compare", "fuses_at", "multipliers"]
 
 _Tiles = Mapping[tuple[int, int], Tile]
 
@@ -45,21 +44,8 @@ class Multiplier:
     asynchronous: bool
 
 
-@dataclass(frozen=True)
-class Pll:
-    """Dividers, as the fuses count them: f_out = f_in * feedback / input."""
-
-    input_divider: int
-    feedback_divider: int
-    output_divider: int
-
-    @property
-    def ratio(self) -> Fraction:
-        """Output frequency by input frequency."""
-        return Fraction(self.feedback_divider, self.input_divider)
-
-
-def _fuses(tiles: _Tiles, site: Site, count: int, table: str) -> set[Fuse]:
+def fuses_at(tiles: _Tiles, site: Site, count: int, table: str) -> set[Fuse]:
+    """The fuses of a block's `count` tiles that belong to a table of the database."""
     return {
         (number, *bit)
         for number in range(count)
@@ -67,7 +53,8 @@ def _fuses(tiles: _Tiles, site: Site, count: int, table: str) -> set[Fuse]:
     }
 
 
-def _compare(site: Site, what: str, found: set[Fuse], expected: set[Fuse]) -> None:
+def compare(site: Site, what: str, found: set[Fuse], expected: set[Fuse]) -> None:
+    """Raise InputError for the first fuse that differs."""
     if found == expected:
         return
     wrong = sorted(found ^ expected)[0]
@@ -82,14 +69,16 @@ def _compare(site: Site, what: str, found: set[Fuse], expected: set[Fuse]) -> No
 
 def block_ram(chip: Chip, tiles: _Tiles, site: Site) -> BlockRam | None:
     """The block RAM at `site`, None if it is not used."""
-    fuses = _fuses(tiles, site, BSRAM_TILES, "BSRAM_DP")
+    fuses = fuses_at(tiles, site, BSRAM_TILES, "BSRAM_DP")
     if not fuses:
         return None
     table = chip.block_table("BSRAM_DP", "BSRAM", site, BSRAM_TILES)
-    attributes: dict[str, int | str] = {"MODE": "ENABLE", "GSR": "DISABLE"}
-    attributes |= {f"CS{port}_{bit}": "SET" for port in "AB" for bit in range(3)}
-    if table.read("OUTREG_ASYNC", fuses) is not None:
-        attributes["OUTREG_ASYNC"] = "RESET"
+    attributes: dict[str, int | str] = {
+        "MODE": "ENABLE",
+        "GSR": "DISABLE",
+        "OUTREG_ASYNC": "RESET",
+        **{f"CS{port}_{bit}": "SET" for port in "AB" for bit in range(3)},
+    }
     widths, modes, enabled = [], [], []
     names = {table.number(name): int(name) for name in ("1", "2", "4", "9", "16")}
     for port in "AB":
@@ -97,7 +86,7 @@ def block_ram(chip: Chip, tiles: _Tiles, site: Site) -> BlockRam | None:
         width = table.read(f"DP{port}_DATA_WIDTH", fuses)
         if double is not None:
             attributes[f"DBLW{port}"] = double
-        if width is not None:
+        elif width is not None:
             attributes[f"DP{port}_DATA_WIDTH"] = width
         widths.append(36 if double is not None else 18 if width is None else names[width])
         mode = table.read(f"DP{port}_MODE", fuses)
@@ -109,7 +98,7 @@ def block_ram(chip: Chip, tiles: _Tiles, site: Site) -> BlockRam | None:
         if both:
             attributes |= dict.fromkeys(halves, "ENABLE")
         enabled.append(both)
-    _compare(site, "block RAM", fuses, table.encode(attributes))
+    compare(site, "block RAM", fuses, table.encode(attributes))
     return BlockRam((widths[0], widths[1]), (modes[0], modes[1]), (enabled[0], enabled[1]))
 
 
@@ -117,7 +106,7 @@ def multipliers(chip: Chip, tiles: _Tiles, site: Site) -> list[Multiplier]:
     """The multipliers of the two DSP macros at `site`, without those that are not used."""
     found = []
     for macro in range(2):
-        fuses = _fuses(tiles, site, DSP_TILES, f"DSP{macro}")
+        fuses = fuses_at(tiles, site, DSP_TILES, f"DSP{macro}")
         if not fuses:
             continue
         table = chip.block_table(f"DSP{macro}", "DSP", site, DSP_TILES)
@@ -127,7 +116,7 @@ def multipliers(chip: Chip, tiles: _Tiles, site: Site) -> list[Multiplier]:
         read = {at: _Half(table, fuses, at) for at in halves}
         for half in read.values():
             attributes |= half.attributes()
-        _compare(site, f"the multipliers of macro {macro}", fuses, table.encode(attributes))
+        compare(site, f"the multipliers of macro {macro}", fuses, table.encode(attributes))
         if nines:
             found += [half.multiplier(f"MULT9X9{macro}{at}", 9) for at, half in read.items()]
             continue
@@ -265,43 +254,3 @@ class _Half:
             (pins[0], pins[1], pins[2]),
             asynchronous=False in resets,
         )
-
-
-_PLL_FIXED: Mapping[str, int | str] = {
-    "INSEL": "CLKIN1",
-    "FBSEL": "CLKFB3",
-    "GMCMODE": 15,
-    "PASEL": 0,
-    "IRSTEN": "DISABLE",
-    "SRSTEN": "DISABLE",
-    "GMCGAIN": 0,
-    "SDIV": 2,
-    "OSDLY": "DISABLE",
-    "OPDLY": "DISABLE",
-    "PHASE": 0,
-    "DUTY": 8,
-    **dict.fromkeys(("PLOCK", "FLOCK", "FLTOP", "PDN", "PWDEN", "RSTEN"), "ENABLE"),
-    **dict.fromkeys(("CLKOUTDIV3", "CLKOUTDIV", "CLKOUTPS"), "ENABLE"),
-}
-_PLL_ANALOG = ("FLDCOUNT", "LPR", "ICPSEL")
-"""Loop filter and charge pump: read so that no fuse is left, but they do not count here."""
-_PLL_DIVIDERS = ("IDIV", "FDIV", "ODIV")
-
-
-def pll(chip: Chip, tiles: _Tiles, site: Site) -> Pll | None:
-    """The PLL at `site`, None if it is not used. One that is used in any other way than ours
-    (feedback inside, CLKOUT, fixed dividers) is an InputError."""
-    fuses = _fuses(tiles, site, PLL_TILES, "PLL")
-    if not fuses:
-        return None
-    table = chip.block_table("PLL", "PLL", site, PLL_TILES)
-    attributes = dict(_PLL_FIXED)
-    for name in (*_PLL_ANALOG, *_PLL_DIVIDERS):
-        value = table.read(name, fuses)
-        if value is not None:
-            attributes[name] = value
-    _compare(site, "the PLL", fuses, table.encode(attributes, chip.pll_zeros))
-    dividers = [attributes.get(name) for name in _PLL_DIVIDERS]
-    if not all(isinstance(divider, int) and divider > 0 for divider in dividers):
-        raise InputError(f"the PLL at {place(site.row, site.column)} has no dividers")
-    return Pll(*(int(divider or 0) for divider in dividers))

@@ -6,7 +6,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
 from itertools import accumulate
 from typing import Any
@@ -15,14 +15,16 @@ from glintfpga.boards.board import TANGNANO20K, Board, board_of
 from glintfpga.boards.toolchain import GOWIN_PACK
 from glintfpga.boards.wires import Wire, Wires
 from glintfpga.sim.decode.attributes import Table
+from glintfpga.sim.decode.constants import constants_of
 from glintfpga.sim.decode.kinds import Kind, kind_of
-from glintfpga.sim.decode.pads import PadTables, pad_names
+from glintfpga.sim.decode.pads import PadTables, pad_sites
 
-__all__ = ["BSRAM_TILES", "DSP_TILES", "PLL_TILES", "Chip", "Site", "chip_of"]
+__all__ = ["BLOCK_TILES", "BSRAM_TILES", "DSP_TILES", "PLL_TILES", "Chip", "Site", "chip_of"]
 
 BSRAM_TILES = 3
 DSP_TILES = 9
 PLL_TILES = 4
+BLOCK_TILES = {"BSRAM": BSRAM_TILES, "DSP": DSP_TILES, "PLL": PLL_TILES}
 
 # Codes 1 to 16 of a PLL's table stand for "attribute n is 0", which the packer always writes.
 _PLL_ZEROS = 16
@@ -30,10 +32,10 @@ _PLL_ZEROS = 16
 
 @dataclass(frozen=True)
 class Site:
-    """A place for a hard block or a pad."""
+    """A place for a hard block."""
 
     kind: str
-    """BSRAM, DSP, PLL or PAD."""
+    """BSRAM, DSP or PLL."""
     row: int
     column: int
     step: int = 1
@@ -62,7 +64,11 @@ class Chip:
         self.columns: int = self.database.cols
         self.wires = Wires(self.database)
         self.pads = PadTables(self.database)
-        self.pad_names = pad_names(self.database, board)
+        self.constants = constants_of(self.database, board.pack_options)
+        """By tile: fuses that every bitstream of the board has set."""
+        self.pad_sites = pad_sites(self.database, board)
+        self.pad_names = {site.where: site.port for site in self.pad_sites if site.port}
+        """Row, column and letter of each pad that the board uses -> the port's name in a build."""
         self._kinds: dict[int, Kind] = {}
         heights = [self.database[row, 0].height for row in range(self.rows)]
         widths = [self.database[0, column].width for column in range(self.columns)]
@@ -129,6 +135,16 @@ class Chip:
             row, column = site.tile(number)
             kinds.append(self.database.grid[row][column])
         return self.table(name, logic, tuple(kinds))
+
+    @cached_property
+    def global_reset(self) -> tuple[int, int, str]:
+        """Row and column of the tile with the global reset, and what the database calls it."""
+        return next(
+            (row, column, "GSR")
+            for row in range(self.rows)
+            for column in range(self.columns)
+            if "GSR" in self.bels(row, column)
+        )
 
     @property
     def pll_zeros(self) -> set[int]:

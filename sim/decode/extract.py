@@ -71,6 +71,7 @@ class Extractor:
 
     def netlist(self, contents: Mapping[tuple[int, int], int]) -> Netlist:
         """The circuit; `contents` are the words of block RAMs by the tile they begin in."""
+        self._check_global_reset()
         outputs = {name: (self.input(*pin),) for name, pin in self._output_pads()}
         while self._pending:
             self._emit(self._pending.pop())
@@ -99,6 +100,14 @@ class Extractor:
         source = self.router.source(row, column, name)
         return source if isinstance(source, int) else None
 
+    def _check_global_reset(self) -> None:
+        row, column, bel = self.chip.global_reset
+        if self.constant(row, column, self.chip.bels(row, column)[bel].portmap["GSRI"]) != HIGH:
+            raise InputError(
+                f"tile {place(row, column)} of the bitstream: the global reset is not off (tied to "
+                "high): not supported"
+            )
+
     def _output_pads(self) -> list[tuple[str, Wire]]:
         found = []
         for (row, column), tile in self.tiles.items():
@@ -110,10 +119,12 @@ class Extractor:
                 if port is None:
                     board = self.chip.board.name
                     raise InputError(f"{where} is in use, but {board} has no such pin")
+                portmap = self.chip.bels(row, column)[name].portmap
                 if use == OUTPUT:
-                    pin = self.chip.bels(row, column)[name].portmap["I"]
+                    if self.constant(row, column, portmap["OE"]) != LOW:
+                        raise InputError(f"{where} is not always driven: not supported")
                     self.used_pads.add((row, column, name[-1]))
-                    found.append((port, (row, column, pin)))
+                    found.append((port, (row, column, portmap["I"])))
                 elif use != INPUT:
                     raise InputError(f"{where} is used as {use}: not supported")
         return sorted(found)

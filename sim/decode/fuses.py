@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from glintfpga.sim.decode.chip import BSRAM_TILES, DSP_TILES, PLL_TILES
+from glintfpga.sim.decode.chip import BLOCK_TILES
 from glintfpga.sim.decode.contents import positions
 from glintfpga.sim.decode.hard import RamPorts
 from glintfpga.sim.decode.kinds import Feature
@@ -39,8 +39,6 @@ MEMORY = "memory"
 MODE = "mode"
 ROUTING = "routing"
 GROUPS = (LOGIC, MEMORY, MODE, ROUTING)
-
-_BLOCK_TILES = {"BSRAM": BSRAM_TILES, "DSP": DSP_TILES, "PLL": PLL_TILES}
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ class FuseMap:
             site.tile(number): site.kind
             for site in self._chip.sites
             if (site.row, site.column) in self._bels
-            for number in range(_BLOCK_TILES[site.kind])
+            for number in range(BLOCK_TILES[site.kind])
         }
 
     def positions(self, group: str) -> NDArray[np.int64]:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from glintfpga.boards.wires import Wire
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.decode import blocks
-from glintfpga.sim.decode.blocks import BlockRam, Multiplier, Pll
+from glintfpga.sim.decode.blocks import BlockRam, Multiplier
 from glintfpga.sim.decode.chip import Site
 from glintfpga.sim.decode.pads import INPUT
+from glintfpga.sim.decode.pll import pll_clock_hz
 from glintfpga.sim.decode.tiles import place
 from glintfpga.sim.proof.netlist import HIGH, LOW, Cell
 
@@ -23,6 +24,7 @@ __all__ = ["HardBlocks", "RamPorts"]
 
 _ADDRESS_BITS = 14
 _BYTE = 9
+_PLL_OUTPUTS = ("CLKOUT", "LOCK")  # CLKOUTP, CLKOUTD and CLKOUTD3 among them
 
 
 class HardBlocks:
@@ -32,6 +34,8 @@ class HardBlocks:
         self._extractor = extractor
         self._outputs: dict[Wire, Callable[[], None]] = {}
         self.rams: list[RamPorts] = []
+        self.names: list[str] = []
+        """Of the cells that all blocks with fuses would be."""
         chip, tiles = extractor.chip, extractor.tiles
         for site in chip.sites:
             if site.kind == "BSRAM":
@@ -42,9 +46,9 @@ class HardBlocks:
                 for multiplier in blocks.multipliers(chip, tiles, site):
                     self._add_multiplier(site, multiplier)
             elif site.kind == "PLL":
-                settings = blocks.pll(chip, tiles, site)
-                if settings:
-                    self._add_pll(site, settings)
+                clock_hz = pll_clock_hz(chip, tiles, site)
+                if clock_hz:
+                    self._add_pll(site, clock_hz)
         for (row, column), tile in tiles.items():
             for name, use in tile.pads.items():
                 if use == INPUT:
@@ -71,10 +75,12 @@ class HardBlocks:
     def _add_ram(self, site: Site, settings: BlockRam) -> None:
         ram = RamPorts(self._extractor, site, settings)
         self.rams.append(ram)
+        self.names.append(ram.where)
         for port, column, wire in ram.outputs():
             self._outputs[wire] = partial(ram.want, port, column)
 
     def _add_multiplier(self, site: Site, settings: Multiplier) -> None:
+        self.names.append(f"{place(site.row, site.column)}_{settings.bel}")
         emit = _once(lambda: self._emit_multiplier(site, settings))
         for at in range(2 * settings.width):
             self._outputs[self._pin(site, settings.bel, f"DOUT{at}")] = emit
@@ -110,32 +116,32 @@ class HardBlocks:
         if clocked and ports["CLK"][0] in (LOW, HIGH):
             raise InputError(f"{where} has registers and no clock")
         parameters = {"WIDTH": width, **settings.registers}
-        parameters["ASYNC"] = int(settings.asynchronous and ports["RESET"] != (LOW,))
+        if settings.asynchronous and ports["RESET"] == (LOW,):
+            raise InputError(f"{where} has registers that reset at once, and no reset")
+        parameters["ASYNC"] = int(settings.asynchronous)
         extractor.add_cell(Cell("MULT", where, ports, parameters))
 
-    def _add_pll(self, site: Site, settings: Pll) -> None:
-        emit = _once(lambda: self._emit_pll(site, settings))
+    def _add_pll(self, site: Site, clock_hz: int) -> None:
+        where = f"{place(site.row, site.column)}_PLL"
+        self.names.append(where)
+        emit = _once(lambda: self._emit_pll(site, where, clock_hz))
         for port in ("CLKOUT", "LOCK"):
             self._outputs[self._pin(site, "RPLLA", port)] = emit
 
-    def _emit_pll(self, site: Site, settings: Pll) -> None:
+    def _emit_pll(self, site: Site, where: str, clock_hz: int) -> None:
         extractor = self._extractor
-        board = extractor.chip.board
         portmap = extractor.chip.bels(site.row, site.column)["RPLLA"].portmap
-        clock = extractor.input(site.row, site.column, portmap["CLKIN"])
-        where = f"{place(site.row, site.column)}_PLL"
-        for port in ("RESET", "RESET_P"):
-            if extractor.input(site.row, site.column, portmap[port]) != LOW:
-                raise InputError(f"{where} of the bitstream has a reset: not supported")
-        frequency = board.clock_hz * settings.ratio
+        for port, wire in portmap.items():
+            if port == "CLKIN" or port.startswith(_PLL_OUTPUTS):
+                continue
+            if extractor.constant(site.row, site.column, wire) != LOW:
+                raise InputError(f"{where} of the bitstream uses its input {port}: not supported")
         ports = {
-            "CLKIN": (clock,),
+            "CLKIN": (extractor.input(site.row, site.column, portmap["CLKIN"]),),
             "CLKOUT": (extractor.net(self._pin(site, "RPLLA", "CLKOUT")),),
             "LOCK": (extractor.net(self._pin(site, "RPLLA", "LOCK")),),
         }
-        if frequency.denominator != 1:
-            raise InputError(f"{where} of the bitstream makes {frequency} Hz: not supported")
-        extractor.add_cell(Cell("PLL", where, ports, {"FREQUENCY_HZ": int(frequency)}))
+        extractor.add_cell(Cell("PLL", where, ports, {"FREQUENCY_HZ": clock_hz}))
 
     def _add_pad(self, row: int, column: int, name: str) -> None:
         extractor = self._extractor
@@ -223,6 +229,8 @@ class RamPorts:
         """Clock, enables and address; nothing for a port whose clock stands still."""
         clock = self._input(f"CLK{port}")
         if clock in (LOW, HIGH):
+            if self.settings.modes["AB".index(port)]:
+                raise InputError(f"{self.where}: port {port} has a write mode and no clock")
             return
         for pin in (f"RESET{port}", *(f"BLKSEL{port}{bit}" for bit in range(3))):
             if self._input(pin) != LOW:

@@ -31,6 +31,7 @@ ISOLATED = ""
 _LUT_BITS = 16
 # Tables of hard blocks; the one for two ports serves every block RAM.
 _PARTS = ("BSRAM_DP", "DSP0", "DSP1", "PLL", "CFG", "GSR")
+_FIXED = ("pad", "GSR", "CFG", "constant")
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,11 @@ class Kind:
     luts: int = 0
     cuttable: frozenset[str] = frozenset()
     """Ends of long wires that have fuses to isolate them."""
+
+    @cached_property
+    def fixed(self) -> list[int]:
+        """Features whose fuses `settings` knows all of."""
+        return [at for at, each in enumerate(self.features) if each.group in _FIXED]
 
     @cached_property
     def places(self) -> list[NDArray[np.int64]]:

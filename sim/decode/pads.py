@@ -8,6 +8,7 @@ settings that a build of ours can have are written by the database's tables unti
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from typing import Any
@@ -15,7 +16,10 @@ from typing import Any
 from glintfpga.boards.board import Board
 from glintfpga.sim.decode.attributes import fuses_of
 
-__all__ = ["BANK", "INPUT", "OUTPUT", "TRISTATE", "UNUSED", "PadTables", "pad_names"]
+__all__ = [
+    *("BANK", "INPUT", "OUTPUT", "TRISTATE", "UNUSED"),
+    *("PadSite", "PadTables", "bank_wanted", "pad_sites"),
+]
 
 UNUSED = "unused"
 INPUT = "input"
@@ -26,6 +30,11 @@ BANK = "bank"
 _VOLTAGES = {"LVCMOS33": "3.3", "LVCMOS25": "2.5", "LVCMOS18": "1.8", "LVCMOS12": "1.2"}
 _PULLS = ("UP", "NONE", "DOWN", "KEEPER")
 _DRIVES = ("8", "4", "12", "16", "24")
+_SPELLINGS = {"PULL_MODE": "PULLMODE", "SLEW_RATE": "SLEWRATE", "OPEN_DRAIN": "OPENDRAIN"}
+"""Constraints that the packer has other names for."""
+_BANK_STANDARDS = {False: "LVCMOS18", True: "LVCMOS12"}
+"""Of banks without and with pads in use. The packer takes the voltage of pads without an enable
+only, and ours all have one; so it calls 1.2 V what the board supplies with 3.3 V."""
 
 _COMMON = {"HYSTERESIS": "NONE", "CLAMP": "OFF", "OPENDRAIN": "OFF", "LVDS_OUT": "OFF"}
 _INPUT = {
@@ -39,10 +48,11 @@ _INPUT = {
 _DRIVER = {**_COMMON, "SLEWRATE": "FAST", "SINGLERESISTOR": "OFF", "DDR_DYNTERM": "NA"}
 _SWITCHED = {**_DRIVER, "ODMUX_1": "UNKNOWN", "PERSISTENT": "OFF", "ODMUX": "TRIMUX"}
 _BOTH = {"PADDI": "PADDI", "DIFFRESISTOR": "OFF"}
-# What the packer writes for the ways to use a pad; an enable that is tied on is one of its own.
+# An output has an enable, which the tools tie to low: that is on.
+_OUTPUT = {**_SWITCHED, "TO": "INV", "TRIMUX_PADDT": "SIG"}
+# What the packer writes for the ways to use a pad.
 _USES: tuple[tuple[str, Mapping[str, str]], ...] = (
-    (OUTPUT, {**_SWITCHED, "TO": "INV", "TRIMUX_PADDT": "SIG"}),
-    (OUTPUT, {**_DRIVER, "ODMUX_1": "1", "TO": "INV"}),
+    (OUTPUT, _OUTPUT),
     (TRISTATE, {**_SWITCHED, "TO": "SIG", "TRIMUX_PADDT": "SIG"}),
     (TRISTATE, {**_SWITCHED, **_BOTH, "TO": "SIG", "TRIMUX_PADDT": "SIG"}),
     (TRISTATE, {**_SWITCHED, **_BOTH, "TO": "INV", "TRIMUX_PADDT": "SIG"}),
@@ -59,6 +69,7 @@ class PadTables:
         self._names: Mapping[str, int] = attrids.iob_attrids
         self._values: Mapping[str, int] = attrids.iob_attrvals
         self.use = lru_cache(maxsize=4096)(self._use)
+        self._encoded = lru_cache(maxsize=4096)(self._encode)
 
     def _use(self, kind: int, table: str, fuses: frozenset[tuple[int, int]]) -> str | None:
         """How a pad is used, `BANK` for settings of a bank, None if the fuses are unknown."""
@@ -74,6 +85,22 @@ class PadTables:
             if fuses_of(self._codes(attributes), rules) == fuses:
                 return use
         return None
+
+    def pad(self, kind: int, table: str, wanted: Mapping[str, str]) -> frozenset[tuple[int, int]]:
+        """The fuses of a pad with these attributes."""
+        return self._encoded(kind, table, 0, tuple(wanted.items()))
+
+    def bank(self, kind: int, bank: int, wanted: Mapping[str, str]) -> frozenset[tuple[int, int]]:
+        """The fuses of one of the banks in a tile, with these attributes."""
+        return self._encoded(kind, "BANK", bank, tuple(wanted.items()))
+
+    def _encode(
+        self, kind: int, table: str, bank: int, wanted: tuple[tuple[str, str], ...]
+    ) -> frozenset[tuple[int, int]]:
+        rules = self._database.longval[kind][table]
+        if table == "BANK":
+            rules = {key[1:]: bits for key, bits in rules.items() if key[0] == bank}
+        return frozenset(fuses_of(self._codes(dict(wanted)), rules))
 
     def _bank_fuses(self, rules: Mapping[Any, Any], bank: int) -> list[frozenset[tuple[int, int]]]:
         own = {key[1:]: bits for key, bits in rules.items() if key[0] == bank}
@@ -110,33 +137,75 @@ def _bank_candidates() -> Iterator[dict[str, str]]:
             }
 
 
-def pad_names(database: Any, board: Board) -> dict[tuple[int, int, str], str]:
-    """Row, column and letter of each pad that the board uses -> the port's name in a build."""
+@dataclass(frozen=True)
+class PadSite:
+    """A place for a pad."""
+
+    row: int
+    column: int
+    letter: str
+    """A or B."""
+    bank: int
+    port: str | None
+    """The port's name in a build; None where the board has no pin."""
+    attributes: Mapping[str, str]
+    """Those of the port, as the board's platform declares them: IO_TYPE, PULL_MODE and others."""
+
+    @property
+    def where(self) -> tuple[int, int, str]:
+        """Row, column and letter."""
+        return self.row, self.column, self.letter
+
+    def wanted(self, use: str, bank_used: bool) -> dict[str, str]:
+        """The attributes that the packer gives to the pad, for one of its uses."""
+        standard = _BANK_STANDARDS[bank_used]
+        bank = {"BANK_VCCIO": _VOLTAGES[standard]}
+        if use not in (INPUT, OUTPUT):
+            return {"IO_TYPE": standard, **bank}
+        usual = _INPUT if use == INPUT else {**_OUTPUT, "DRIVE": _DRIVES[0]}
+        own = {_SPELLINGS.get(name, name): value for name, value in self.attributes.items()}
+        return {**usual, "PULLMODE": _PULLS[0], **own, **bank}
+
+
+def bank_wanted(bank_used: bool) -> dict[str, str]:
+    """The attributes that the packer gives to a bank."""
+    return {"BANK_VCCIO": _VOLTAGES[_BANK_STANDARDS[bank_used]]}
+
+
+def pad_sites(database: Any, board: Board) -> tuple[PadSite, ...]:
+    """All pads of a chip, and what a board has there."""
     package, device, _ = database.packages[board.part]
     pins = database.pinout[device][package]
-    names = {}
-    for pin, port in _ports(board.platform()):
-        side, number, letter = pins[pin][0][2], int(pins[pin][0][3:-1]) - 1, pins[pin][0][-1]
-        where = {
+    ports = {pins[pin][0]: (port, own) for pin, port, own in _ports(board.platform())}
+    found = []
+    for name, bank in database.pin_bank.items():
+        side, number, letter = name[2], int(name[3:-1]) - 1, name[-1]
+        row, column = {
             "T": (0, number),
             "B": (database.rows - 1, number),
             "L": (number, 0),
             "R": (number, database.cols - 1),
         }[side]
-        names[*where, letter] = port
-    return names
+        if f"IOB{letter}" in database[row, column].bels:
+            port, own = ports.get(name, (None, {}))
+            found.append(PadSite(row, column, letter, bank, port, own))
+    return tuple(found)
 
 
-def _ports(platform: Any) -> Iterator[tuple[str, str]]:
-    """Pins and the names that Amaranth gives to their ports."""
+def _ports(platform: Any) -> Iterator[tuple[str, str, Mapping[str, str]]]:
+    """Pins, the names that Amaranth gives to their ports, and their attributes."""
 
-    def walk(resource: Any, name: str) -> Iterator[tuple[str, str]]:
+    def walk(
+        resource: Any, name: str, outer: Mapping[str, str]
+    ) -> Iterator[tuple[str, str, Mapping[str, str]]]:
+        own = {**outer, **resource.attrs}
         for part in resource.ios:
             if hasattr(part, "ios"):
-                yield from walk(part, f"{name}__{part.name}")
+                yield from walk(part, f"{name}__{part.name}", own)
             elif hasattr(part, "names"):
                 for at, pin in enumerate(part.names):
-                    yield pin, f"{name}__io" if len(part.names) == 1 else f"{name}__io[{at}]"
+                    port = f"{name}__io" if len(part.names) == 1 else f"{name}__io[{at}]"
+                    yield pin, port, own
 
     for (name, number), resource in platform.resources.items():
-        yield from walk(resource, f"{name}_{number}")
+        yield from walk(resource, f"{name}_{number}", {})

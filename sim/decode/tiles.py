@@ -14,7 +14,6 @@ from glintfpga.boards.wires import Wire
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.decode.chip import Chip
 from glintfpga.sim.decode.kinds import ISOLATED, Feature, Kind, Slice
-from glintfpga.sim.decode.settings import settings_of
 from glintfpga.sim.proof.netlist import HIGH, LOW
 
 __all__ = ["Tile", "place", "read_tile"]
@@ -109,10 +108,7 @@ def _meaning(chip: Chip, row: int, column: int, kind: Kind, masks: dict[int, int
             if use is None:
                 raise _odd(row, column, feature, mask)
             pads[feature.name] = use
-        elif group in ("GSR", "CFG"):
-            if feature.fuses(mask) not in settings_of(chip.database, kind.number, group):
-                raise _odd(row, column, feature, mask)
-        elif group != "constant":
+        elif group not in ("GSR", "CFG", "constant"):  # `settings` compares these
             blocks[group] = feature.fuses(mask)
     return Tile(
         masks, tuple(edges), frozenset(isolated), tuple(tables), tuple(slices), pads, blocks

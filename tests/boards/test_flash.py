@@ -14,7 +14,9 @@ BOARD = board_of("tangnano20k")
 
 
 @pytest.fixture
-def bitstream(tmp_path, fs):
+def bitstream(tmp_path, fs, small_board, monkeypatch):
+    """A small one, and a board that takes it."""
+    monkeypatch.setattr(module, "board_of", lambda name: small_board)
     path = tmp_path / "blink.fs"
     path.write_bytes(fs)
     return path

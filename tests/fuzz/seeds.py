@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from glintfpga.boards.bitstream import crc16
+from glintfpga.boards.bitstream import footer, header
+from glintfpga.boards.board import TANGNANO20K
 from glintfpga.firmware.image import Image
 from glintfpga.firmware.messages import Counters, Done, generate, message, prompt, score
 from glintfpga.firmware.protocol import Data, DataFlag, HelloFlag, HelloInfo, Op
@@ -22,6 +23,7 @@ from glintfpga.quant.checkpoint import Checkpoint, write_checkpoint
 from glintfpga.quant.plan import PLANS
 from glintfpga.quant.random_model import random_model
 from glintfpga.quant.spec import ModelSpec
+from glintfpga.sim.damage import sealed
 
 CORPUS = Path(__file__).parent / "corpus"
 SPEC = ModelSpec(loops=1, hidden=1, vocab=2, window=1, eos=None)
@@ -42,10 +44,7 @@ def checkpoint():
 
 def bitstream():
     frame = bytes(range(16))
-    header = [bytes.fromhex("06000000 0000081b"), b"\x3b\x80\0\1"]
-    crc = crc16(b"".join(header) + frame).to_bytes(2, "little")
-    lines = [b"\xff\xff", b"\xa5\xc3", *header, frame + crc + b"\xff" * 6, b"\x08\0\0\0"]
-    return b"".join(b"%s\n" % f"{int.from_bytes(x, 'big'):0{8 * len(x)}b}".encode() for x in lines)
+    return sealed(header(TANGNANO20K, 1), [frame], footer([frame]))
 
 
 MANIFEST = {

@@ -11,7 +11,16 @@ import pytest
 
 from glintfpga.boards.shipped import shipped
 from glintfpga.host.models import image_of
-from glintfpga.host.prove import BOTH, prove_bitstream, prove_icarus, prove_logic, running
+from glintfpga.host.prove import (
+    BOTH,
+    RX,
+    check_pads,
+    prove_bitstream,
+    prove_icarus,
+    prove_logic,
+    running,
+)
+from glintfpga.quant.errors import InputError
 from glintfpga.sim.proof import icarus
 from glintfpga.sim.proof.lanes import Recording
 from glintfpga.sim.proof.mutants import reroute
@@ -44,6 +53,17 @@ def test_the_shipped_bitstream_equals_the_reference(decoded):
     assert (stage.count, stage.difference) == (24, "")
     assert told == [shipped(BOARD).manifest.build_id]
     assert recording.cycles == stage.cycles > 500_000
+
+
+def test_pads_are_those_of_a_device(decoded):
+    check_pads(decoded.netlist)
+    outputs = dict(decoded.netlist.outputs)
+    fewer = {name: nets for name, nets in outputs.items() if name != "led_3__io"}
+    for other in (outputs | {"ws2812_0__io": (LOW,)}, fewer):
+        with pytest.raises(InputError, match="^the bitstream hears the pads clk27"):
+            check_pads(replace(decoded.netlist, outputs=other))
+    with pytest.raises(InputError, match="that is not a device; name one"):
+        check_pads(replace(decoded.netlist, inputs={RX: (3,)}))
 
 
 def at_rest(cycles):

@@ -212,13 +212,6 @@ def test_no_such_fuse(decoded, position):
         decoded.with_flips([position])
 
 
-def test_other_frames(tmp_path, fs):
-    path = tmp_path / "small.fs"
-    path.write_bytes(fs)
-    with pytest.raises(InputError, match="has 4 frames, or compressed ones"):
-        decode(path)
-
-
 @pytest.mark.parametrize("keep", (0, 100, 5_000_000))
 def test_cut_off(tmp_path, bitstream, keep):
     path = tmp_path / "cut.fs"
