@@ -99,8 +99,8 @@ class TangNano20kPlatform(GowinPlatform):
             # Multipliers are instances; what is left as a product is meant to be logic.
             "synth_opts": "-family gw2a -nowidelut -nodsp",
             # Amaranth's "old data on a collision" would cost registers and logic around each
-            # block RAM. The gateware never reads and writes one address in the same cycle. Ports
-            # without a clock must not be marked.
+            # block RAM. What the gateware reads of a word in the cycle that writes it, it never
+            # uses (tests/sim/proof/test_collisions.py). Ports without a clock must not be marked.
             # The names of array fields, which Amaranth writes as wires, stop ABC9 (yosys #4349).
             "script_after_read": (
                 f"hierarchy -top {name}\nproc\nflatten\nopt_clean -purge\n"

@@ -30,18 +30,21 @@ def run(
     tokens: int,
     mutants: int = 0,
     netlist: Path | None = None,
+    vendor: Path | None = None,
     tell: Callable[[str], None],
 ) -> dict[str, Any]:
     """Prove a bitstream; the contents of proof.json.
 
-    ``tell`` hears a line a stage. Raises ``InputError`` for a bitstream that cannot be decoded,
-    or that holds another model than ``image``.
+    ``vendor`` is the path of the vendor's simulation library; ``tell`` hears a line a stage. Raises
+    ``InputError`` for a bitstream that cannot be decoded, or that holds another model than
+    ``image``, and for a file that is no such library.
     """
     from glintfpga.boards.board import board_of
     from glintfpga.boards.manifest import manifest_beside
     from glintfpga.sim.decode.bitstream import decode
     from glintfpga.sim.proof.icarus import available
     from glintfpga.sim.proof.stages import origin_of
+    from glintfpga.sim.proof.vendor import VARIABLE, vendor_models
 
     manifest = manifest_beside(bitstream, board=board)
     with counting("decoding"):
@@ -56,6 +59,8 @@ def run(
             f"{str(netlist)!r} cannot be compared: {str(bitstream.parent)!r} has no build cache "
             "that says which register is where; build the bitstream again"
         )
+    if vendor is not None:
+        vendor_models(vendor, chip)  # a wrong file is told before the long stages
     stages: list[prove.Stage] = []
     left_out: dict[str, str] = {}
     said: dict[str, str] = {}
@@ -85,6 +90,13 @@ def run(
         prove.prove_icarus(sim, recording) if available() else None,
         "icarus",
         "iverilog is not on PATH",
+    )
+    done(
+        prove.prove_icarus(sim, recording, library=vendor) if available() and vendor else None,
+        "vendor",
+        "iverilog is not on PATH"
+        if vendor
+        else f"needs a copy of the vendor's library, by --vendor FILE or {VARIABLE}",
     )
     done(
         prove.prove_synthesis(sim, origin, recording) if origin else None,

@@ -7,6 +7,8 @@
                  floating inputs at 0 and at 1
     icarus       another simulator runs the decoded netlist through power-up, the self-test and the
                  beginning of the recorded conversation: every register bit in every cycle
+    vendor       the same, with the vendor's own models of multipliers and memories, from the user's
+                 copy of its simulation library
     synthesis    the netlist that the bitstream was placed from: the line recorded from the
                  bitstream's run is replayed, every register is compared in every cycle
     logic        the same two, by a solver: every pin of every register, memory and multiplier in
@@ -19,6 +21,7 @@ placement, packing or decoding.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from glintfpga.firmware.image import Image
@@ -164,18 +167,23 @@ def prove_icarus(
     *,
     cycles: int = ICARUS_CYCLES,
     netlist: Netlist | None = None,
+    library: Path | None = None,
 ) -> Stage:
     """The bitstream in Icarus against ``sim``, with floating inputs at 0; at most ``cycles``.
 
-    ``netlist`` is what Icarus gets, that of ``sim`` if None. Raises ``EnvironmentProblem`` without
-    Icarus.
+    ``netlist`` is what Icarus gets, that of ``sim`` if None. With ``library``, the path of the
+    vendor's, it is the stage "vendor". Raises ``EnvironmentProblem`` without Icarus, ``InputError``
+    for a file that is no such library.
     """
     began = time.monotonic()
+    name = "icarus" if library is None else "vendor"
     cycles = min(cycles, recording.cycles)
-    with counting("icarus", cycles) as show:
-        result = compare_icarus(sim, recording, cycles, rx=RX, netlist=netlist, progress=show)
+    with counting(name, cycles) as show:
+        result = compare_icarus(
+            sim, recording, cycles, rx=RX, netlist=netlist, library=library, progress=show
+        )
     return _compared(
-        "icarus", f"{result.registers} register bits and pads in every cycle", result, began
+        name, f"{result.registers} register bits and pads in every cycle", result, began
     )
 
 

@@ -55,6 +55,14 @@ _log = logging.getLogger("glintfpga")
     metavar="FILE",
     help="Another synthesized netlist (JSON) to compare with than the recorded one.",
 )
+@click.option(
+    "--vendor",
+    type=options.MODEL,
+    metavar="FILE",
+    envvar="GLINTFPGA_PRIM_SIM",
+    show_envvar=True,
+    help="The vendor's simulation library (IDE/simlib/gw2a/prim_sim.v), to simulate with, too.",
+)
 @options.verbosity
 def command(
     bitstream: Path | None,
@@ -65,14 +73,16 @@ def command(
     tokens: int,
     mutants: int,
     netlist: Path | None,
+    vendor: Path | None,
 ) -> None:
     """Decode a bitstream, simulate it, and compare it with the reference and the netlist.
 
     BITSTREAM is a .fs file; without it the last one built in this folder, else the shipped one.
     Compared are every CRC of the logits with the integer reference; where Icarus is installed,
-    every register in every cycle of power-up and hello with its simulation; and, where the build's
-    cache lies beside the bitstream, every register in every cycle with the synthesized netlist, and
-    all logic with that netlist's in any state.
+    every register in every cycle of power-up and hello with its simulation, and again by the
+    vendor's models where you have its library; and, where the build's cache lies beside the
+    bitstream, every register in every cycle with the synthesized netlist, and all logic with that
+    netlist's in any state.
     Exit code 1 when anything differs.
 
     \b
@@ -94,6 +104,7 @@ def command(
             tokens=tokens,
             mutants=mutants,
             netlist=netlist,
+            vendor=vendor,
             tell=click.echo,
         )
         if bitstream is not None or (not release and path.parent == Path("build", board)):

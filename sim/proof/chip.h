@@ -36,6 +36,9 @@ struct Sim {
     std::vector<uint8_t> touched;  // bytes of block RAM: 1 read as at power-up, 2 written
     std::vector<std::pair<int, W>> results;
     std::vector<Write> writes;
+    std::vector<std::pair<int, W>> garbage;  // nets, and the lanes in which they become random
+    W random = 0;  // the last random word; 0 where words that collide are read as they were
+    uint64_t collisions = 0;
     std::vector<int> outputs, watched;
     std::vector<W> hashes;
     int clock, rx = -1, tx = -1;
@@ -310,6 +313,8 @@ struct Sim {
             if (next != was)
                 results.push_back({pins[out + i], next});
         }
+        if (write && random)
+            poison(unit, cell, write, address);
         if (write) {  // the same again may read what was written, and so may the other port
             mark(number);
             for (int other : {number - 1, number + 1})
@@ -345,6 +350,9 @@ struct Sim {
         for (const auto &result : results)
             put(result.first, result.second);
         results.clear();
+        for (const auto &one : garbage)
+            put(one.first, mux(one.second, nets[one.first], another()));
+        garbage.clear();
     }
 
     // Clocks that come out of the logic, until nothing moves.
@@ -395,6 +403,11 @@ struct Sim {
             nets[clock] = 0;
         }
     }
+
+    // --- words that are read while they are written, in collisions.h ---
+
+    void poison(const Unit &unit, const Cell &cell, W write, const W *address);
+    W another();
 
     // --- what differs, in differences.h ---
 

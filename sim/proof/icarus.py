@@ -4,6 +4,7 @@
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,14 +15,17 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from glintfpga.quant.errors import EnvironmentProblem
+from glintfpga.quant.errors import EnvironmentProblem, InputError
 from glintfpga.sim.proof.netlist import Netlist
+from glintfpga.sim.proof.vendor import vendor_models
 from glintfpga.sim.proof.verilog import instance, memory_files, nets_of, verilog_text
 
 __all__ = ["IcarusRun", "available", "icarus_run", "icarus_vectors"]
 
 ELABORATION_S = 300.0
 """Icarus needs some seconds for the whole chip."""
+SILENCE_S = 300.0
+"""So long no run may take for the lines that are waited for."""
 
 _BENCH = """
 module bench;
@@ -48,14 +52,25 @@ endmodule
 """
 
 
+_END = """\
+    chip.{name}.save;
+    $writememh("{name}.end", chip.{name}.bytes);"""
+
+
 @dataclass(frozen=True)
 class IcarusRun:
     """A run under way, in the folder where it leaves the contents of its memories."""
 
     folder: Path
-    output: IO[bytes]
+    process: subprocess.Popen[bytes]
     words: int
     """Words of 64 nets in a line, one line a cycle."""
+
+    @property
+    def output(self) -> IO[bytes]:
+        """What it prints."""
+        assert self.process.stdout is not None
+        return self.process.stdout
 
     def lines(self, count: int) -> NDArray[np.uint8]:
         """The next cycles, at most ``count``, as hexadecimal digits: shape (cycles, 16 words).
@@ -63,7 +78,12 @@ class IcarusRun:
         A digit may be x or z. Word ``w`` is digits ``16 w`` to ``16 w + 15``, the highest first.
         """
         size = 16 * self.words + 1
-        data = self.output.read(count * size)
+        watchdog = threading.Timer(SILENCE_S, self.process.kill)
+        watchdog.start()
+        try:
+            data = self.output.read(count * size)
+        finally:
+            watchdog.cancel()
         return np.frombuffer(data, np.uint8)[: len(data) // size * size].reshape(-1, size)[:, :-1]
 
     def memory(self, number: int) -> int | None:
@@ -93,17 +113,25 @@ def icarus_run(
     cycles: int,
     *,
     floating: int = 0,
+    library: Path | None = None,
 ) -> Iterator[IcarusRun]:
     """``cycles`` cycles from power-up; it is stopped when the block ends.
 
     ``changes`` are pairs, in order, of a cycle and what the inputs are from then on, as one number;
     before the first they are 0. Of the nets ``watched`` the run prints the values after each edge.
 
-    Raises ``EnvironmentProblem`` without Icarus, or when it does not take the netlist.
+    ``library`` is the vendor's simulation library, whose models of multipliers and memories are
+    taken then in place of ``models.v``.
+
+    Raises ``EnvironmentProblem`` without Icarus, or when it does not take the netlist, and
+    ``InputError`` for a library that is none.
     """
     if not available():
         raise EnvironmentProblem("Icarus is not installed; run: apt install iverilog")
-    models = resources.files("glintfpga.sim.proof").joinpath("models.v").read_text("utf-8")
+    if library is None:
+        models = resources.files("glintfpga.sim.proof").joinpath("models.v").read_text("utf-8")
+    else:
+        models = vendor_models(library, netlist)
     memories = memory_files(netlist)
     ends = (name.removesuffix(".hex") for name in memories)
     bench = _BENCH.format(
@@ -111,10 +139,10 @@ def icarus_run(
         count=len(changes),
         cycles=cycles,
         floating=floating,
-        ends="\n".join(f'    $writememh("{name}.end", chip.{name}.bytes);' for name in ends),
+        ends="\n".join(_END.format(name=name) for name in ends),
     )
     files = memories | {
-        "chip.v": models + verilog_text(netlist, watched) + bench,
+        "chip.v": models + verilog_text(netlist, watched, inline=library is not None) + bench,
         "rows.hex": "".join(f"{row:x}\n" for _, row in changes) + "0\n",
         "when.hex": "".join(f"{cycle:x}\n" for cycle, _ in changes) + "0\n",
     }
@@ -122,16 +150,20 @@ def icarus_run(
         folder = Path(name)
         for file, text in files.items():
             (folder / file).write_text(text, encoding="utf-8")
-        _elaborate(folder)
+        try:
+            _elaborate(folder)
+        except EnvironmentProblem as problem:
+            if library is None:
+                raise
+            raise InputError(f"{str(library)!r} cannot be simulated: {problem}") from None
         with subprocess.Popen(
             ["vvp", "-n", "chip.vvp"],
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         ) as process:
-            assert process.stdout is not None
             try:
-                yield IcarusRun(folder, process.stdout, (len(watched) + 63) // 64)
+                yield IcarusRun(folder, process, (len(watched) + 63) // 64)
             finally:
                 process.kill()
 
@@ -151,10 +183,17 @@ def _elaborate(folder: Path) -> None:
         raise EnvironmentProblem(f"{command[0]} failed: {first!r}")
 
 
-def icarus_vectors(netlist: Netlist, rows: Sequence[int], *, floating: int = 0) -> list[int]:
+def icarus_vectors(
+    netlist: Netlist, rows: Sequence[int], *, floating: int = 0, library: Path | None = None
+) -> list[int]:
     """The outputs after each clock, given the inputs before it; both as one number, LSB first."""
     with icarus_run(
-        netlist, nets_of(netlist.outputs), list(enumerate(rows)), len(rows), floating=floating
+        netlist,
+        nets_of(netlist.outputs),
+        list(enumerate(rows)),
+        len(rows),
+        floating=floating,
+        library=library,
     ) as run:
         lines = run.lines(len(rows))
     words = [line.tobytes().decode("ascii") for line in lines]

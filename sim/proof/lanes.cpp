@@ -3,6 +3,7 @@
 // The flat C interface of the simulator in chip.h, as lanes.py calls it. Every function but the first takes what
 // lanes_new has returned.
 
+#include "collisions.h"
 #include "differences.h"
 #include "power_up.h"
 
@@ -59,6 +60,9 @@ EXPORT void *lanes_new(int32_t nets, int32_t count, const int32_t *table, int32_
 EXPORT void lanes_free(Sim *sim) { delete sim; }
 EXPORT void lanes_forget(Sim *sim) { sim->forget(); }
 EXPORT void lanes_floating(Sim *sim, uint64_t value) { sim->floating = value; }
+
+EXPORT void lanes_poison(Sim *sim, uint64_t seed) { sim->random = seed; }
+EXPORT uint64_t lanes_collisions(Sim *sim) { return sim->collisions; }
 
 EXPORT void lanes_line(Sim *sim, int32_t rx, int32_t tx) { sim->rx = rx, sim->tx = tx; }
 

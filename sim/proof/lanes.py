@@ -31,7 +31,8 @@ __all__ = ["ALL", "LANES", "LaneSim", "Noticed", "Recording"]
 LANES = 64
 ALL = (1 << LANES) - 1
 _FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC", "-fvisibility=hidden")
-_SOURCES = ("lanes.cpp", "power_up.h", "differences.h", "chip.h", "cells.h", "line.h")
+_HEADERS = ("power_up.h", "differences.h", "collisions.h", "chip.h", "cells.h", "line.h")
+_SOURCES = ("lanes.cpp", *_HEADERS)
 _TAKE = 1 << 16
 
 
@@ -131,7 +132,15 @@ class LaneSim:
     def _power_up(self) -> None:
         self._call("lanes_power_up")
         for net in self.tables.locks:
-            self._call("lanes_set", net, ctypes.c_uint64(ALL))
+            self.set_net(net, ALL)
+
+    def poison(self, seed: int) -> None:
+        """From now on give lanes but 0 random bits in place of a word of a block RAM that one port
+        reads at the edge at which the other writes it: others each time, in each lane.
+
+        On the chip such a word is undefined. ``seed`` is not 0; 0 ends it.
+        """
+        self._call("lanes_poison", ctypes.c_uint64(seed))
 
     def set_table(self, cell: int, lane: int, table: int) -> None:
         """Give a LUT or an ALU other contents in one lane."""
@@ -150,12 +159,16 @@ class LaneSim:
     def poke(self, name: str, value: int) -> None:
         """Set an input, in all lanes."""
         for bit, net in enumerate(self.tables.netlist.inputs[name]):
-            self._call("lanes_set", net, ctypes.c_uint64(ALL * (value >> bit & 1)))
+            self.set_net(net, ALL * (value >> bit & 1))
 
     def peek(self, name: str, lane: int = 0) -> int:
         """An output, as it is since the last clock."""
         nets = self.tables.netlist.outputs[name]
         return sum((self.net(net) >> lane & 1) << bit for bit, net in enumerate(nets))
+
+    def set_net(self, net: int, value: int) -> None:
+        """Give a net another value in all lanes, a bit each; what drives it may change it again."""
+        self._call("lanes_set", net, ctypes.c_uint64(value))
 
     def net(self, net: int) -> int:
         """A net in all lanes, a bit each."""
@@ -291,6 +304,14 @@ class LaneSim:
         """
         return int(self._library.lanes_excited(self._sim))
 
+    @property
+    def collisions(self) -> int:
+        """How often lane 0 has read a word of a block RAM at the edge at which it was written.
+
+        Since power-up, and while there is a seed for `poison`; a block RAM at an edge counts once.
+        """
+        return int(self._library.lanes_collisions(self._sim))
+
     def state(self, cell: int, count: int) -> list[int]:
         """The first words of a cell's state in lane 0, as ``lanes.cpp`` keeps it: bits."""
         bits = np.zeros(count, np.uint8)
@@ -338,7 +359,7 @@ def _library() -> ctypes.CDLL:
     library = ctypes.CDLL(str(_compiled()))
     library.lanes_new.restype = ctypes.c_void_p
     library.lanes_free.restype = None
-    for name in ("get", "cycles", "noticed", "differing", "reached", "excited"):
+    for name in ("get", "cycles", "noticed", "differing", "reached", "excited", "collisions"):
         getattr(library, f"lanes_{name}").restype = ctypes.c_uint64
     for name in ("lanes_run", "lanes_replay", "lanes_take", "lanes_trace", "lanes_waiting"):
         getattr(library, name).restype = ctypes.c_uint32

@@ -28,12 +28,13 @@ module GLINT_RAM16 #(parameter [15:0] INIT_0 = 0, INIT_1 = 0, INIT_2 = 0, INIT_3
 endmodule
 
 // INIT names a file of the contents. A port that is not used has width 0 and no clock. Bytes are nine
-// bits; words of 8, 16 and 32 columns leave the ninth alone.
+// bits; words of 8, 16 and 32 columns leave the ninth alone. `save` has nothing to do: `bytes` is all.
 module GLINT_BSRAM #(parameter WIDTH_A = 0, MODE_A = 0, WIDTH_B = 0, MODE_B = 0,
                      parameter INIT = "")
                     (input CLKA, CEA, WREA, CLKB, CEB, WREB, input [10:0] ADA, ADB,
                      input [35:0] DIA, DIB, output reg [35:0] DOA, DOB);
   reg [8:0] bytes [0:2047];
+  task save; begin end endtask
   initial begin
     DOA = 0; DOB = 0;
     $readmemh(INIT, bytes);

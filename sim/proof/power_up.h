@@ -80,7 +80,8 @@ void Sim::power_up() {
     dirty.assign((units.size() + 63) / 64, 0);
     for (int number = 0; number < int(units.size()); number++)
         mark(number);
-    cycles = noticed = oscillating = reached = excited = 0;
+    cycles = noticed = oscillating = reached = excited = collisions = 0;
+    garbage.clear();
     std::fill(seen.begin(), seen.end(), 0);
     std::fill(touched.begin(), touched.end(), 0);
     hashes.clear();

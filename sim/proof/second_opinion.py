@@ -2,6 +2,7 @@
 """`LaneSim` against Icarus: every register bit and pad in every cycle, memories at the end."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,13 +43,15 @@ def compare_icarus(
     *,
     rx: str,
     netlist: Netlist | None = None,
+    library: Path | None = None,
     progress: Progress = lambda cycles: None,
 ) -> Comparison:
     """Replay the beginning of a conversation to both, from power-up on, floating inputs at 0.
 
-    ``rx`` is the input pad of the line; ``netlist`` is what Icarus gets, that of ``sim`` if None.
-    In the result the memories' contents after the last cycle are no registers, but a difference
-    names them. Raises ``EnvironmentProblem`` without Icarus.
+    ``rx`` is the input pad of the line; ``netlist`` is what Icarus gets, that of ``sim`` if None;
+    ``library`` is the vendor's, see `icarus_run`. In the result the memories' contents after the
+    last cycle are no registers, but a difference names them. Raises ``EnvironmentProblem`` without
+    Icarus.
     """
     netlist = netlist or sim.tables.netlist
     bits = register_bits(netlist)
@@ -57,7 +60,11 @@ def compare_icarus(
     sim.reset()
     try:
         with icarus_run(
-            netlist, [net for _, net in bits], _changes(netlist, rx, recording), cycles
+            netlist,
+            [net for _, net in bits],
+            _changes(netlist, rx, recording),
+            cycles,
+            library=library,
         ) as run:
             difference, done = None, 0
             while difference is None and done < cycles:

@@ -29,6 +29,7 @@ _ALU = {
     8: (_NOT_I0, _I0, _I0),
     9: (_AND, _NAND, _AND),
 }
+_MULT = 9
 _DFF = re.compile(r"DFF(N?)([SRPC]?)(E?)")
 _BSRAM = re.compile(r"(SP|DP|SDP)(X9)?B?")
 
@@ -128,7 +129,16 @@ def _lut(name: str, ports: Mapping[str, tuple[int, ...]], table: int, size: int)
 
 
 def _alu(name: str, ports: Mapping[str, tuple[int, ...]], mode: int) -> Cell:
-    """C is tied high, so that the lowest four bits of the table make the carry alone."""
+    """C is tied high, so that the lowest four bits of the table make the carry alone.
+
+    In mode MULT the fuses that the packer writes, and yosys, invert what a high I3 propagates; the
+    vendor's model takes no notice of I3. So I3 may only be low there.
+    """
+    if mode == _MULT and ports["I3"] != (LOW,):
+        raise InputError(
+            f"carry cell {name!r} multiplies with an I3 that is not low: the vendor's model takes "
+            "no notice of it, the fuses invert"
+        )
     without, with_i3, carry = _ALU[mode]
     nets = {"A": ports["I0"], "B": ports["I1"], "C": (HIGH,), "D": ports["I3"]}
     nets |= {port: ports[port] for port in ("CIN", "SUM", "COUT") if port in ports}

@@ -2,15 +2,16 @@
 """A `Netlist` as one flat Verilog module, in the form that Icarus takes quickly.
 
 Nets are scalars, tables boolean expressions, the registers of one clock one ``always`` block.
-Only multipliers and memories are modules (``models.v``). A module with ``INIT[{d, c, b, a}]`` for
-each table costs Icarus time in the square of their number: 282 s for the whole chip, where this
-form takes 2.5 s. Memories are read from files, as slices of a parameter of 18,432 bits are slow.
+Only multipliers and memories are modules (``models.v``, or ``vendor_models.v``). A module with
+``INIT[{d, c, b, a}]`` for each table costs Icarus time in the square of their number: 282 s for the
+whole chip, where this form takes 2.5 s. Memories are read from files, as slices of a parameter of
+18,432 bits are slow; the vendor's models take no files.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from glintfpga.sim.proof.netlist import FLOATING, HIGH, LOW, Cell, Netlist
-from glintfpga.sim.proof.tables import Tables
+from glintfpga.sim.proof.tables import MEMORY_BITS, Tables
 
 __all__ = ["instance", "memory_files", "nets_of", "verilog_text"]
 
@@ -30,12 +31,13 @@ endmodule
 """
 
 
-def verilog_text(netlist: Netlist, watched: Sequence[int]) -> str:
+def verilog_text(netlist: Netlist, watched: Sequence[int], *, inline: bool = False) -> str:
     """Module ``chip``, whose task ``show`` prints the nets ``watched``.
 
     ``given`` is the inputs in order, LSB first; ``clock`` drives the net that most registers have
     for a clock; PLLs have locked. ``show`` prints a line of hexadecimal words of 64 nets, the first
-    net is the lowest bit of the first word.
+    net is the lowest bit of the first word. With ``inline`` the contents of block RAMs are
+    parameters, not the files of `memory_files`.
     """
     tables = Tables(netlist)
     given = nets_of(netlist.inputs)
@@ -56,7 +58,7 @@ def verilog_text(netlist: Netlist, watched: Sequence[int]) -> str:
     lines += [f"assign n{net} = 0;" for net in sorted(undriven)]
     for number, cell in enumerate(tables.cells):
         lines += _combinational(cell) if cell.kind in ("LUT4", "ALU") else ()
-        lines += [_module(cell, number)] if cell.kind in _MODULES else ()
+        lines += [_module(cell, number, inline)] if cell.kind in _MODULES else ()
     lines += _registers([cell for cell in tables.cells if cell.kind == "DFF"])
     words = [_bus(watched[at : at + _WORD], _WORD) for at in range(0, len(watched), _WORD)]
     lines += [f"wire [{_WORD - 1}:0] word{at} = {word};" for at, word in enumerate(words)]
@@ -157,8 +159,10 @@ def _event(cell: Cell) -> str:
     return " or ".join(edges)
 
 
-def _module(cell: Cell, number: int) -> str:
+def _module(cell: Cell, number: int, inline: bool) -> str:
     own = {"INIT": f'"{instance(number)}.hex"'}
+    if inline and cell.kind == "BSRAM":
+        own = {"INIT": f"{MEMORY_BITS}'h{cell.parameters['INIT']:x}"}
     facts = {name: own.get(name, value) for name, value in cell.parameters.items()}
     values = ", ".join(f".{name}({value})" for name, value in facts.items() if name != "ASYNC")
     ports = {"CE": (HIGH,)} | dict(cell.ports) if cell.kind == "MULT" else cell.ports

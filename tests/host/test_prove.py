@@ -2,9 +2,11 @@
 """The proof of the shipped bitstream in a short form, and what `prove` says of damaged ones."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,6 +29,7 @@ from glintfpga.sim.proof.mutants import reroute
 from glintfpga.sim.proof.netlist import HIGH, LOW
 from glintfpga.sim.proof.stages import Origin
 from glintfpga.sim.proof.tables import inputs_of
+from glintfpga.sim.proof.vendor import VARIABLE
 
 BOARD = "tangnano20k"
 FEW_CLAUSES = 6000
@@ -79,6 +82,16 @@ def test_the_self_test_in_icarus(decoded):
     assert stage.count > 6000
     # One LED is lit, as while it computed; every other one is after a failed self-test.
     assert [sim.peek(f"led_{number}__io") for number in range(6)] == [0, 1, 1, 1, 1, 1]
+
+
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus")
+def test_the_self_test_with_the_vendors_models(decoded):
+    if not (library := os.environ.get(VARIABLE)):
+        pytest.skip(f"needs a copy of the vendor's library: {VARIABLE}=.../gw2a/prim_sim.v")
+    sim = running(decoded.netlist, decoded.clock_hz)
+    stage = prove_icarus(sim, at_rest(SELF_TEST_CYCLES), library=Path(library))
+    assert (stage.name, stage.cycles, stage.difference) == ("vendor", SELF_TEST_CYCLES, "")
+    assert stage.count > 6000
 
 
 def test_the_self_test_ends_in_these_cycles(decoded):
@@ -182,15 +195,39 @@ def test_a_dead_line_is_a_difference(decoded):
 
 def test_the_command_on_the_shipped_bitstream(command, tmp_path, monkeypatch):
     monkeypatch.setattr(icarus, "available", lambda: False)
+    monkeypatch.delenv(VARIABLE, raising=False)
     out = tmp_path / "figures.json"
     status, said, _ = command("prove", "--shipped", "--tokens", 4, "--out", out)
     proof = json.loads(out.read_text())
     assert status == 0
     assert b"icarus     left out: iverilog is not on PATH\n" in said
     assert proof["left_out"]["icarus"] == "iverilog is not on PATH"
+    why = f"needs a copy of the vendor's library, by --vendor FILE or {VARIABLE}"
+    assert f"vendor     left out: {why}\n".encode() in said
+    assert proof["left_out"]["vendor"] == why
     assert proof["bitstream_sha256"] == shipped(BOARD).manifest.bitstream_sha256
     assert (proof["self_test"], proof["differences"]) == ("PASSED", 0)
     assert {"RTL", "bitstream"} <= {stage["name"] for stage in proof["stages"]}
+
+
+@pytest.mark.parametrize("way", ["option", "variable"])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "cannot read"), (b"module GSR; endmodule\n", "has no module 'MULT9X9'")],
+)
+def test_a_wrong_library_is_told_before_anything_runs(
+    command, tmp_path, monkeypatch, way, content, said
+):
+    path = tmp_path / "prim_sim.v"
+    if content is not None:
+        path.write_bytes(content)
+    if way == "variable":
+        monkeypatch.setenv(VARIABLE, str(path))
+    options = ["--vendor", path] if way == "option" else []
+    status, out, err = command("prove", "--shipped", *options)
+    assert (status, out) == (2, b"")
+    last = err.splitlines()[-1]
+    assert last.startswith("error: ") and said in last and "prim_sim.v" in last
 
 
 def test_shipped_and_named_exclude_each_other(command, tmp_path):

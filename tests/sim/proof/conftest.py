@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Random netlists of every kind of cell."""
 
+import os
 import random
+from pathlib import Path
 
 import pytest
 
+from glintfpga.boards.shipped import shipped
 from glintfpga.sim.proof.netlist import FLOATING, HIGH, LOW, Cell, Netlist
 
 CLOCK, FIRST = 3, 4
@@ -110,3 +113,15 @@ def random_netlist():
         return maker.netlist()
 
     return make
+
+
+@pytest.fixture(scope="session")
+def chip():
+    """The shipped bitstream, decoded, or the one that ``GLINTFPGA_BITSTREAM`` names."""
+    pytest.importorskip("apycula", reason="decoding needs the chip database")
+    from glintfpga.sim.decode.bitstream import decode
+
+    if named := os.environ.get("GLINTFPGA_BITSTREAM"):
+        return decode(Path(named))
+    with shipped("tangnano20k").unpacked() as path:
+        return decode(path)

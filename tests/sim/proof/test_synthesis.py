@@ -45,6 +45,11 @@ def document(kind, inputs, outs, **parameters):
     return {"modules": {"top": {"ports": ports, "cells": cells, "netnames": names}}}
 
 
+def tie(chip, **pins):
+    """Give pins of the cell other nets than pads."""
+    chip["modules"]["top"]["cells"]["cell"]["connections"] |= pins
+
+
 def sim_of(*arguments, **parameters):
     return LaneSim(read_synthesis(document(*arguments, **parameters)), clk_hz=1e6)
 
@@ -79,14 +84,18 @@ ALU = {  # propagate and, where nothing propagates, the carry, for inputs a, b a
     6: lambda a, b, c: (a, 0),
     7: lambda a, b, c: (a ^ 1, 1),
     8: lambda a, b, c: (a if c else a ^ 1, a),
-    9: lambda a, b, c: (a & b ^ c, a & b),
+    9: lambda a, b, c: (a & b, a & b),
 }
+MULT = 9
 
 
 @pytest.mark.parametrize("mode", ALU)
 def test_carry_cells(mode):
     pins = {"I0": 1, "I1": 1, "I3": 1, "CIN": 1}
-    sim = sim_of("ALU", pins, {"SUM": 1, "COUT": 1}, ALU_MODE=mode)
+    chip = document("ALU", pins, {"SUM": 1, "COUT": 1}, ALU_MODE=mode)
+    if mode == MULT:
+        tie(chip, I3=["0"])
+    sim = LaneSim(read_synthesis(chip), clk_hz=1e6)
     for value in range(16):
         a, b, c, carry = (value >> at & 1 for at in range(4))
         for name, bit in zip(pins, (a, b, c, carry), strict=True):
@@ -95,6 +104,16 @@ def test_carry_cells(mode):
         propagate, generated = ALU[mode](a, b, c)
         assert peek(sim, "SUM", 1) == propagate ^ carry
         assert peek(sim, "COUT", 1) == (carry if propagate else generated)
+
+
+@pytest.mark.parametrize("tied", [{}, {"I3": ["1"]}])
+def test_a_carry_cell_that_multiplies_has_no_third_input(tied):
+    """A high I3 inverts it in the fuses, and does nothing in the vendor's model."""
+    pins = {"I0": 1, "I1": 1, "I3": 1, "CIN": 1}
+    chip = document("ALU", pins, {"SUM": 1, "COUT": 1}, ALU_MODE=MULT)
+    tie(chip, **tied)
+    with pytest.raises(InputError, match="'cell' multiplies with an I3"):
+        read_synthesis(chip)
 
 
 @pytest.mark.parametrize("edge", ["", "N"])
