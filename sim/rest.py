@@ -3,7 +3,7 @@
 
 from functools import cached_property
 
-from glintfpga.firmware.protocol import FALLBACK_S
+from glintfpga.firmware.protocol import FALLBACK_S, RETRY_S
 from glintfpga.sim.compiled import CompiledSim, Item
 
 __all__ = ["BAUD", "Rest"]
@@ -11,23 +11,26 @@ __all__ = ["BAUD", "Rest"]
 BAUD = "service link baud"
 """Register of the device's rate, an index into `BAUDS`."""
 SILENCE = "service link silent"
-"""Register that counts the ticks without a valid frame. After `FALLBACK_S` of them the device goes
-back to the first rate; there the count has no effect."""
+TICKS_PER_S = 1000
+TIMERS = {
+    SILENCE: round(FALLBACK_S * TICKS_PER_S),
+    "service link sender waited": round(RETRY_S * TICKS_PER_S),
+}
+"""Registers that count ticks, milliseconds, and where something happens: without a valid frame the
+device goes back to the first rate, without an acknowledgment it says again what it said."""
 FREE = "transmitter phase"
 """Register that never stands still; it times bits, and there are none."""
-TICKS_PER_S = 1000
-"""All timers of the device count milliseconds."""
 PATIENCE_TICKS = 2
 """Without a byte, before the first look: a look costs as much time as a tenth of a tick."""
-LAST_TICK = round(FALLBACK_S * TICKS_PER_S) - 1
 
 
 class Rest:
     """Watches a simulated device stand still.
 
-    A device whose registers are what they were a whole tick ago goes on like that until something
-    comes in, as registers and line alone decide what follows. Compared are all registers that the
-    simulation shows by name but two: `FREE`, and `SILENCE`, which `skip` counts on.
+    A device whose registers are what they were a tick ago goes on like that until something comes
+    in, as registers and line alone decide what follows. Compared are all registers that the
+    simulation shows by name, except `FREE`; the `TIMERS` may have counted on by one, and `skip`
+    lets them count to where something happens.
 
     Members: ``found``, whether the device stands still.
     """
@@ -35,18 +38,19 @@ class Rest:
     def __init__(self, sim: CompiledSim):
         self._sim = sim
         self._tick_cycles = round(sim.clk_hz / TICKS_PER_S)
-        self._part = 0
         self.end()
 
     @cached_property
     def _items(self) -> dict[str, Item]:
-        items = map(self._sim.item, self._sim.names())
+        items = [self._sim.item(name) for name in self._sim.names() if name != FREE]
         return {item.name: item for item in items if not item.is_memory}
 
     def end(self) -> None:
         """The line moves: what was seen so far says nothing any more."""
         self.found = False
         self._state: dict[str, int] = {}
+        self._counting: list[str] = []
+        self._part = 0
         self._due = self._sim.cycles + PATIENCE_TICKS * self._tick_cycles
 
     @property
@@ -62,22 +66,26 @@ class Rest:
         if late or self._sim.unsent or self._sim.waiting:
             self.end()
             return
-        compared = self._items.keys() - {SILENCE, FREE}
-        state = {name: self._items[name].peek() for name in compared}
-        self.found = state == self._state
-        self._state = state
+        before, self._state = self._state, {name: i.peek() for name, i in self._items.items()}
         self._due += self._tick_cycles
+        if not before:
+            return
+        changed = {name: now - before[name] for name, now in self._state.items()}
+        changed = {name: by for name, by in changed.items() if by}
+        self.found = all(name in TIMERS and by == 1 for name, by in changed.items())
+        # At the first rate there is none to go back to.
+        self._counting = [n for n in changed if n != SILENCE or self._state.get(BAUD)]
 
     def skip(self, cycles: int) -> int:
-        """Let up to so many cycles pass at once, until the next event; returns how many did."""
-        silence = self._items.get(SILENCE)
-        if silence is None or self._items[BAUD].peek() == 0:
+        """Let up to so many cycles pass at once, until a timer is due; returns how many did."""
+        if not self._counting:
             return cycles
-        ticks = silence.peek()
-        left = max(0, (LAST_TICK - ticks) * self._tick_cycles - self._part)
+        ticks = min(TIMERS[name] - 1 - self._items[name].peek() for name in self._counting)
+        left = max(0, ticks * self._tick_cycles - self._part)
         passed = min(cycles, left)
         more, self._part = divmod(self._part + passed, self._tick_cycles)
-        silence.poke(ticks + more)
+        for name in self._counting:
+            self._items[name].poke(self._items[name].peek() + more)
         if passed == left:
             self.end()
         return passed

@@ -2,7 +2,14 @@
 import pytest
 
 from glintfpga.firmware.messages import generate, message, prompt
-from glintfpga.firmware.protocol import BAUDS, FALLBACK_S, KEEP_ALIVE_S, Op
+from glintfpga.firmware.protocol import (
+    BAUDS,
+    DEVICE_RETRIES,
+    FALLBACK_S,
+    KEEP_ALIVE_S,
+    RETRY_S,
+    Op,
+)
 from glintfpga.sim.exchange import SimHost
 from glintfpga.sim.port import SimPort, open_sim_port
 from glintfpga.sim.rest import BAUD, FREE, SILENCE, Rest
@@ -73,14 +80,22 @@ def test_answers_after_a_rest(port):
     assert port.sim.item(BAUD).peek() == FAST
 
 
-def test_does_not_rest_while_a_timer_runs(port):
+def test_says_again_in_time_what_nobody_acknowledges(port):
     host = SimHost(port)
     host.ask()
     host.talk.ask(message(Op.COUNTERS))
     port.write(host.talk.step(b"", port.clock()))
     while port.read(4096, 0.003):
-        pass  # and nothing is acknowledged, so that the device will say it again
-    assert not port.resting
+        pass
+    assert port.resting  # and nothing was acknowledged
+    began, cycles = port.clock(), port.sim.cycles
+    assert port.read(4096, 2 * RETRY_S) and port.clock() - began < RETRY_S + 0.004
+    assert port.sim.cycles - cycles < 0.008 * port.sim.clk_hz
+    while port.read(4096, 2 * RETRY_S):
+        pass
+    assert port.sim.item("service link sender tries").peek() == DEVICE_RETRIES
+    port.read(1, RETRY_S)
+    assert port.resting
 
 
 def test_a_change_of_state_is_seen(port):
