@@ -254,7 +254,10 @@ class Link:
             self._endpoint.expecting = True
 
     def close(self) -> None:
-        """Give the line back."""
+        """Acknowledge what came, so that it is not said again to nobody; give the line back."""
+        if self._endpoint.open and not self._lost:
+            with contextlib.suppress(DeviceError):
+                self.transport.write(self._endpoint.poll(self.clock(), frames=1))
         self.transport.close()
 
     def _wait(self, began: float) -> None:

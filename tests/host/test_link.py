@@ -161,6 +161,17 @@ def test_long_waits_are_told(world, notes, monkeypatch):
     assert re.fullmatch(r"sending to 'board': \d+ %.*", notes[1])
 
 
+def test_leaves_nothing_unacknowledged(world):
+    link = Link(opener=world.open)
+    link.connect()
+    link.send(message(Op.COUNTERS))
+    while link.receive()[0] != Op.DONE:
+        pass
+    link.close()
+    said = [world.device.poll(world.now + seconds / 10) for seconds in range(1, 20)]
+    assert said == [b""] * len(said)
+
+
 def test_unplugged_then_back(world):
     link = Link(opener=world.open)
     link.connect()
