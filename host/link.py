@@ -22,6 +22,7 @@ from glintfpga.firmware.protocol import (
     SelfTest,
     Status,
 )
+from glintfpga.host.progress import Waiting
 from glintfpga.host.stranger import Stranger
 from glintfpga.host.transport import LinkLost, Transport
 from glintfpga.quant.errors import DeviceError
@@ -63,11 +64,9 @@ class Link:
     """
 
     def __init__(self, *, opener: Callable[[], Transport]):
-        self.transport = opener()
-        self.baud = BAUDS[0]
         self._factor = 1
-        self._line_rate = BAUDS[0]
         self._opener = opener
+        self._open()
         self._info: HelloInfo | None = None
         self._lost = False
         self._moved = 0.0
@@ -95,29 +94,45 @@ class Link:
         """Seconds of the device's time."""
         return self.transport.clock()
 
-    def connect(self) -> HelloInfo:
-        """Greet the device at 115200 baud; opens the line again if it was lost.
+    def _open(self) -> None:
+        self.transport = self._opener()
+        self.baud = self._line_rate = self.transport.first_baud
+        self._is_new = True
 
+    def connect(self) -> HelloInfo:
+        """Greet the device; opens the line again if it was lost.
+
+        It has the rate with which the line was opened, or 115200 baud, or comes back to that.
         Bridges that divide the rate are found, and told to the user.
         Raises ``LinkLost`` when no device answers and ``DeviceError`` when the protocol version is
         foreign.
         """
         if self._lost:
             self.transport.close()
-            self.transport = self._opener()
-            self._line_rate = BAUDS[0]
+            self._open()
             self._lost = False
-        known = self._factor
         stranger = Stranger(self.transport.name)
+        if not self._find(stranger):
+            raise LinkLost(stranger.verdict())
+        return self.info
+
+    def _find(self, stranger: Stranger) -> bool:
+        """Greet in all ways there are; returns whether a device answers."""
+        is_new, self._is_new = self._is_new, False
+        first = self.baud
+        if is_new and first != BAUDS[0] and self._use_rate(first):
+            if self._greet(GREETINGS_S[0], stranger):
+                return True
+        known = self._factor
         factors = sorted(self.transport.rate_factors, key=lambda factor: factor != known)
         for seconds, factor in itertools.product(GREETINGS_S, factors):
             self._factor = factor
             if self._use_rate(BAUDS[0]) and self._greet(seconds, stranger):
                 if factor not in (1, known):
                     self._tell_factor()
-                return self.info
+                return True
         self._factor = known
-        raise LinkLost(stranger.verdict())
+        return False
 
     def greet(self) -> HelloInfo:
         """Begin a new session at the rate of now; the device keeps its context."""
@@ -157,16 +172,21 @@ class Link:
         Until then ``progress`` is called with the bytes that have arrived.
         """
         began = self.clock()
+        waiting = Waiting(f"sending to {self.transport.name!r}", len(data))
         rest = data
         while rest := rest[self._endpoint.write(rest) :]:
             self._wait(began)
-            progress(len(data) - len(rest) - self._endpoint.unacked)
+            sent = len(data) - len(rest) - self._endpoint.unacked
+            waiting(sent)
+            progress(sent)
 
     def receive(self) -> tuple[int, bytes]:
         """The next message ``(op, body)``; waits for it."""
         began = self.clock()
+        waiting = Waiting(f"waiting for an answer from {self.transport.name!r}")
         while (found := take_message(self._held)) is None:
             self._wait(began)
+            waiting()
         return found
 
     def receive_soon(self, timeout: float) -> tuple[int, bytes] | None:
@@ -193,7 +213,10 @@ class Link:
             _log.debug("%s at %d baud", self.transport.name, baud)
             return True
         _log.debug("%s: %d baud does not work", self.transport.name, baud)
-        self.connect()  # also drops the questions that were asked in vain; the context stays
+        # This also drops the questions that were asked in vain; the context stays.
+        stranger = Stranger(self.transport.name)
+        if not self._find(stranger):
+            raise LinkLost(stranger.verdict_after(baud))
         return False
 
     def fastest(self, wanted: int = BAUDS[-1]) -> int:
@@ -231,7 +254,10 @@ class Link:
             self._endpoint.expecting = True
 
     def close(self) -> None:
-        """Give the line back."""
+        """Acknowledge what came, so that it is not said again to nobody; give the line back."""
+        if self._endpoint.open and not self._lost:
+            with contextlib.suppress(DeviceError):
+                self.transport.write(self._endpoint.poll(self.clock(), frames=1))
         self.transport.close()
 
     def _wait(self, began: float) -> None:

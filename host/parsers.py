@@ -25,6 +25,7 @@ from glintfpga.firmware.image import HEADER_BYTES, Image
 from glintfpga.firmware.messages import Counters, Done, Generate, take_message
 from glintfpga.firmware.numerics import reference_model
 from glintfpga.firmware.protocol import (
+    BAUDS,
     Hello,
     HelloFlag,
     HelloInfo,
@@ -189,6 +190,7 @@ class _Liar:
     name = "liar"
     real_time = False
     rate_factors: tuple[int, ...] = (1,)
+    first_baud = BAUDS[0]
 
     def __init__(self, said: bytes, info: HelloInfo):
         self._said = said

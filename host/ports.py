@@ -35,6 +35,7 @@ class PortTransport:
         name, port: what the user wrote, and the port behind it.
         clock: seconds of the device's time.
         set_baud: changes the rate; None where there is no line.
+        first_baud: rate of both ends now.
     """
 
     # Neither needs a keep-alive: time stands still, or nothing hangs on it, while nobody reads.
@@ -48,8 +49,10 @@ class PortTransport:
         port: Port,
         clock: Callable[[], float],
         set_baud: Callable[[int], None] | None = None,
+        first_baud: int = BAUDS[0],
     ):
         self.name = name
+        self.first_baud = first_baud
         self.clock = clock
         self._port = port
         self._set_baud = set_baud
@@ -117,25 +120,24 @@ def how_timed(name: str, build_id: bytes) -> str:
     return "software" if name in SOFTWARE else "measured"
 
 
-def port_opener(name: str | None, *, model: Path | None, lanes: int) -> Callable[[], Transport]:
-    """A function that opens the port, and opens it again after it was lost.
+def port_opener(name: str, *, model: Path | None, lanes: int) -> Callable[[], Transport]:
+    """A function that opens a port of `choose_port`, and opens it again after it was lost.
 
     ``model`` and ``lanes`` are what a software device starts with; other devices have their own.
     The only board may come back under another name.
     """
-    first = choose_port(name)
-    if first == SIMULATED:
+    if name == SIMULATED:
         return _open_simulation
-    if first in SOFTWARE:
-        return lambda: _open_software(first, model=model, lanes=lanes)
+    if name in SOFTWARE:
+        return lambda: _open_software(name, model=model, lanes=lanes)
 
-    only = [board.device for board in uart_ports()] == [first]
+    only = [board.device for board in uart_ports()] == [name]
 
     def open_serial() -> Transport:
-        device = first
+        device = name
         if only and len(boards := uart_ports()) == 1:
             device = boards[0].device
-        if device != first:
+        if device != name:
             _log.info("the board is now at %s", device)
         return SerialTransport(name=device, baud=BAUDS[0])
 
@@ -145,8 +147,13 @@ def port_opener(name: str | None, *, model: Path | None, lanes: int) -> Callable
 def _open_simulation() -> Transport:
     from glintfpga.sim.port import open_sim_port
 
-    port = open_sim_port()
-    return PortTransport(name=SIMULATED, port=port, clock=port.clock, set_baud=port.set_baud)
+    # A simulated line has no bridge that may not follow, and the way up costs seconds.
+    baud = BAUDS[-1]
+    port = open_sim_port(baud=baud)
+    _log.debug("%s starts at %d baud; a board at %d", SIMULATED, baud, BAUDS[0])
+    return PortTransport(
+        name=SIMULATED, port=port, clock=port.clock, set_baud=port.set_baud, first_baud=baud
+    )
 
 
 def _open_software(name: str, *, model: Path | None, lanes: int) -> Transport:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Progress of what takes long, on stderr: a bar on a terminal, a line now and then elsewhere.
 
-Nothing appears before `PATIENCE_S`, stays after the end, or appears at all with -q.
+A bar appears after `PATIENCE_S` and goes at the end. The first line comes after 5 s, others ever
+more seldom, see `lines_due`. With -q there is neither.
 """
 
 import contextlib
@@ -9,13 +10,16 @@ import logging
 import sys
 import threading
 import time
+from bisect import bisect
 from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["Progress", "counting"]
+__all__ = ["Progress", "Waiting", "counting", "lines_due"]
 
 PATIENCE_S = 0.7
+FIRST_LINES_S = (5.0, 15.0)
 LINE_EVERY_S = 30.0
+LOOK_S = 0.5
 BELIEVED = 0.05
 """Share of the whole a phase must have covered before its pace tells the time left."""
 
@@ -68,15 +72,45 @@ class Progress:
         return ", ".join(part for part in parts if part)
 
 
-class _Lines(Progress):
-    """For files and pipes."""
+    @property
+    def seconds(self) -> float:
+        """Since it began."""
+        return self._clock() - self._began
 
-    def __call__(self, done: float, detail: str = "", *, phase: str = "") -> None:
-        last = self._told
-        super().__call__(done, detail, phase=phase)
-        slot = int((self._told - self._began) / LINE_EVERY_S)
-        if slot > int((last - self._began) / LINE_EVERY_S):
-            _log.info("%s: %s", self.what, self.state)
+
+def lines_due(seconds: float) -> int:
+    """Lines to be seen after so long: at 5 s, 15 s, 30 s, and from then on every 30 s."""
+    return bisect(FIRST_LINES_S, seconds) + int(seconds / LINE_EVERY_S)
+
+
+class _Lines:
+    """Writes the lines that are due, whenever it is called."""
+
+    def __init__(self, progress: Progress):
+        self._progress = progress
+        self._written = 0
+
+    def __call__(self) -> None:
+        due = lines_due(self._progress.seconds)
+        if due > self._written:
+            self._written = due
+            _log.info("%s: %s", self._progress.what, self._progress.state)
+
+
+class Waiting:
+    """Lines, on a terminal too, for a loop that waits and calls this often with what is done.
+
+    Parameters as of `counting`, within which nothing is shown.
+    """
+
+    def __init__(self, what: str, total: float | None = None):
+        self._progress = Progress(what, total, clock=time.monotonic)
+        self._lines = _Lines(self._progress)
+
+    def __call__(self, done: float = 0) -> None:
+        self._progress(done)
+        if not _showing.locked():
+            self._lines()
 
 
 @contextlib.contextmanager
@@ -89,12 +123,32 @@ def counting(what: str, total: float | None = None) -> Iterator[Progress]:
     if not _log.isEnabledFor(logging.INFO) or _showing.locked():
         yield Progress(what, total, clock=clock)
     elif not (sys.stderr and sys.stderr.isatty()):
-        with _showing:
-            yield _Lines(what, total, clock=clock)
+        progress = Progress(what, total, clock=clock)
+        with _showing, _writing(progress):
+            yield progress
     else:
         progress = Progress(what, total, clock=clock)
         with _showing, _bar(progress):
             yield progress
+
+
+@contextlib.contextmanager
+def _writing(progress: Progress) -> Iterator[None]:
+    """Lines while the block runs, whether or not it tells how far it is."""
+    ended = threading.Event()
+    lines = _Lines(progress)
+
+    def write() -> None:
+        while not ended.wait(LOOK_S):
+            lines()
+
+    thread = threading.Thread(target=write, name="glintfpga progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 @contextlib.contextmanager

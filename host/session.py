@@ -12,7 +12,7 @@ from glintfpga.firmware.protocol import BAUDS
 from glintfpga.host.client import Client
 from glintfpga.host.link import Link
 from glintfpga.host.models import image_of
-from glintfpga.host.ports import port_opener
+from glintfpga.host.ports import choose_port, port_opener
 from glintfpga.host.progress import counting
 from glintfpga.quant.errors import InputError
 
@@ -34,12 +34,12 @@ def open_session(
     port: str | None, *, model: Path | None = None, lanes: int = 4, fast: bool = True
 ) -> Iterator[Session]:
     """Open the port, greet the device, go to the fastest rate, and load ``model`` if given."""
-    opener = port_opener(port, model=model, lanes=lanes)
+    name = choose_port(port)
+    opener = port_opener(name, model=model, lanes=lanes)
     with contextlib.ExitStack() as stack:
-        with counting(f"connecting to {port or 'the board'}"):
+        with counting(f"connecting to {name!r}"):
             client = stack.enter_context(Client(Link(opener=opener)))
             info = client.connect()
-            name = client.link.transport.name
             _log.debug("%s: %d lanes, %d-bit numbers", name, info.lanes, info.plan)
             if fast:
                 client.fastest(BAUDS[-1])

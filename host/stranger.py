@@ -48,6 +48,14 @@ class Stranger:
         """What is there instead of a device, and what to do."""
         return f"{self._found()}; put ours on the board (glintfpga flash), or name another port"
 
+    def verdict_after(self, baud: int) -> str:
+        """What became of a device that had answered before it was asked to go to ``baud``."""
+        now = f"says only {bytes(self._heard).hex()}" if self._heard else "is silent"
+        return (
+            f"the device at {self._name!r} answered, and {now} since it was to go to {baud} baud; "
+            "reset it, then try again"
+        )
+
     def _found(self) -> str:
         port, heard = f"port {self._name!r}", bytes(self._heard)
         if self._echo:

@@ -52,6 +52,8 @@ class Transport(Protocol):
     """Whether ``clock`` goes on when nobody reads; a simulation's only moves with ``read``."""
     rate_factors: tuple[int, ...]
     """What a rate may have to be multiplied with; some bridges divide it by four."""
+    first_baud: int
+    """Rate of both ends when it is opened."""
 
     def clock(self) -> float:
         """Seconds of the device's time, from any origin."""
@@ -82,6 +84,7 @@ class SerialTransport:
 
     def __init__(self, *, name: str, baud: int):
         self.name = name
+        self.first_baud = baud
         self.slowness = PSEUDO_SLOWNESS if name.startswith(PSEUDO_TERMINALS) else 1.0
         try:
             self._port = serial.serial_for_url(name, do_not_open=True)

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import wasmtime
 
 from glintfpga.quant.errors import EnvironmentProblem, InputError
+from glintfpga.sim.kept import compiled
 
 __all__ = ["CompiledSim", "Item", "NativeProgram", "Program", "WasmProgram"]
 
@@ -39,7 +40,7 @@ class WasmProgram:
             linker.define_wasi()
             self._store = wasmtime.Store(engine)
             self._store.set_wasi(wasmtime.WasiConfig())
-            instance = linker.instantiate(self._store, wasmtime.Module(engine, code))
+            instance = linker.instantiate(self._store, compiled(engine, code))
         except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
             raise EnvironmentProblem(f"wasmtime cannot run the simulation: {error}") from error
         exports: Any = instance.exports(self._store)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The simulated board as a port: its time passes while the host waits in `SimPort.read`."""
 
-import time
-
+from glintfpga.firmware.protocol import BAUDS
 from glintfpga.quant.errors import DeviceError
 from glintfpga.sim.compiled import CompiledSim
+from glintfpga.sim.rest import BAUD, Rest
 from glintfpga.sim.shipped import shipped_sim
 
 __all__ = ["SimPort", "open_sim_port"]
@@ -13,34 +13,30 @@ SLICE_CYCLES = 200_000
 """At most this many cycles a call, so that Ctrl-C is heard at once."""
 GATHER_BYTES = 32
 """After the first byte, wait as long as this many take: one call a byte would be slow."""
-AWAKE_S = 1.5
-"""Simulated silence after which the processor may rest; the device's own timers take 1 s."""
-NAP_S = 0.02
 
 
 class SimPort:
     """A UART of a compiled simulation, 8N1, any rate.
 
-    Nothing moves between calls. After `AWAKE_S` without a byte either way the simulation stands
-    still: `read` then sleeps, and `clock` counts the time slept.
+    Nothing moves between calls. With ``rest`` nothing is computed either while the device only
+    waits: the time of a `read` then passes at once.
     """
 
-    def __init__(self, sim: CompiledSim, *, baud: float = 115_200):
+    def __init__(self, sim: CompiledSim, *, baud: float = BAUDS[0], rest: Rest | None = None):
         self.sim = sim
-        self._slept = 0.0
-        self._active = sim.cycles
+        self._rest = rest
+        self._skipped = 0
         self._closed = False
         self.set_baud(baud)
 
     def clock(self) -> float:
-        """Seconds of simulated time, and of sleep."""
-        return self.sim.seconds + self._slept
+        """Seconds of the device's time."""
+        return (self.sim.cycles + self._skipped) / self.sim.clk_hz
 
     @property
     def resting(self) -> bool:
-        """Whether nothing has been said for so long that `read` sleeps."""
-        quiet = (self.sim.cycles - self._active) / self.sim.clk_hz
-        return quiet > AWAKE_S and not self.sim.unsent
+        """Whether nothing can happen until the next `write`."""
+        return self._rest is not None and self._rest.found
 
     def read(self, size: int, timeout: float) -> bytes:
         """1..size bytes as soon as there are any, or none after ``timeout`` seconds of `clock`."""
@@ -50,26 +46,23 @@ class SimPort:
             left = end - self.clock()
             if left <= 0:
                 return b""
-            if self.resting:
-                nap = min(left, NAP_S)
-                time.sleep(nap)
-                self._slept += nap
-                continue
-            cycles = min(SLICE_CYCLES, int(left * self.sim.clk_hz) + 1)
-            self.sim.run(cycles, wanted=1)
-            if self.sim.unsent:
-                self._active = self.sim.cycles
+            self._pass(int(left * self.sim.clk_hz) + 1)
         if self.sim.waiting < size:
             self.sim.run(self._gather_cycles, wanted=size)
-        self._active = self.sim.cycles
+        self._wake()
         return self.sim.get(size)
+
+    def skip(self, seconds: float) -> None:
+        """Let time pass while the device is `resting`, up to the moment when it is no more."""
+        if self._rest is not None and self._rest.found:
+            self._skipped += self._rest.skip(int(seconds * self.sim.clk_hz))
 
     def write(self, data: bytes) -> None:
         """Queue all of ``data``; it goes onto the wire during the next reads."""
         self._check()
         if data:
             self.sim.put(data)
-            self._active = self.sim.cycles
+            self._wake()
 
     def set_baud(self, baud: float) -> None:
         """Let what was written go out at the old rate, then change it for both directions."""
@@ -83,14 +76,34 @@ class SimPort:
         """Forget the simulation; closing twice is harmless."""
         self._closed = True
 
+    def _pass(self, cycles: int) -> None:
+        """Up to so many cycles, until a byte comes."""
+        if self._rest is None:
+            self.sim.run(min(SLICE_CYCLES, cycles), wanted=1)
+        elif self._rest.found:
+            self._skipped += self._rest.skip(cycles)
+        else:
+            self.sim.run(min(SLICE_CYCLES, cycles, self._rest.cycles_to_look), wanted=1)
+            self._rest.look()
+
+    def _wake(self) -> None:
+        if self._rest is not None:
+            self._rest.end()
+
     def _check(self) -> None:
         if self._closed:
             raise DeviceError("the simulated port is closed; open it again")
 
 
-def open_sim_port() -> SimPort:
-    """The shipped simulation, just powered up, at 115200 baud.
+def open_sim_port(*, baud: int = BAUDS[0]) -> SimPort:
+    """The shipped simulation, just powered up, with both ends at ``baud``, one of `BAUDS`.
+
+    A board always starts at 115200 baud, and a host takes it to another rate; the device that
+    starts at one has the register of its rate set before the first cycle.
 
     Raises ``EnvironmentProblem`` when its file is missing or damaged.
     """
-    return SimPort(shipped_sim())
+    sim = shipped_sim()
+    if baud != BAUDS[0]:
+        sim.item(BAUD).poke(BAUDS.index(baud))
+    return SimPort(sim, baud=baud, rest=Rest(sim))

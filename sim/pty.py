@@ -9,12 +9,16 @@ import os
 import select
 import sys
 import threading
+import time
 
 from glintfpga.quant.errors import EnvironmentProblem
 from glintfpga.sim.port import SimPort
 
 __all__ = ["PtyServer"]
 
+SLOWNESS = 40.0
+"""Seconds that a second of a resting device lasts. Programs that know of the simulation (this
+project's) wait as many times longer than for a board."""
 _READ_S = 0.0005
 _REST_S = 0.1
 
@@ -63,9 +67,13 @@ class PtyServer:
             self.step()
 
     def step(self) -> None:
-        """Carry bytes both ways and run a slice of simulated time."""
-        quiet = self._port.resting and not self._outgoing
-        ready, _, _ = select.select([self._near], [], [], _REST_S if quiet else 0)
+        """Carry bytes both ways and run a slice of simulated time, or wait with a resting board."""
+        resting = self._port.resting
+        began = time.monotonic()
+        full = [self._near] if self._outgoing else []
+        ready, _, _ = select.select([self._near], full, [], _REST_S if resting else 0)
+        if resting:
+            self._port.skip((time.monotonic() - began) / SLOWNESS)
         self._follow_rate()
         if ready:
             self._port.write(os.read(self._near, 4096))

@@ -23,9 +23,10 @@ _log = logging.getLogger("glintfpga")
 def command(pty: bool, trace: Path | None, prompt: str) -> None:
     """Run the simulated board: the gateware, clock by clock, without a board.
 
-    With --pty it gets a serial port of its own, for other programs, until Ctrl-C. With --trace
-    it answers one prompt and leaves a waveform. chat, generate, verify and bench need neither:
-    give them the port sim:.
+    With --pty it gets a serial port of its own, for other programs, until Ctrl-C; they speak its
+    binary protocol, as glintfpga chat does, and a terminal program shows nothing. With --trace it
+    answers one prompt and leaves a waveform. chat, generate, verify and bench need neither: give
+    them the port sim:.
 
     \b
     glintfpga sim --pty
@@ -42,7 +43,10 @@ def command(pty: bool, trace: Path | None, prompt: str) -> None:
     server = PtyServer(open_sim_port())
     with contextlib.closing(server):
         click.echo(server.name)
-        _log.info("serving; in another terminal: glintfpga chat %s", server.name)
+        _log.info(
+            "a simulated board answers there, in a binary protocol: no text for a terminal program"
+        )
+        _log.info("in another terminal: glintfpga chat %s", server.name)
         server.serve()
 
 

@@ -121,6 +121,7 @@ class Line:
     name = "board"
     real_time = False
     rate_factors = (1, 4)
+    first_baud = BAUDS[0]
 
     def __init__(self, world):
         self.world = world

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 import random
+import re
 import threading
 import time
 from functools import partial
@@ -7,8 +8,9 @@ from functools import partial
 import pytest
 
 from glintfpga.firmware.messages import message
-from glintfpga.firmware.protocol import BAUDS, Kind, Op, encode_frame
+from glintfpga.firmware.protocol import BAUDS, RING, Kind, Op, encode_frame
 from glintfpga.host import link as link_module
+from glintfpga.host import progress
 from glintfpga.host.link import Link
 from glintfpga.host.transport import LinkLost
 from glintfpga.quant.errors import DeviceError
@@ -120,6 +122,54 @@ def test_device_that_falls_silent(world):
     link.send(message(Op.COUNTERS))
     with pytest.raises(LinkLost, match="fell silent; reset it"):
         link.receive()
+
+
+@pytest.mark.parametrize(
+    "damage, found",
+    [
+        (lambda data, arriving: b"", "is silent"),
+        (lambda data, arriving: b"\xaa" if arriving else data, "says only aaaa"),
+    ],
+    ids=["silence", "noise"],
+)
+def test_device_that_is_gone_after_the_change_of_rate(world, damage, found):
+    link = Link(opener=world.open)
+    link.connect()
+
+    def change(baud):
+        world.damage = damage
+        return True
+
+    link.transport.set_baud = change
+    wanted = (
+        f"^the device at 'board' answered, and {found}.* since it was to go to 3000000 baud; reset"
+    )
+    with pytest.raises(LinkLost, match=wanted):
+        link.fastest()
+
+
+def test_long_waits_are_told(world, notes, monkeypatch):
+    monkeypatch.setattr(progress, "FIRST_LINES_S", (0.0,))
+    link = Link(opener=world.open)
+    link.connect()
+    link.send(message(Op.COUNTERS))
+    assert notes == []
+    link.receive()
+    assert notes == ["waiting for an answer from 'board': 0:00"]
+    link.send(message(Op.PROMPT, bytes(3 * RING)))
+    assert len(notes) == 2
+    assert re.fullmatch(r"sending to 'board': \d+ %.*", notes[1])
+
+
+def test_leaves_nothing_unacknowledged(world):
+    link = Link(opener=world.open)
+    link.connect()
+    link.send(message(Op.COUNTERS))
+    while link.receive()[0] != Op.DONE:
+        pass
+    link.close()
+    said = [world.device.poll(world.now + seconds / 10) for seconds in range(1, 20)]
+    assert said == [b""] * len(said)
 
 
 def test_unplugged_then_back(world):

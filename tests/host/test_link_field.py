@@ -102,6 +102,7 @@ class Thing:
     name = "COM5"
     real_time = True
     rate_factors = (1, 4)
+    first_baud = BAUDS[0]
 
     def __init__(self, answer):
         self.now = 0.0

@@ -134,7 +134,7 @@ def test_a_found_board_may_come_back_under_another_name(plugged, monkeypatch):
     opened = []
     monkeypatch.setattr(ports, "SerialTransport", lambda name, baud: opened.append(name))
     plugged(LINUX)
-    opener = port_opener(None, model=None, lanes=4)
+    opener = port_opener(choose_port(None), model=None, lanes=4)
     opener()
     plugged([info("/dev/ttyUSB2", "1-2:1.0"), info("/dev/ttyUSB3", "1-2:1.1")])
     opener()
@@ -148,7 +148,7 @@ def test_a_named_board_may_come_back_under_another_name(plugged, monkeypatch, no
     opened = []
     monkeypatch.setattr(ports, "SerialTransport", lambda name, baud: opened.append(name))
     plugged(LINUX)
-    opener = port_opener("/dev/ttyUSB0", model=None, lanes=4)
+    opener = port_opener(choose_port("/dev/ttyUSB0"), model=None, lanes=4)
     opener()
     plugged(REPLUGGED)
     opener()

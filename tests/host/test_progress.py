@@ -5,12 +5,14 @@ import os
 import re
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
 from glintfpga.host import progress as module
 from glintfpga.host.commands.flash import _BAR
-from glintfpga.host.progress import Progress, counting
+from glintfpga.host.progress import Progress, Waiting, counting, lines_due
 
 PLAYED = """
 import logging, sys, time
@@ -85,42 +87,66 @@ def test_without_a_total_the_time_spent_is_shown(clock, seconds, text):
     assert progress.state == text
 
 
-def test_elsewhere_a_line_now_and_then(clock, notes):
-    with counting("verify", 100) as show:
-        for done in range(100):
-            clock.now += 1
-            show(done)
-    assert notes == [
-        "verify: 29 %, 1:13 left",
-        "verify: 59 %, 0:42 left",
-        "verify: 89 %, 0:11 left",
-    ]
+@pytest.mark.parametrize(
+    "seconds, lines", [(4.9, 0), (5, 1), (14.9, 1), (15, 2), (30, 3), (59.9, 3), (60, 4), (300, 12)]
+)
+def test_lines_come_soon_and_then_seldom(seconds, lines):
+    assert lines_due(seconds) == lines
 
 
-def test_elsewhere_nothing_of_what_is_quick(clock, notes):
+@pytest.fixture
+def hasty(monkeypatch):
+    """Lines are due at once, at 0.3 s, and no more."""
+    monkeypatch.setattr(module, "FIRST_LINES_S", (0.0, 0.3))
+    monkeypatch.setattr(module, "LOOK_S", 0.01)
+
+
+def test_elsewhere_a_line_now_and_then(hasty, notes):
     with counting("verify", 100) as show:
-        for done in range(100):
-            clock.now += 0.2
+        for done in range(50):
             show(done)
+            time.sleep(0.01)
+    assert len(notes) == 2
+    assert re.fullmatch(r"verify: \d %", notes[0])
+    assert re.fullmatch(r"verify: [23]\d %, 0:0\d left", notes[1])
+
+
+def test_elsewhere_a_line_without_a_word_from_what_runs(hasty, notes):
+    with counting("simulating"):
+        time.sleep(0.2)
+    assert notes == ["simulating: 0:00"]
+    assert "glintfpga progress" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_elsewhere_nothing_of_what_is_quick(monkeypatch, notes):
+    monkeypatch.setattr(module, "LOOK_S", 0.01)
+    with counting("verify", 100):
+        time.sleep(0.1)
     assert notes == []
 
 
-def test_within_another_nothing_is_shown(clock, notes):
-    with counting("outer", 100) as outer, counting("inner", 100) as inner:
-        clock.now += 40
-        inner(10)
-        outer(10)
-    with counting("next", 100) as show:
-        clock.now += 40
-        show(10)
-    assert notes == ["outer: 10 %, 6:00 left", "next: 10 %, 6:00 left"]
+def test_within_another_nothing_is_shown(hasty, notes):
+    with counting("outer", 100), counting("inner", 100):
+        Waiting("waiting")()
+        time.sleep(0.1)
+    with counting("next", 100):
+        time.sleep(0.1)
+    assert notes == ["outer: 0 %", "next: 0 %"]
 
 
-def test_quiet(clock, notes):
+def test_waiting(clock, notes):
+    waiting = Waiting("sending", 1000)
+    for second in range(20):
+        waiting(10 * second)
+        clock.now += 1
+    assert notes == ["sending: 5 %, 1:35 left", "sending: 15 %, 1:25 left"]
+
+
+def test_quiet(hasty, notes):
     logging.getLogger("glintfpga").setLevel(logging.WARNING)
-    with counting("verify", 100) as show:
-        clock.now += 100
-        show(50)
+    with counting("verify", 100):
+        time.sleep(0.1)
+    Waiting("waiting")()
     assert notes == []
 
 

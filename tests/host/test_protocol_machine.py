@@ -48,6 +48,7 @@ class BadLine:
     def __init__(self, inner, title):
         self.inner, self.title = inner, title
         self.name, self.real_time, self.rate_factors = inner.name, False, (1,)
+        self.first_baud = inner.first_baud
         self.clock, self.set_baud, self.close = inner.clock, inner.set_baud, inner.close
         self.plans = ([], [])
         self.parts = [b"", b""]

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: MIT
 """The gateware behind the port sim:, through the same commands as a board."""
 
+import contextlib
+
 import pytest
 
 from glintfpga.firmware.endpoint import HELLO_S
 from glintfpga.firmware.protocol import BAUDS
+from glintfpga.host import session as session_module
+from glintfpga.host import usb
 from glintfpga.host.link import Link
 from glintfpga.host.ports import PortTransport
+from glintfpga.host.session import open_session
 from glintfpga.sim.port import open_sim_port
 
 
@@ -16,6 +21,36 @@ def test_same_bytes_as_the_reference(command):
     assert (code, err) == (0, "")
     assert out == command("generate", "ref:", *arguments)[1]
     assert len(out) == 40
+
+
+def test_starts_at_the_highest_rate_and_says_so(command):
+    with open_session("sim:") as session:
+        link = session.client.link
+        assert (link.baud, link.info.baud_index) == (BAUDS[-1], len(BAUDS) - 1)
+        # The whole way there; at 115200 baud the hello alone takes 15 ms.
+        assert link.clock() < 0.0015
+        assert session.client.set_baud(BAUDS[0])
+        assert session.client.counters().crc_errors == 0
+        assert link.clock() > 0.02
+    assert (
+        "sim: starts at 3000000 baud; a board at 115200"
+        in command("load", "-v", "sim:", "blink-base")[2]
+    )
+
+
+def test_without_a_board_the_simulation_is_named(monkeypatch):
+    named = []
+
+    @contextlib.contextmanager
+    def counting(what):
+        named.append(what)
+        yield
+
+    monkeypatch.setattr(session_module, "counting", counting)
+    monkeypatch.setattr(usb.list_ports, "comports", list)
+    with open_session(None) as session:
+        assert session.client.link.transport.name == "sim:"
+    assert named == ["connecting to 'sim:'"]
 
 
 def test_piped_chat(command):

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: MIT
-import time
-
 import pytest
 
 from glintfpga.quant.errors import DeviceError
-from glintfpga.sim import port as port_module
 from glintfpga.sim.port import SimPort
+from glintfpga.sim.rest import Rest
 
 
 @pytest.fixture
@@ -42,16 +40,25 @@ def test_nothing_moves_between_calls(port):
     assert port.clock() == before
 
 
-def test_rests_after_silence(port, monkeypatch):
-    monkeypatch.setattr(port_module, "AWAKE_S", 0.01)
-    port.read(1, 0.02)
+def test_rests_after_silence(swapper):
+    port = SimPort(swapper, baud=3_000_000, rest=Rest(swapper))
+    assert port.read(1, 0.02) == b""
     assert port.resting
-    cycles, began = port.sim.cycles, time.monotonic()
-    port.read(1, 0.1)
+    cycles, began = port.sim.cycles, port.clock()
+    assert cycles < 0.005 * port.sim.clk_hz
+    assert port.read(1, 3600.0) == b""
+    port.skip(60.0)
     assert port.sim.cycles == cycles
-    assert time.monotonic() - began > 0.09
+    assert port.clock() - began == pytest.approx(3660, abs=1e-6)
     port.write(b"a")
+    assert not port.resting
     assert port.read(1, 0.1) == b"`"
+
+
+def test_only_a_resting_device_skips_time(port):
+    port.skip(1.0)
+    assert port.clock() == 0
+    assert not port.resting
 
 
 def test_rate_changes_after_what_was_written(port):

@@ -2,19 +2,21 @@
 import contextlib
 import sys
 import threading
+import time
 
 import pytest
 
 from glintfpga.quant.errors import EnvironmentProblem
 from glintfpga.sim.port import SimPort
-from glintfpga.sim.pty import PtyServer
+from glintfpga.sim.pty import SLOWNESS, PtyServer
+from glintfpga.sim.rest import Rest
 
 serial = pytest.importorskip("serial")
 
 
 @pytest.fixture
 def server(swapper):
-    server = PtyServer(SimPort(swapper))
+    server = PtyServer(SimPort(swapper, rest=Rest(swapper)))
     stop = threading.Event()
     thread = threading.Thread(target=server.serve, args=[stop])
     thread.start()
@@ -40,6 +42,34 @@ def test_another_rate_is_noise(server):
     with contextlib.closing(serial.Serial(server.name, 1_000_000, timeout=0.3)) as line:
         line.write(b"hello")
         assert line.read(5) != b"idmmn"
+
+
+def test_computes_nothing_while_nobody_speaks(server):
+    port = server._port
+    assert exchange(server.name, 3_000_000, b"a") == b"`"
+    deadline = time.monotonic() + 20
+    while not port.resting and time.monotonic() < deadline:
+        time.sleep(0.01)
+    cycles, clock, began = port.sim.cycles, port.clock(), time.monotonic()
+    time.sleep(1.0)
+    assert port.sim.cycles == cycles
+    assert 0 < port.clock() - clock < (time.monotonic() - began + 0.5) / SLOWNESS
+    assert exchange(server.name, 3_000_000, b"a") == b"`"
+
+
+def test_bytes_that_nobody_reads_cost_nothing(server):
+    with contextlib.closing(serial.Serial(server.name, 3_000_000, timeout=5)) as line:
+        line.write(bytes(9000))
+        deadline = time.monotonic() + 60
+        while not server._port.resting and time.monotonic() < deadline:
+            time.sleep(0.01)
+        before = time.process_time()
+        time.sleep(0.5)
+        assert time.process_time() - before < 0.1
+        got = b""
+        while len(got) < 9000 and (data := line.read(9000 - len(got))):
+            got += data
+        assert got == b"\1" * 9000
 
 
 def test_system_without_pseudo_terminals(monkeypatch, swapper):
