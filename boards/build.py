@@ -24,13 +24,14 @@ from pathlib import Path
 from typing import Any
 
 from glintfpga.boards.board import Board, board_of
-from glintfpga.boards.cache import Cache, Result, file_digest, publish
+from glintfpga.boards.cache import Cache, Result, file_digest
 from glintfpga.boards.design import Design, device_design
 from glintfpga.boards.floorplan import FLOORPLAN
 from glintfpga.boards.manifest import gateware_facts
 from glintfpga.boards.report import check_timing
 from glintfpga.boards.steps import Step, Steps
 from glintfpga.boards.toolchain import TOOLS, check_tools
+from glintfpga.quant.files import publish
 
 __all__ = ["STEPS", "BuildOptions", "BuildResult", "Progress", "build", "build_design"]
 

@@ -15,7 +15,7 @@ from typing import Any
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.strict_json import parse_object
 
-__all__ = ["Cache", "Result", "digest_of", "file_digest", "publish"]
+__all__ = ["Cache", "Result", "digest_of", "file_digest"]
 
 _RECORD = "step.json"
 
@@ -114,11 +114,3 @@ def file_digest(path: Path) -> str:
     """sha256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def publish(path: Path, data: bytes) -> None:
-    """Write a file under a temporary name, then rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_bytes(data)
-    draft.replace(path)

@@ -2,26 +2,10 @@
 """Text that was typed as bytes for a model, and bytes of a model as text that is safe to show."""
 
 import codecs
-import io
-import sys
 
 from glintfpga.quant.errors import InputError
 
-__all__ = ["ShownText", "one_line", "prepare_output", "typed_bytes"]
-
-
-def prepare_output() -> None:
-    """Let stdout and stderr take any text, whatever the system and its code page.
-
-    A terminal gets escapes for characters it does not have; in files and pipes stdout is UTF-8
-    with bare newlines, so that the same command gives the same bytes everywhere.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-            if stream is sys.stdout and not stream.isatty():
-                # A new encoding alone would make its errors strict again.
-                stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
+__all__ = ["ShownText", "one_line", "typed_bytes"]
 
 
 def one_line(text: str) -> str:

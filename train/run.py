@@ -30,7 +30,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from glintfpga.quant.errors import EnvironmentProblem, InputError
-from glintfpga.quant.files import publish
+from glintfpga.quant.files import cannot_write, publish
 from glintfpga.train.config import TrainConfig
 from glintfpga.train.record import Record, Scores, Tails, publish_json, write_sources
 from glintfpga.train.threads import threads_each
@@ -108,7 +108,7 @@ class Run:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise InputError(f"cannot make {str(folder)!r}: {error.strerror}") from error
+                raise cannot_write(repr(str(folder)), error) from error
         if not path.exists():
             publish_json(path, self.config.to_json())
         elif TrainConfig.read(path) != self.config:

@@ -53,7 +53,11 @@ def _shown(findings: Iterable["Finding"]) -> list["Finding"]:
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(soft_wrap=True, highlight=False)
+    class Lines(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # instead of an exit code of its own
+
+    console = Lines(soft_wrap=True, highlight=False)
     done = []
     for finding in findings:
         done.append(finding)

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from glintfpga.boards.cache import Cache, digest_of, publish
+from glintfpga.boards.cache import Cache, digest_of
 
 
 def writer(text, calls):
@@ -63,11 +63,3 @@ def test_old_results_go(tmp_path):
 
 def test_digest_keeps_parts_apart():
     assert digest_of("ab", "c") != digest_of("a", "bc") != digest_of("abc")
-
-
-def test_publish(tmp_path):
-    path = tmp_path / "new" / "file.fs"
-    publish(path, b"one")
-    publish(path, b"two")
-    assert path.read_bytes() == b"two"
-    assert list(path.parent.iterdir()) == [path]

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from glintfpga.host.text import ShownText, prepare_output, typed_bytes
+from glintfpga.host.streams import prepare_output
+from glintfpga.host.text import ShownText, typed_bytes
 from glintfpga.quant.errors import InputError
 
 
