@@ -121,6 +121,8 @@ def run(arguments: Sequence[str]) -> int:
             cli.invoke(context)
     except click.exceptions.Exit as ended:
         code = ended.exit_code
+    except SystemExit as ended:  # of a signal
+        code = int(ended.code or 0)
     except (Exception, KeyboardInterrupt) as caught:  # noqa: BLE001
         error = caught
     unwritten = finish_output()

@@ -48,6 +48,7 @@ def command(
     from glintfpga.boards.build import BuildOptions, build
     from glintfpga.host.models import image_of, title_of
     from glintfpga.host.progress import counting
+    from glintfpga.host.signals import tidy_end
 
     image = image_of(model, plan=plan)
     chosen = BuildOptions(
@@ -60,7 +61,7 @@ def command(
         seed=seed,
         out=out,
     )
-    with counting("build", 1.0) as show:
+    with tidy_end(), counting("build", 1.0) as show:
         result = build(chosen, partial(_tell, show))
     for warning in result.warnings:
         _log.warning("warning: %s", warning)
