@@ -62,9 +62,9 @@ class LazyGroup(click.Group):
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
             # click looks for what was meant among the commands that are loaded.
-            if close := difflib.get_close_matches(args[0], self.list_commands(ctx), 1):
-                error.message += f" Did you mean {close[0]!r}?"
-            raise
+            close = difflib.get_close_matches(args[0], self.list_commands(ctx), 1)
+            meant = f" Did you mean {close[0]!r}?" if close else ""
+            raise click.UsageError(f"{error.message}{meant}", ctx) from error
 
 
 def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:

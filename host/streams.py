@@ -75,9 +75,10 @@ def let_go(stream: TextIO | None) -> None:
 
     At its exit the interpreter writes it once more, complains, and changes the exit code.
     """
+    if stream is None:
+        return
     try:
-        if stream is not None:
-            stream.flush()
+        stream.flush()
     except OSError:
         with contextlib.suppress(OSError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
