@@ -6,7 +6,7 @@ from pathlib import Path
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.files import cannot_write, publish
 
-__all__ = ["read_bytes", "write_bytes"]
+__all__ = ["check_place", "read_bytes", "write_bytes"]
 
 # Nothing this project reads is near this size; a bigger file is a wrong path, not a model.
 MAX_BYTES = 64 << 20
@@ -39,15 +39,25 @@ def read_bytes(path: Path, *, what: str) -> bytes:
 def write_bytes(path: Path, data: bytes) -> None:
     """Replace ``path`` by ``data``, wholly or not at all; its folder is made.
 
-    Raises ``InputError`` when ``path`` is a folder, or no file at all: a file would take the place
-    of /dev/null too. ``EnvironmentProblem`` as ``publish``.
+    Raises as ``check_place`` and ``publish``.
+    """
+    check_place(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(repr(str(path)), error) from error
+    publish(path, data)
+
+
+def check_place(path: Path) -> None:
+    """Raise ``InputError`` when ``path`` is a folder, or no file at all.
+
+    A file would take the place of /dev/null too. ``EnvironmentProblem`` where nothing can be.
     """
     try:
         if path.is_dir():
             raise InputError(f"the output {str(path)!r} is a folder; name a file in it")
         if path.exists() and not path.is_file():
             raise InputError(f"the output {str(path)!r} is no file; name one")
-        path.parent.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise cannot_write(repr(str(path)), error) from error
-    publish(path, data)

@@ -45,11 +45,16 @@ def command(
     glintfpga build --board tangnano20k
     glintfpga build --model my-model.safetensors
     """
+    from glintfpga.boards.board import board_of
     from glintfpga.boards.build import BuildOptions, build
     from glintfpga.host.models import image_of, title_of
+    from glintfpga.host.outputs import BUILD, Output
     from glintfpga.host.progress import counting
     from glintfpga.host.signals import tidy_end
 
+    folder = out or Path("build", board_of(board).name)
+    for name, kind in BUILD.items():
+        Output(path=folder / name, kind=kind, sources=[model])
     image = image_of(model, plan=plan)
     chosen = BuildOptions(
         board=board,
@@ -59,7 +64,7 @@ def command(
         plan=image.model.plan.code,
         clock_mhz=clock_mhz,
         seed=seed,
-        out=out,
+        out=folder,
     )
     with tidy_end(), counting("build", 1.0) as show:
         result = build(chosen, partial(_tell, show))

@@ -74,6 +74,8 @@ def _add(
     each line is a dialogue: {"messages": [{"role": "user", "content": "..."}, ...]}, user and
     assistant in turn.
     """
+    from glintfpga.host.outputs import same
+    from glintfpga.quant.errors import InputError
     from glintfpga.train.data.manifest import (
         Manifest,
         describe,
@@ -82,6 +84,9 @@ def _add(
         write_manifest,
     )
 
+    for path in files:
+        if same(manifest, path):
+            raise InputError(f"{str(path)!r} is the manifest itself; name files of text")
     place = folder or manifest.parent
     old = Manifest(folder=place, sources=())
     if manifest.exists():
@@ -164,10 +169,12 @@ def _check(manifest: Path, evaluation: Path | None, folder: Path | None, as_json
 
     Writes what it found beside MANIFEST, where train looks for it; fails when the text is refused.
     """
+    from glintfpga.host.outputs import CHECK, Output
     from glintfpga.host.progress import counting
     from glintfpga.quant.errors import InputError
-    from glintfpga.train.data.gate import check
+    from glintfpga.train.data.gate import check, record_path
 
+    Output(path=record_path(manifest), kind=CHECK, sources=[manifest, evaluation])
     with counting(manifest.name, 1) as show:
         found = check(
             manifest,

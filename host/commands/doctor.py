@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
+STYLES = {"ok": "green", "optional": "dim", "warning": "yellow", "problem": "bold red"}
 
 
 @click.command("doctor")
@@ -24,8 +24,8 @@ def command(as_json: bool) -> None:
     """Look for what keeps glintfpga from working on this machine.
 
     Tools, packages, the board and its ports, permissions, caches and disk: a line each, and what
-    to do next. Nothing is changed. Exit code 3 when there is a problem; a missing board or an
-    extra that is not installed is a warning.
+    to do next. Nothing is changed. Exit code 3 when there is a problem; a missing board or extra
+    is a warning, and what few people need is optional.
 
     \b
     glintfpga doctor
@@ -66,7 +66,7 @@ def _shown(findings: Iterable["Finding"]) -> list["Finding"]:
         console.print(Text.assemble(head, _plain(line)))
         if finding.next_step is not None:
             step = _plain(f"{'':28}next: {finding.next_step}")
-            console.print(Text(step, style="dim" if finding.level == "ok" else ""))
+            console.print(Text(step, style="dim" if finding.level == "optional" else ""))
     return done
 
 

@@ -25,6 +25,11 @@ __all__ = ["command"]
 
 _log = logging.getLogger("glintfpga")
 _PACE_S = 5.0
+FILES = (
+    *("best.safetensors", "start.safetensors", "loss.svg"),
+    *("sources.json", "scores.json", "machine.json", "merge"),
+)
+"""What a training writes into its folder, besides config.json."""
 _HELD_OUT = "held-out documents"
 
 
@@ -103,11 +108,12 @@ def command(
     workers: int | None,
     unreviewed: bool,
 ) -> None:
-    """Train a model; needs the extra glintfpga[train].
+    """Train a model; a shape of the chip needs g++ and no PyTorch.
 
     Many short starts, the best of them longer, the best for long, then a little in the device's
     own numbers. After Ctrl-C or a power cut the same command goes on where it was. Writes
-    RUN/best.safetensors and RUN/loss.svg.
+    RUN/best.safetensors and RUN/loss.svg. Other shapes, --thinking, and machines without g++ need
+    the extra glintfpga[torch].
 
     \b
     glintfpga train --preset blink --minutes 3
@@ -115,6 +121,7 @@ def command(
     glintfpga train --start blink-base --manifest dialogues.json --out runs/instruct
     """
     from glintfpga.host.models import find_model, title_of
+    from glintfpga.host.outputs import check_folder
     from glintfpga.host.training import cores, find_sources, open_streams, reviewed
     from glintfpga.train.run import Run
     from glintfpga.train.tuning import keep_start
@@ -126,6 +133,7 @@ def command(
     if recipe is not None and (preset, start) != (None, None):
         raise click.UsageError("The shape is that of --config: leave out --preset and --start.")
     place = out or Path("runs") / (f"{title_of(start)}-tuned" if start else preset or "blink")
+    check_folder(place, record="config.json", files=FILES, what="a training")
     workers = workers or cores()
     sources = find_sources(manifest, folder, selection)
     passed = reviewed(sources, named=manifest is not None, unreviewed=unreviewed)

@@ -46,7 +46,8 @@ def test_no_build_at_all(command, elsewhere, monkeypatch):
 
 
 def test_bad_builds_leave_the_old_page(command, new_build, elsewhere):
-    (elsewhere / "report.html").write_text("old")
+    old = "<!doctype html>\n<html lang=\"en\"><head>default-src 'none'"
+    (elsewhere / "report.html").write_text(old)
     folder = new_build(report={"fmax": 3})
     for arguments, text in (
         ((folder,), "'fmax' must be a JSON object, not 3"),
@@ -58,7 +59,7 @@ def test_bad_builds_leave_the_old_page(command, new_build, elsewhere):
         code, out, err = command("report", *arguments)
         assert (code, out) == (2, b"")
         assert text in err and err.count("\n") == 1
-    assert (elsewhere / "report.html").read_text() == "old"
+    assert (elsewhere / "report.html").read_text() == old
 
 
 def test_models_that_do_not_ship(command, new_build, elsewhere, glint, image):
