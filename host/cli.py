@@ -114,6 +114,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     prepare_output()
     code = 0
+    context: click.Context | None = None
     error: BaseException | None = None
     try:
         # Not `cli.main`, which has a ladder of its own with other exit codes.
@@ -129,7 +130,7 @@ def run(arguments: Sequence[str]) -> int:
     if unwritten is not None and not (error and isinstance(unwritten, BrokenPipeError)):
         error = unwritten
     if error is not None:
-        code = report(error)
+        code = report(error, context.invoked_subcommand if context else None)
     for stream in (sys.stdout, sys.stderr):
         let_go(stream)
     return code

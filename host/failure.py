@@ -18,14 +18,19 @@ from glintfpga.quant.errors import EnvironmentProblem, GlintError
 
 __all__ = ["report"]
 
-EXTRA_OF = {
-    "torch": "train",
-    "scipy": "train",
-    "amaranth": "build",
-    "amaranth_boards": "build",
-    "apycula": "build",
+EXTRAS_OF = {
+    "torch": ("torch",),
+    "scipy": ("train",),
+    "datasets": ("data",),
+    "pysat": ("prove",),
+    "apycula": ("build", "prove"),
+    "amaranth": ("build",),
+    "amaranth_boards": ("build",),
 }
-"""Optional packages and the extra that installs them."""
+"""Optional packages, by the name they are imported by, and the extras that install them: the one
+named as the command, else the first."""
+DISTRIBUTIONS = {"serial": "pyserial"}
+"""Packages that pip calls otherwise."""
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
@@ -34,8 +39,8 @@ PIPE_CLOSED = 141
 _log = logging.getLogger("glintfpga")
 
 
-def report(error: BaseException) -> int:
-    """Say what happened, in one line, and return the exit code; never raises."""
+def report(error: BaseException, command: str | None = None) -> int:
+    """Say what happened in a command, in one line, and return the exit code; never raises."""
     if isinstance(error, OSError):
         error = explained(error)
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
@@ -51,7 +56,7 @@ def report(error: BaseException) -> int:
     elif isinstance(error, click.ClickException):
         line, code = error.format_message(), 2
     elif isinstance(error, ModuleNotFoundError):
-        line, code = _missing(error), EnvironmentProblem.exit_code
+        line, code = _missing(error, command), EnvironmentProblem.exit_code
     else:
         unexpected = True
         kind = type(error).__name__
@@ -64,12 +69,13 @@ def report(error: BaseException) -> int:
     return code
 
 
-def _missing(error: ModuleNotFoundError) -> str:
+def _missing(error: ModuleNotFoundError, command: str | None) -> str:
     name = (error.name or "").split(".")[0]
     if name in ("", "glintfpga"):
         return f"broken installation: {error}"
-    extra = EXTRA_OF.get(name)
-    target = f"'glintfpga[{extra}]'" if extra else name
+    extras = EXTRAS_OF.get(name, ())
+    extra = command if command in extras else next(iter(extras), None)
+    target = f"'glintfpga[{extra}]'" if extra else DISTRIBUTIONS.get(name, name)
     return f"the Python package {name!r} is not installed; run: pip install {target}"
 
 

@@ -46,9 +46,7 @@ def _roles(ports: Sequence["BridgePort"], infos: Sequence["ListPortInfo"]) -> It
     for port in ports:
         who = f"of a board (USB serial number {port.serial_number or 'unknown'})"
         if port.interface == UART_INTERFACE:
-            yield ok(
-                "port", f"{port.device} is the UART half {who}", f"glintfpga chat {port.device}"
-            )
+            yield ok("port", f"{port.device} is the UART half {who}: glintfpga chat {port.device}")
         elif port.interface == JTAG_INTERFACE:
             yield ok("port", f"{port.device} is the JTAG half {who}, which flashing uses")
         else:

@@ -14,12 +14,12 @@ from glintfpga.host import cli
 from glintfpga.quant.errors import DeviceError, EnvironmentProblem, InputError
 
 
-def failing(monkeypatch, error):
-    @click.command("load")
+def failing(monkeypatch, error, name="load"):
+    @click.command(name)
     def command():
         raise error
 
-    monkeypatch.setattr("glintfpga.host.commands.load.command", command)
+    monkeypatch.setattr(f"glintfpga.host.commands.{name}.command", command)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,25 @@ def test_missing_extra(monkeypatch, command):
         "error: the Python package 'amaranth' is not installed; "
         "run: pip install 'glintfpga[build]'\n"
     )
+
+
+@pytest.mark.parametrize(
+    "name, module, target",
+    [
+        ("load", "torch.nn", "'glintfpga[torch]'"),
+        ("load", "scipy.optimize", "'glintfpga[train]'"),
+        ("load", "apycula", "'glintfpga[build]'"),
+        ("prove", "apycula", "'glintfpga[prove]'"),
+        ("prove", "pysat.solvers", "'glintfpga[prove]'"),
+        ("prove", "amaranth", "'glintfpga[build]'"),
+        ("load", "serial", "pyserial"),
+        ("load", "cobs", "cobs"),
+    ],
+)
+def test_what_brings_a_missing_package(monkeypatch, command, name, module, target):
+    failing(monkeypatch, ModuleNotFoundError("x", name=module), name)
+    code, _, err = command("-q", name)
+    assert (code, err.split("run: ")[1]) == (3, f"pip install {target}\n")
 
 
 @pytest.mark.parametrize(
