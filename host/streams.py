@@ -6,12 +6,13 @@ import errno
 import io
 import os
 import sys
+from collections.abc import Iterator
 from typing import TextIO
 
 from glintfpga.quant.errors import EnvironmentProblem
 from glintfpga.quant.files import DISK_ERRORS, cannot_write
 
-__all__ = ["explained", "finish_output", "let_go", "prepare_output"]
+__all__ = ["explained", "finish_output", "let_go", "prepare_output", "silenced"]
 
 STDOUT, STDERR = 1, 2
 
@@ -84,3 +85,19 @@ def let_go(stream: TextIO | None) -> None:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, stream.fileno())
             os.close(nowhere)
+
+
+@contextlib.contextmanager
+def silenced() -> Iterator[None]:
+    """Programs that are started in the block write nowhere."""
+    kept = {number: os.dup(number) for number in (STDOUT, STDERR)}
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        for number in kept:
+            os.dup2(nowhere, number)
+        yield
+    finally:
+        for number, handle in kept.items():
+            os.dup2(handle, number)
+            os.close(handle)
+        os.close(nowhere)

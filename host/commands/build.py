@@ -51,6 +51,7 @@ def command(
     from glintfpga.host.outputs import BUILD, Output
     from glintfpga.host.progress import counting
     from glintfpga.host.signals import tidy_end
+    from glintfpga.host.text import shown_name
 
     folder = out or Path("build", board_of(board).name)
     for name, kind in BUILD.items():
@@ -70,7 +71,7 @@ def command(
         result = build(chosen, partial(_tell, show))
     for warning in result.warnings:
         _log.warning("warning: %s", warning)
-    click.echo(result.bitstream)
+    click.echo(shown_name(result.bitstream))
     _log.info("report: %s; next: glintfpga flash", result.report)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from glintfpga.host.commands import options
+from glintfpga.host.text import counted, one_line
 
 if TYPE_CHECKING:
     from glintfpga.train.data.gate import Check
@@ -201,14 +202,15 @@ def _show(found: "Check") -> None:
         *((f"sharing words with {name}", found.overlaps.get(name, 0)) for name in found.evaluation),
     )
     for name, count in rows:
-        click.echo(f"{name:<48} {count:>13,}")
+        click.echo(f"{one_line(name):<48} {count:>13,}")
     for example in found.examples:
-        click.echo(f"  {example}")
+        click.echo(f"  {one_line(example)}")
 
 
 def _say_unsigned(path: Path, manifest: "Manifest") -> None:
     unsigned = sum(not source.reviewed for source in manifest.sources)
     click.echo(
-        f"{path}: {len(manifest.sources)} sources, {unsigned} without a second person's sign-off",
+        f"{one_line(str(path))}: {counted(len(manifest.sources), 'source')}, {unsigned} without a "
+        "second person's sign-off",
         err=True,
     )

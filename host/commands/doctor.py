@@ -34,6 +34,7 @@ def command(as_json: bool) -> None:
     from glintfpga.host.doctor.check import Level
     from glintfpga.host.doctor.checkup import examine
     from glintfpga.host.doctor.machine import Machine
+    from glintfpga.host.text import counted
     from glintfpga.quant.errors import EnvironmentProblem
 
     coming = examine(Machine.here())
@@ -42,7 +43,7 @@ def command(as_json: bool) -> None:
         click.echo(json.dumps([finding.to_json() for finding in findings], indent=2))
     problems = [finding.check for finding in findings if finding.level is Level.PROBLEM]
     if problems:
-        many = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        many = counted(len(problems), "problem")
         raise EnvironmentProblem(
             f"{many} ({', '.join(problems)}): do what is said to be next, and look again"
         )

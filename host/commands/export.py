@@ -43,6 +43,7 @@ def command(
     from glintfpga.host.models import image_of, title_of
     from glintfpga.host.progress import counting
     from glintfpga.host.signals import tidy_end
+    from glintfpga.host.text import shown_name
 
     check(folder)
     image = image_of(model, plan=plan)
@@ -57,5 +58,5 @@ def command(
     with tidy_end(), counting("Verilog", 1) as progress:
         made = export(chosen, apio=apio, progress=progress)
     fill(folder, made.files, made.facts)
-    click.echo(folder)
+    click.echo(shown_name(folder))
     _log.info("next: the commands in %s", folder / "README.md")

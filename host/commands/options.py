@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import click
 
+from glintfpga.host.text import without_controls
+
 __all__ = [
     "MODEL",
     "gateware",
@@ -74,7 +76,7 @@ class _Notes(logging.Handler):
         # click.echo would go round the stream that keeps such lines above a progress bar.
         try:
             if sys.stderr:
-                print(record.getMessage(), file=sys.stderr)
+                print(without_controls(record.getMessage()), file=sys.stderr)
         except BrokenPipeError:
             raise
         except OSError:

@@ -54,6 +54,7 @@ def command(run: Path, name: str, model: Path | None, data: Path | None, out: Pa
     """
     from glintfpga.host.outputs import check_folder
     from glintfpga.host.progress import counting
+    from glintfpga.host.text import counted
     from glintfpga.quant.checkpoint import read_checkpoint
     from glintfpga.quant.evaluation.rows import Score
     from glintfpga.quant.evaluation.scorers import FixedScorer, FloatScorer, Scorer
@@ -90,4 +91,4 @@ def command(run: Path, name: str, model: Path | None, data: Path | None, out: Pa
             rows=rows,
             pictures=pictures,
         )
-    _log.info("%s: from %s, %d rows", folder / "README.md", checkpoint, len(rows))
+    _log.info("%s: from %s, %s", folder / "README.md", checkpoint, counted(len(rows), "row"))

@@ -66,7 +66,20 @@ def command(
     drawn.write(text.encode("utf-8"))
     _log.info("%s: %d KB, open it in a browser", drawn, len(text) >> 10)
     if show:
-        click.launch(output.resolve().as_uri())
+        _open(output)
+
+
+def _open(page: Path) -> None:
+    """Show a page in the browser; a note where there is none."""
+    import webbrowser
+
+    from glintfpga.host.streams import silenced
+
+    # What opens pages may try many browsers, and complain about each.
+    with silenced():
+        opened = webbrowser.open(page.resolve().as_uri())
+    if not opened:
+        _log.warning("no browser can be started here; open the page by hand")
 
 
 def folder_of(board: str) -> Path:

@@ -217,6 +217,7 @@ def _draw(run: "Run") -> None:
 
 def _tell(run: "Run", best: Path) -> None:
     """Print the eval lines of the best checkpoint."""
+    from glintfpga.host.text import one_line
     from glintfpga.host.training import scored
     from glintfpga.quant.spec import ModelSpec
     from glintfpga.quant.text_files import read_text
@@ -231,10 +232,10 @@ def _tell(run: "Run", best: Path) -> None:
     texts |= {path.name: read_text(path) for path in run.sources.selection}
     plan = run.config.stages[-1].plan
     tokens = json.loads(model.note)["tokens"]
-    click.echo(f"{best}: {model.spec.param_count:,} parameters, {tokens:,} tokens")
+    click.echo(f"{one_line(str(best))}: {model.spec.param_count:,} parameters, {tokens:,} tokens")
     for score in scored(best, texts, plan=plan, lanes=run.config.lanes):
         click.echo(
-            f"{score.benchmark}, {score.numerics}: byte perplexity {score.value:.3f} "
+            f"{one_line(score.benchmark)}, {score.numerics}: byte perplexity {score.value:.3f} "
             f"± {score.stderr:.3f} over {score.n:,} bytes"
         )
     if _HELD_OUT not in texts:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 import hashlib
 import json
+import os
 import shutil
 
 import pytest
@@ -78,6 +79,18 @@ def test_models_that_do_not_ship(command, new_build, elsewhere, glint, image):
 
 def test_open(command, new_build, elsewhere, monkeypatch):
     opened = []
-    monkeypatch.setattr("click.launch", opened.append)
-    assert command("report", new_build(), "--open")[0] == 0
+    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or True)
+    code, _, err = command("report", new_build(), "--open")
+    assert (code, "browser can" in err) == (0, False)
     assert opened == [(elsewhere / "report.html").as_uri()]
+
+
+def test_open_without_a_browser(command, new_build, elsewhere, monkeypatch):
+    def xdg_open(url):
+        os.system("echo 'xdg-open: no method available for opening it'; echo more >&2")
+        return False
+
+    monkeypatch.setattr("webbrowser.open", xdg_open)
+    code, out, err = command("report", new_build(), "--open")
+    assert (code, out) == (0, b"")
+    assert err.splitlines()[1:] == ["no browser can be started here; open the page by hand"]
