@@ -52,7 +52,7 @@ def finish_output() -> Exception | None:
 def explained(error: OSError, what: str = "the output") -> Exception:
     """A failed write in words; ``BrokenPipeError`` where nobody reads any more, as in ``| head``.
 
-    Other errors come back as they are.
+    An error that is none of the machine's comes back as it is.
     """
     if isinstance(error, BrokenPipeError):
         return error
@@ -62,6 +62,8 @@ def explained(error: OSError, what: str = "the output") -> Exception:
         return BrokenPipeError(errno.EPIPE, error.strerror)
     if name is None and error.errno == errno.EBADF and sys.__stdout__ is None:
         return EnvironmentProblem("stdout is closed; send it to a file, or to the null device")
+    if error.errno == errno.ENOENT and "temporary directory" in str(error.strerror):
+        return EnvironmentProblem("no folder for temporary files is writable; set TMPDIR to one")
     if error.errno in DISK_ERRORS:
         return cannot_write(name or what, error)
     if name and error.errno in (errno.EACCES, errno.EPERM):

@@ -3,6 +3,7 @@ import errno
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import click
@@ -117,6 +118,16 @@ def test_a_disk_that_fails_is_not_our_fault(monkeypatch, command, number):
     assert (code, out) == (3, b"")
     assert err.startswith(f"error: cannot write the output: {os.strerror(number)}; ")
     assert err.count("\n") == 1
+
+
+def test_no_temporary_folder(monkeypatch):
+    with monkeypatch.context() as patch, pytest.raises(OSError) as caught:
+        patch.setattr(tempfile, "tempdir", None)
+        patch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/proc/none"])
+        tempfile.mkdtemp()
+    found = explained(caught.value)
+    assert type(found) is EnvironmentProblem
+    assert str(found) == "no folder for temporary files is writable; set TMPDIR to one"
 
 
 @pytest.mark.parametrize(
