@@ -32,13 +32,13 @@ build: $(VENV)/.base $(VENV)/.build
 test: system-test $(VENV)/.base $(VENV)/.test
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(PYTEST_ARGS)
 
-test-train: system-test $(VENV)/.base $(VENV)/.test $(VENV)/.train
+test-train: system-test $(VENV)/.base $(VENV)/.test $(VENV)/.train $(VENV)/.torch
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(PYTEST_ARGS) tests/train
 
 fuzz: $(VENV)/.base $(VENV)/.fuzz
 	$(BIN)/python tests/fuzz/fuzz.py $(SECONDS)
 
-nightly: system-test $(VENV)/.base $(VENV)/.test $(VENV)/.build $(VENV)/.apio $(VENV)/.train $(VENV)/.fuzz
+nightly: system-test $(VENV)/.base $(VENV)/.test $(VENV)/.build $(VENV)/.apio $(VENV)/.train $(VENV)/.torch $(VENV)/.fuzz
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(PYTEST_ARGS) -m "" --hypothesis-profile=nightly
 	$(BIN)/python tests/fuzz/fuzz.py 600
 	for seed in 2 3; do $(BIN)/glintfpga build --seed $$seed --out build/seed$$seed || exit; done
@@ -87,6 +87,6 @@ $(VENV)/.base: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/.build $(VENV)/.prove $(VENV)/.test $(VENV)/.dev $(VENV)/.apio $(VENV)/.train $(VENV)/.fuzz: $(VENV)/.%: pyproject.toml | $(VENV)/.base
+$(VENV)/.build $(VENV)/.prove $(VENV)/.test $(VENV)/.dev $(VENV)/.apio $(VENV)/.train $(VENV)/.torch $(VENV)/.fuzz: $(VENV)/.%: pyproject.toml | $(VENV)/.base
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@

@@ -26,15 +26,20 @@ from pathlib import Path
 from typing import Any
 
 from glintfpga.boards.board import Board, board_of
-from glintfpga.boards.cache import Cache, Result, file_digest, publish
+from glintfpga.boards.cache import Cache, Result, file_digest
 from glintfpga.boards.design import Design, device_design
 from glintfpga.boards.floorplan import FLOORPLAN
 from glintfpga.boards.manifest import gateware_facts
 from glintfpga.boards.steps import Step, Steps
 from glintfpga.boards.timing.report import TIMING, check_margin
 from glintfpga.boards.toolchain import TOOLS, check_tools
+from glintfpga.quant.files import publish
+from glintfpga.quant.lock import locked
 
 __all__ = ["STEPS", "BuildOptions", "BuildResult", "Progress", "build", "build_design"]
+
+CACHE = "cache"
+"""Folder of the kept steps, in that of the results."""
 
 Progress = Callable[[str, str, float, float], None]
 """Called with (step, detail, fraction of the whole build, seconds since the step began)."""
@@ -88,8 +93,9 @@ class BuildResult:
 def build(options: BuildOptions, progress: Progress | None = None) -> BuildResult:
     """Build the device for a board.
 
-    Raises InputError for options outside the board's or device's limits and for a failed step,
-    EnvironmentProblem when a tool is missing or does not fit.
+    Raises InputError for options outside the board's or device's limits, for a failed step, and
+    when another process builds in the same folder; EnvironmentProblem when a tool is missing or
+    does not fit, or the folder cannot be written to.
     """
     board = board_of(options.board)
     clock_mhz = board.check_clock(
@@ -108,15 +114,18 @@ def build(options: BuildOptions, progress: Progress | None = None) -> BuildResul
     facts: dict[str, Any] = {"model": options.model_name, "image_sha256": None, "spec": None}
     if options.image is not None:
         facts |= _image_facts(options.image)
-    return build_design(
-        design,
-        board=board,
-        clock_mhz=clock_mhz,
-        seed=options.seed,
-        out=options.out or Path("build", board.name),
-        facts=facts,
-        progress=progress,
-    )
+    out = options.out or Path("build", board.name)
+    with locked(out / CACHE / "lock", what=f"the build in {str(out)!r}"):
+        Cache(out / CACHE).remove_drafts()
+        return build_design(
+            design,
+            board=board,
+            clock_mhz=clock_mhz,
+            seed=options.seed,
+            out=out,
+            facts=facts,
+            progress=progress,
+        )
 
 
 def build_design(
@@ -132,7 +141,7 @@ def build_design(
 ) -> BuildResult:
     """Build any design as `<name>.fs`; `facts` go into the manifest. Errors as of `build`."""
     versions = check_tools()
-    run = _Run(Cache(out / "cache"), progress)
+    run = _Run(Cache(out / CACHE), progress)
     steps = Steps(design=design, board=board, clock_mhz=clock_mhz, seed=seed, logs=out)
     results: dict[str, Result] = {}
     for step in steps.in_order():

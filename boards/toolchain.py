@@ -22,6 +22,20 @@ INSTALL = "pip install 'glintfpga[build]'"
 FIRST_RUN = "Preparing to run "
 """What the WebAssembly runtime says before it compiles a tool, and listeners hear, with how long
 it takes."""
+_SCRIPT = """
+import os, sys, threading
+
+def follow():
+    os.read(0, 1)  # the build is over, even if it was killed
+    os._exit(1)
+
+threading.Thread(target=follow, daemon=True).start()
+import {module} as tool
+args = sys.argv[1:]
+sys.argv[0] = {name!r}
+sys.exit({call})
+"""
+"""What runs a tool: a build that ends must not leave it behind."""
 _ERROR = re.compile(r"^(ERROR:|Error:|\w*(Error|Exception): )")
 
 
@@ -52,11 +66,8 @@ class Tool:
         return f"{self.distribution} {self.version()}"
 
     def command(self, arguments: Sequence[str]) -> list[str]:
-        """The command line, for the running interpreter."""
-        script = (
-            f"import sys, {self.module} as tool; args = sys.argv[1:]; "
-            f"sys.argv[0] = {self.name!r}; sys.exit({self.call})"
-        )
+        """The command line, for the running interpreter. It ends when its stdin does."""
+        script = _SCRIPT.format(module=self.module, name=self.name, call=self.call)
         return [sys.executable, "-P", "-c", script, *arguments]
 
     def run(
@@ -82,7 +93,7 @@ class Tool:
                 self.command(arguments),
                 cwd=folder,
                 env=environment,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -99,6 +110,7 @@ class Tool:
                         last = line
                     if listen is not None:
                         listen(self._first_run_text() if line.startswith(FIRST_RUN) else line)
+                process.wait()  # before its stdin is closed
             except BaseException:
                 process.kill()
                 raise

@@ -1,21 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""The ``glintfpga`` command: loads one file of ``commands/`` and turns errors into exit codes."""
+"""The ``glintfpga`` command: loads one file of ``commands/`` and catches what it raises."""
 
-import errno
+import difflib
 import importlib
-import logging
-import os
 import sys
-import tempfile
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from glintfpga.host.commands.options import verbosity
-from glintfpga.host.text import one_line, prepare_output
-from glintfpga.quant.errors import EnvironmentProblem, GlintError
+from glintfpga.host.failure import report
+from glintfpga.host.streams import finish_output, let_go, prepare_output
 
 __all__ = ["COMMANDS", "cli", "main", "run"]
 
@@ -42,21 +38,6 @@ COMMANDS = {
 }
 """Name of a command and the module of ``commands/`` whose ``command`` it is, in help order."""
 
-EXTRA_OF = {
-    "torch": "train",
-    "scipy": "train",
-    "amaranth": "build",
-    "amaranth_boards": "build",
-    "apycula": "build",
-}
-"""Optional packages and the extra that installs them."""
-
-INTERRUPTED = 130
-PIPE_CLOSED = 141
-"""What a shell reports for a program that a closed pipe ended, as by ``... | head``."""
-
-_log = logging.getLogger("glintfpga")
-
 
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are named."""
@@ -74,6 +55,17 @@ class LazyGroup(click.Group):
             raise TypeError(f"{module.__name__}.command must be a click command, not {command!r}")
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            # click looks for what was meant among the commands that are loaded.
+            close = difflib.get_close_matches(args[0], self.list_commands(ctx), 1)
+            meant = f" Did you mean {close[0]!r}?" if close else ""
+            raise click.UsageError(f"{error.message}{meant}", ctx) from error
+
 
 def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
@@ -82,7 +74,7 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
 
 
 def _own_version() -> str:
-    import importlib.metadata  # a fifth of the start of every command
+    import importlib.metadata  # late, as in `failure`
 
     return importlib.metadata.version("glintfpga")
 
@@ -127,72 +119,24 @@ def run(arguments: Sequence[str]) -> int:
     0 done, 1 device, 2 input or usage (and unexpected errors), 3 environment, 130 Ctrl-C.
     """
     prepare_output()
+    code = 0
+    context: click.Context | None = None
+    error: BaseException | None = None
     try:
         # Not `cli.main`, which has a ladder of its own with other exit codes.
         with cli.make_context("glintfpga", list(arguments)) as context:
             cli.invoke(context)
-        if sys.stdout:
-            sys.stdout.flush()
     except click.exceptions.Exit as ended:
-        return ended.exit_code
-    except GlintError as error:
-        return _failed(str(error), error.exit_code, error)
-    except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx else "glintfpga"
-        hint = f" (see {where} --help)"
-        return _failed(f"{error.format_message()}{hint}", 2, error)
-    except click.ClickException as error:
-        return _failed(error.format_message(), 2, error)
-    except ModuleNotFoundError as error:
-        return _missing_module(error)
-    except (KeyboardInterrupt, click.Abort):
-        return INTERRUPTED
-    except Exception as error:  # noqa: BLE001
-        if _is_closed_pipe(error):
-            # The interpreter flushes stdout once more at exit and would complain.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return PIPE_CLOSED
-        return _failed(
-            f"unexpected {type(error).__name__}: {error}; please report it with the log",
-            2,
-            error,
-            always_log=True,
-        )
-    return 0
-
-
-def _is_closed_pipe(error: Exception) -> bool:
-    if os.name == "nt" and isinstance(error, OSError) and error.errno == errno.EINVAL:
-        # So Windows calls a pipe without a reader, but also a file with a wrong name.
-        return error.filename is None
-    return isinstance(error, BrokenPipeError)
-
-
-def _failed(message: str, code: int, error: BaseException, *, always_log: bool = False) -> int:
-    line = one_line(message)
-    if always_log or _log.isEnabledFor(logging.DEBUG - 1):
-        line += f" [log: {_write_log(error)}]"
-    click.echo(f"error: {line}", err=True)
+        code = ended.exit_code
+    except SystemExit as ended:  # of a signal
+        code = int(ended.code or 0)
+    except (Exception, KeyboardInterrupt) as caught:  # noqa: BLE001
+        error = caught
+    unwritten = finish_output()
+    if unwritten is not None and not (error and isinstance(unwritten, BrokenPipeError)):
+        error = unwritten
+    if error is not None:
+        code = report(error, context.invoked_subcommand if context else None)
+    for stream in (sys.stdout, sys.stderr):
+        let_go(stream)
     return code
-
-
-def _missing_module(error: ModuleNotFoundError) -> int:
-    name = (error.name or "").split(".")[0]
-    if name in ("", "glintfpga"):
-        return _failed(f"broken installation: {error}", EnvironmentProblem.exit_code, error)
-    extra = EXTRA_OF.get(name)
-    target = f"'glintfpga[{extra}]'" if extra else name
-    return _failed(
-        f"the Python package {name!r} is not installed; run: pip install {target}",
-        EnvironmentProblem.exit_code,
-        error,
-    )
-
-
-def _write_log(error: BaseException) -> str:
-    handle, name = tempfile.mkstemp(prefix="glintfpga-", suffix=".log")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(f"glintfpga {_own_version()}\n")
-        file.write(f"{sys.platform} Python {sys.version}\n")
-        traceback.print_exception(error, file=file)
-    return name

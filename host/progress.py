@@ -14,6 +14,8 @@ from bisect import bisect
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from glintfpga.host.text import one_line
+
 __all__ = ["Progress", "Waiting", "counting", "lines_due"]
 
 PATIENCE_S = 0.7
@@ -31,7 +33,7 @@ class Progress:
     """How far something is. Call it to tell; ``what`` and ``total`` as of `counting`."""
 
     def __init__(self, what: str, total: float | None, *, clock: Callable[[], float]):
-        self.what = what
+        self.what = one_line(what)
         self.total = total
         self._clock = clock
         self.done = self._phase_from = 0.0

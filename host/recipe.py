@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glintfpga.host.progress import counting
+from glintfpga.host.text import counted
 
 if TYPE_CHECKING:
     from glintfpga.train.config import TrainConfig
@@ -104,10 +105,10 @@ def sized(config: TrainConfig, place: Path, tokens: int | None, workers: int) ->
         speed = measured_pace(engine, config)
     lasting = config.lasting(60 * config.minutes, tokens_per_s=speed, workers=workers)
     _log.info(
-        "%s for one lineage (measured): %.4g million tokens in %g minutes",
+        "%s for one lineage (measured): %.4g million tokens in %s",
         speed_text(speed),
         lasting.tokens / 1e6,
-        config.minutes,
+        counted(config.minutes, "minute"),
     )
     return lasting
 

@@ -2,26 +2,12 @@
 """Text that was typed as bytes for a model, and bytes of a model as text that is safe to show."""
 
 import codecs
-import io
 import sys
+from pathlib import Path
 
 from glintfpga.quant.errors import InputError
 
-__all__ = ["ShownText", "one_line", "prepare_output", "typed_bytes"]
-
-
-def prepare_output() -> None:
-    """Let stdout and stderr take any text, whatever the system and its code page.
-
-    A terminal gets escapes for characters it does not have; in files and pipes stdout is UTF-8
-    with bare newlines, so that the same command gives the same bytes everywhere.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-            if stream is sys.stdout and not stream.isatty():
-                # A new encoding alone would make its errors strict again.
-                stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
+__all__ = ["ShownText", "counted", "one_line", "shown_name", "typed_bytes", "without_controls"]
 
 
 def one_line(text: str) -> str:
@@ -30,6 +16,17 @@ def one_line(text: str) -> str:
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in " ".join(text.split())
     )
+
+
+def counted(number: float, noun: str) -> str:
+    """``1 source``, ``2 sources``."""
+    shown = f"{number:,}" if isinstance(number, int) else f"{number:g}"
+    return f"{shown} {noun}{'' if number == 1 else 's'}"
+
+
+def shown_name(path: Path) -> str:
+    """A name for stdout: escaped on a terminal, elsewhere as it is, for programs."""
+    return one_line(str(path)) if sys.stdout.isatty() else str(path)
 
 
 def typed_bytes(text: str) -> bytes:
@@ -54,15 +51,16 @@ class ShownText:
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
 
     def feed(self, data: bytes) -> str:
-        return _without_controls(self._decoder.decode(data))
+        return without_controls(self._decoder.decode(data))
 
     def finish(self) -> str:
         text = self._decoder.decode(b"", final=True)
         self._decoder.reset()
-        return _without_controls(text)
+        return without_controls(text)
 
 
-def _without_controls(text: str) -> str:
+def without_controls(text: str) -> str:
+    """The text with escapes for what is not printable, newline and tab excepted."""
     return text if text.isprintable() else "".join(map(_shown, text))
 
 

@@ -4,29 +4,30 @@
 import contextlib
 import errno
 import logging
+import os
 import re
 import time
+from pathlib import Path
 from typing import Protocol
 
 import serial
 
+from glintfpga.host.groups import access_step
 from glintfpga.quant.errors import DeviceError
 
 __all__ = ["LinkLost", "SerialTransport", "Transport"]
 
-# What pyserial lets through when a port is gone: it trips over the handle of a closed one, and
-# the error of termios is no OSError.
-_LOST: tuple[type[Exception], ...] = (OSError, TypeError)
+_PYSERIAL: tuple[type[Exception], ...] = (
+    *(OSError, ValueError),  # its own, and those of a handle that is gone or beyond `select`
+    *(TypeError, AttributeError),  # it trips over the handle of a closed port
+    NotImplementedError,  # a rate that a system cannot set
+    *(LookupError, re.error),  # hwgrep:// and alt:// with wrong options
+)
+"""What pyserial raises or lets through; no block that expects them does more than call it."""
 with contextlib.suppress(ImportError):  # Windows has no terminals
     import termios
 
-    _LOST += (termios.error,)
-
-_CLOSED: tuple[type[Exception], ...] = (
-    *(OSError, ValueError),
-    *(LookupError, TypeError, AttributeError, re.error),  # hwgrep:// and alt:// with wrong options
-)
-"""What pyserial raises for a port that it cannot open."""
+    _PYSERIAL += (termios.error,)  # which is no OSError
 
 PSEUDO_SLOWNESS = 40.0
 """Behind a pseudo-terminal is a simulation (``sim --pty``), which is two orders slower than a
@@ -94,7 +95,7 @@ class SerialTransport:
             if hasattr(self._port, "exclusive"):
                 self._port.exclusive = True
             self._port.open()
-        except _CLOSED as error:
+        except _PYSERIAL as error:
             raise DeviceError(_why_not(name, error)) from error
 
     def clock(self) -> float:
@@ -110,23 +111,23 @@ class SerialTransport:
                     return bytes(first) + bytes(self._port.read(rest) if rest else b"")
                 waiting = self._port.in_waiting
             return bytes(self._port.read(min(size, waiting))) if waiting else b""
-        except _LOST as error:
+        except _PYSERIAL as error:
             raise self._lost(error) from error
 
     def write(self, data: bytes) -> None:
         try:
             self._port.write(data)
-        except _LOST as error:
+        except _PYSERIAL as error:
             raise self._lost(error) from error
 
     def set_baud(self, baud: int) -> bool:
         try:
             self._port.flush()
-        except _LOST as error:
+        except _PYSERIAL as error:
             raise self._lost(error) from error
         try:
             self._port.baudrate = baud
-        except (OSError, ValueError) as error:
+        except _PYSERIAL as error:
             _log.debug("port %s refuses %d baud: %s", self.name, baud, error)
             return False
         return True
@@ -134,22 +135,32 @@ class SerialTransport:
     def close(self) -> None:
         try:
             self._port.close()
-        except OSError:
+        except _PYSERIAL:
             return  # an unplugged port cannot be closed any better
 
     def _lost(self, error: Exception) -> LinkLost:
-        return LinkLost(f"port {self.name!r} was lost ({error}); plug the board in again")
+        _log.debug("port %s: %s", self.name, error)
+        if isinstance(error, serial.SerialTimeoutException):
+            what = "takes no more bytes"
+        else:
+            what = "was lost: it hung up, or another program reads it too"
+        return LinkLost(f"port {self.name!r} {what}; plug the board in again")
 
 
 def _why_not(name: str, error: Exception) -> str:
-    code = getattr(error, "errno", None)
     text = str(error)
+    code, reason = getattr(error, "errno", None), ""
+    if error.args and type(error.args[0]) is int:  # also of an error of termios
+        code = code or error.args[0]
+        reason = os.strerror(error.args[0])
     if code == errno.EACCES:
-        return f"no permission for port {name!r}; join its group: sudo usermod -aG dialout $USER"
+        return f"no permission for port {name!r}; let this user in: {access_step(Path(name))}"
     if code in (errno.EBUSY, errno.EAGAIN) or "lock" in text or "PermissionError(13" in text:
         return f"port {name!r} is busy; close the other program that uses it"
     if code in (errno.ENOENT, errno.ENXIO, errno.ENODEV) or "FileNotFoundError" in text:
         return f"there is no port {name!r}; plug the board in, or use sim: to do without one"
-    if code == errno.ENOTTY or "Inappropriate ioctl" in text:
+    if code in (errno.ENOTTY, errno.EISDIR) or "Inappropriate ioctl" in text:
         return f"{name!r} is not a serial port; name a device such as /dev/ttyUSB1 or COM5"
-    return f"port {name!r} cannot be opened: {text}"
+    if code == errno.EINVAL:
+        return f"port {name!r} refuses 115200 baud, 8N1; name the serial port of a board"
+    return f"port {name!r} cannot be opened: {reason or text}; name a port such as /dev/ttyUSB1"

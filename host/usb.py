@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Which serial ports belong to a board, and which half of its USB bridge each one is."""
 
+import logging
 import re
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ __all__ = [
     "UART_INTERFACE",
     "BridgePort",
     "bridge_ports",
+    "serial_ports",
     "sibling_of",
     "uart_ports",
     "warnings_of",
@@ -29,6 +32,9 @@ JTAG_INTERFACE = 0
 UART_INTERFACE = 1
 NO_FIRMWARE = (0x349B, 0x6160)
 """The bridge's chip when its debugger firmware is gone or half updated."""
+
+_LISTINGS, _PAUSE_S = 5, 0.05
+_log = logging.getLogger("glintfpga.link")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +48,23 @@ class BridgePort:
     serial_number: str
 
 
+def serial_ports() -> list[ListPortInfo]:
+    """All serial ports; none where the system cannot list them.
+
+    pyserial trips over a device that goes away while it looks, so it looks again.
+    """
+    for _ in range(_LISTINGS):
+        try:
+            return list(list_ports.comports())
+        except (OSError, TypeError, ValueError) as error:
+            _log.debug("the serial ports cannot be listed: %r", error)
+            time.sleep(_PAUSE_S)
+    return []
+
+
 def bridge_ports(found: Iterable[ListPortInfo] | None = None) -> list[BridgePort]:
     """The ports with the bridge's USB id, in the order of their names."""
-    infos = list_ports.comports() if found is None else found
+    infos = serial_ports() if found is None else found
     ports = [_bridge_port(info) for info in infos if (info.vid, info.pid) == BRIDGE]
     return sorted(ports, key=lambda port: (len(port.device), port.device))
 
@@ -70,7 +90,7 @@ def sibling_of(name: str, found: Iterable[ListPortInfo] | None = None) -> Bridge
 
 def warnings_of(found: Sequence[ListPortInfo] | None = None) -> list[str]:
     """Known troubles of the boards that are plugged in, one line each: what it is; what to do."""
-    infos = list_ports.comports() if found is None else found
+    infos = serial_ports() if found is None else found
     update = f"update it as {UPDATE_PAGE} says"
     lines = []
     if any((info.vid, info.pid) == NO_FIRMWARE for info in infos):

@@ -109,7 +109,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
 def write_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint as float32. The file appears whole or not at all.
 
-    Raises ``InputError`` when the place cannot be written to.
+    Raises ``EnvironmentProblem`` when the place cannot be written to.
     """
     metadata = {
         **checkpoint.spec.to_metadata(),

@@ -1,18 +1,31 @@
 # SPDX-License-Identifier: MIT
 """Files that appear whole or not at all."""
 
+import errno
 import os
 import tempfile
 from pathlib import Path
 
-from glintfpga.quant.errors import InputError
+from glintfpga.quant.errors import EnvironmentProblem
 
-__all__ = ["publish"]
+__all__ = ["DISK_ERRORS", "cannot_write", "publish"]
+
+DISK_ERRORS = {
+    errno.ENOSPC: "make room there, or choose another place",
+    errno.EDQUOT: "make room there, or choose another place",
+    errno.EFBIG: "choose another place",
+    errno.EROFS: "choose another place",
+    errno.EIO: "choose another place, and save what is there",
+}
+"""What is wrong with a disk, whatever was to be written, and what to do."""
 
 
 def publish(path: Path, data: bytes) -> None:
-    """Write to a temporary file beside ``path``, then rename. ``InputError`` when it cannot be
-    written (a full disk, no permission); what was there before then stays."""
+    """Write to a temporary file beside ``path``, then rename.
+
+    Raises ``EnvironmentProblem`` when it cannot be written (a full disk, no permission). What was
+    there before then stays.
+    """
     temporary: Path | None = None
     try:
         with tempfile.NamedTemporaryFile(
@@ -22,11 +35,24 @@ def publish(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o644)
+        temporary.chmod(0o666 & ~_mask())  # that of a plain `open`; this one was its owner's alone
         temporary.replace(path)
-    except OSError as error:
+    except BaseException as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        raise InputError(
-            f"cannot write {str(path)!r}: {error.strerror}; free space there or name another place"
-        ) from error
+        if isinstance(error, (OSError, ValueError)):  # ValueError: a NUL in the name
+            raise cannot_write(repr(str(path)), error) from error
+        raise
+
+
+def cannot_write(what: str, error: Exception) -> EnvironmentProblem:
+    """The error for what could not be written, as ``'a.glint'`` or ``to stdout``."""
+    reason = getattr(error, "strerror", None) or error
+    step = DISK_ERRORS.get(getattr(error, "errno", None) or 0, "choose another place")
+    return EnvironmentProblem(f"cannot write {what}: {reason}; {step}")
+
+
+def _mask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

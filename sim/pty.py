@@ -30,7 +30,7 @@ class PtyServer:
 
     Members: ``name``, the path to open.
 
-    Raises ``EnvironmentProblem`` where there are no pseudo-terminals (Windows).
+    Raises ``EnvironmentProblem`` where there are no pseudo-terminals (Windows), or no more.
     """
 
     def __init__(self, port: SimPort):
@@ -51,11 +51,16 @@ class PtyServer:
             if name[0] == "B" and name[1:].isdigit() and int(name[1:]) > 0
         }
         # Our own handle of the far end keeps the terminal alive between two programs.
-        self._near, self._far = pty.openpty()
-        tty.setraw(self._far)
-        settings = termios.tcgetattr(self._far)
-        settings[4] = settings[5] = termios.B115200
-        termios.tcsetattr(self._far, termios.TCSANOW, settings)
+        try:
+            self._near, self._far = pty.openpty()
+            tty.setraw(self._far)
+            settings = termios.tcgetattr(self._far)
+            settings[4] = settings[5] = termios.B115200
+            termios.tcsetattr(self._far, termios.TCSANOW, settings)
+        except (OSError, termios.error) as error:  # which is no OSError
+            raise EnvironmentProblem(
+                f"no pseudo-terminal can be had ({error.args[-1]}); use the port sim:"
+            ) from error
         os.set_blocking(self._near, False)
         self._baud = 115_200
         self._outgoing = b""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from glintfpga.firmware.messages import generate, prompt
 from glintfpga.firmware.protocol import BAUDS
-from glintfpga.quant.errors import EnvironmentProblem
+from glintfpga.quant.files import cannot_write
 from glintfpga.sim.exchange import SimHost
 from glintfpga.sim.port import open_sim_port
 
@@ -31,5 +31,5 @@ def record_trace(path: Path, *, text: bytes = b"Hi", tokens: int = 2) -> int:
     try:
         path.write_bytes(sim.trace_take())
     except OSError as error:
-        raise EnvironmentProblem(f"cannot write {str(path)!r}: {error.strerror}") from error
+        raise cannot_write(repr(str(path)), error) from error
     return sim.cycles - first

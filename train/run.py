@@ -18,8 +18,6 @@ computes it, sums also depend on the number of threads, and a GPU promises nothi
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -30,7 +28,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from glintfpga.quant.errors import EnvironmentProblem, InputError
-from glintfpga.quant.files import publish
+from glintfpga.quant.files import cannot_write, publish
+from glintfpga.quant.lock import locked
 from glintfpga.train.config import TrainConfig
 from glintfpga.train.record import Record, Scores, Tails, publish_json, write_sources
 from glintfpga.train.threads import threads_each
@@ -78,7 +77,8 @@ class Run:
         Raises ``InputError`` and ``EnvironmentProblem`` of the lineages. What was saved stays, and
         on an interrupt the lineages are saved first.
         """
-        with _locked(self.folder):
+        # Two processes would write the same states.
+        with locked(self.folder / "lock", what=f"the run in {str(self.folder)!r}"):
             # What a kill in the middle of a save left.
             for draft in (self.folder / "state").glob(".*.safetensors.*"):
                 draft.unlink(missing_ok=True)
@@ -108,7 +108,7 @@ class Run:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise InputError(f"cannot make {str(folder)!r}: {error.strerror}") from error
+                raise cannot_write(repr(str(folder)), error) from error
         if not path.exists():
             publish_json(path, self.config.to_json())
         elif TrainConfig.read(path) != self.config:
@@ -179,18 +179,3 @@ class Run:
             loss=min(losses, default=math.nan),
             retreats=logs.retreats(),
         )
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the run: two processes would write the same states."""
-    try:
-        file = (folder / "lock").open("w", encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot write in {str(folder)!r}: {error.strerror}") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"the run in {str(folder)!r} is going on already") from None
-        yield

@@ -38,8 +38,8 @@ class Model:
 
 
 def write_model(path: Path, model: Model) -> None:
-    """Write a model; the file appears whole or not at all. ``InputError`` when it cannot, or when
-    a value is not finite."""
+    """Write a model; the file appears whole or not at all. ``EnvironmentProblem`` when it
+    cannot, ``InputError`` when a value is not finite."""
     spec = model.spec
     if isinstance(spec, ModelSpec):
         found = checkpoint_of(spec, model.vector, note=model.note, balance=model.balance)

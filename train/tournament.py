@@ -20,7 +20,7 @@ from typing import Any
 
 from glintfpga.quant.checkpoint import read_checkpoint, write_checkpoint
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.files import publish
+from glintfpga.quant.files import cannot_write, publish
 from glintfpga.train.slerp import between
 
 __all__ = ["STEPS", "Bracket", "Entry", "play", "scored_in_time"]
@@ -82,12 +82,13 @@ def play(
     """Play until a round brings nothing better than the best of its field.
 
     Merges lie in ``folder``, with ``bracket.json`` and the winner as ``champion.safetensors``.
-    Raises ``InputError`` when no checkpoint gets a score, or the folder cannot be written to.
+    Raises ``InputError`` when no checkpoint gets a score, ``EnvironmentProblem`` when the folder
+    cannot be written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"cannot make {str(folder)!r}: {error.strerror}") from error
+        raise cannot_write(repr(str(folder)), error) from error
     table = _Table(judge, limit_s, workers, progress)
     trained = [
         Entry(name=path.stem, path=str(path), round=0) for path in sorted(checkpoints)

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from glintfpga.quant.checkpoint import read_checkpoint
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.evaluation.perplexity import WINDOW_BYTES
+from glintfpga.quant.files import cannot_write
 from glintfpga.quant.plan import plan_of
 from glintfpga.quant.text_files import read_text
 from glintfpga.train.adam import Adam
@@ -248,7 +249,7 @@ def _open_log(path: Path) -> IO[str]:
     try:
         return path.open("a", encoding="utf-8")
     except OSError as error:
-        raise InputError(f"cannot write {str(path)!r}: {error.strerror}") from error
+        raise cannot_write(repr(str(path)), error) from error
 
 
 class _Log:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from glintfpga.host.commands import options
+from glintfpga.host.text import one_line
 
 __all__ = ["command"]
 
@@ -50,7 +51,7 @@ def command(port: str, model: Path | None, lanes: int, as_json: bool) -> None:
 
 def _lines(result: dict[str, Any]) -> list[str]:
     device = result["device"]
-    head = f"{result['port']} ({result['kind']}), {device['lanes']} lanes, "
+    head = f"{one_line(result['port'])} ({result['kind']}), {device['lanes']} lanes, "
     lines = [head + f"{device['plan']}-bit numbers, model {device['image_sha256'][:16]}"]
     if result["clock_hz"] is not None:
         lines.append(f"clock {result['clock_hz']['value'] / 1e6:g} MHz")

@@ -46,11 +46,18 @@ def command(
     glintfpga build --board tangnano20k
     glintfpga build --model my-model.safetensors
     """
+    from glintfpga.boards.board import board_of
     from glintfpga.boards.build import BuildOptions, build
     from glintfpga.boards.timing.report import headline
     from glintfpga.host.models import image_of, title_of
+    from glintfpga.host.outputs import BUILD, Output
     from glintfpga.host.progress import counting
+    from glintfpga.host.signals import tidy_end
+    from glintfpga.host.text import shown_name
 
+    folder = out or Path("build", board_of(board).name)
+    for name, kind in BUILD.items():
+        Output(path=folder / name, kind=kind, sources=[model])
     image = image_of(model, plan=plan)
     chosen = BuildOptions(
         board=board,
@@ -60,15 +67,15 @@ def command(
         plan=image.model.plan.code,
         clock_mhz=clock_mhz,
         seed=seed,
-        out=out,
+        out=folder,
     )
-    with counting("build", 1.0) as show:
+    with tidy_end(), counting("build", 1.0) as show:
         result = build(chosen, partial(_tell, show))
     for warning in result.warnings:
         _log.warning("warning: %s", warning)
     for line in headline(result.facts["timing"]):
         _log.info("%s", line)
-    click.echo(result.bitstream)
+    click.echo(shown_name(result.bitstream))
     _log.info("report: %s; next: glintfpga flash", result.report)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from glintfpga.host.commands import options
+from glintfpga.host.text import counted, one_line
 
 if TYPE_CHECKING:
     from glintfpga.train.data.gate import Check
@@ -74,6 +75,8 @@ def _add(
     each line is a dialogue: {"messages": [{"role": "user", "content": "..."}, ...]}, user and
     assistant in turn.
     """
+    from glintfpga.host.outputs import same
+    from glintfpga.quant.errors import InputError
     from glintfpga.train.data.manifest import (
         Manifest,
         describe,
@@ -82,6 +85,9 @@ def _add(
         write_manifest,
     )
 
+    for path in files:
+        if same(manifest, path):
+            raise InputError(f"{str(path)!r} is the manifest itself; name files of text")
     place = folder or manifest.parent
     old = Manifest(folder=place, sources=())
     if manifest.exists():
@@ -164,10 +170,12 @@ def _check(manifest: Path, evaluation: Path | None, folder: Path | None, as_json
 
     Writes what it found beside MANIFEST, where train looks for it; fails when the text is refused.
     """
+    from glintfpga.host.outputs import CHECK, Output
     from glintfpga.host.progress import counting
     from glintfpga.quant.errors import InputError
-    from glintfpga.train.data.gate import check
+    from glintfpga.train.data.gate import check, record_path
 
+    Output(path=record_path(manifest), kind=CHECK, sources=[manifest, evaluation])
     with counting(manifest.name, 1) as show:
         found = check(
             manifest,
@@ -194,14 +202,15 @@ def _show(found: "Check") -> None:
         *((f"sharing words with {name}", found.overlaps.get(name, 0)) for name in found.evaluation),
     )
     for name, count in rows:
-        click.echo(f"{name:<48} {count:>13,}")
+        click.echo(f"{one_line(name):<48} {count:>13,}")
     for example in found.examples:
-        click.echo(f"  {example}")
+        click.echo(f"  {one_line(example)}")
 
 
 def _say_unsigned(path: Path, manifest: "Manifest") -> None:
     unsigned = sum(not source.reviewed for source in manifest.sources)
     click.echo(
-        f"{path}: {len(manifest.sources)} sources, {unsigned} without a second person's sign-off",
+        f"{one_line(str(path))}: {counted(len(manifest.sources), 'source')}, {unsigned} without a "
+        "second person's sign-off",
         err=True,
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
+STYLES = {"ok": "green", "optional": "dim", "warning": "yellow", "problem": "bold red"}
 
 
 @click.command("doctor")
@@ -24,8 +24,8 @@ def command(as_json: bool) -> None:
     """Look for what keeps glintfpga from working on this machine.
 
     Tools, packages, the board and its ports, permissions, caches and disk: a line each, and what
-    to do next. Nothing is changed. Exit code 3 when there is a problem; a missing board or an
-    extra that is not installed is a warning.
+    to do next. Nothing is changed. Exit code 3 when there is a problem; a missing board or extra
+    is a warning, and what few people need is optional.
 
     \b
     glintfpga doctor
@@ -34,6 +34,7 @@ def command(as_json: bool) -> None:
     from glintfpga.host.doctor.check import Level
     from glintfpga.host.doctor.checkup import examine
     from glintfpga.host.doctor.machine import Machine
+    from glintfpga.host.text import counted
     from glintfpga.quant.errors import EnvironmentProblem
 
     coming = examine(Machine.here())
@@ -42,7 +43,7 @@ def command(as_json: bool) -> None:
         click.echo(json.dumps([finding.to_json() for finding in findings], indent=2))
     problems = [finding.check for finding in findings if finding.level is Level.PROBLEM]
     if problems:
-        many = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        many = counted(len(problems), "problem")
         raise EnvironmentProblem(
             f"{many} ({', '.join(problems)}): do what is said to be next, and look again"
         )
@@ -53,7 +54,11 @@ def _shown(findings: Iterable["Finding"]) -> list["Finding"]:
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(soft_wrap=True, highlight=False)
+    class Lines(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # instead of an exit code of its own
+
+    console = Lines(soft_wrap=True, highlight=False)
     done = []
     for finding in findings:
         done.append(finding)
@@ -62,7 +67,7 @@ def _shown(findings: Iterable["Finding"]) -> list["Finding"]:
         console.print(Text.assemble(head, _plain(line)))
         if finding.next_step is not None:
             step = _plain(f"{'':28}next: {finding.next_step}")
-            console.print(Text(step, style="dim" if finding.level == "ok" else ""))
+            console.print(Text(step, style="dim" if finding.level == "optional" else ""))
     return done
 
 

@@ -42,6 +42,8 @@ def command(
     from glintfpga.host.folder import check, fill
     from glintfpga.host.models import image_of, title_of
     from glintfpga.host.progress import counting
+    from glintfpga.host.signals import tidy_end
+    from glintfpga.host.text import shown_name
 
     check(folder)
     image = image_of(model, plan=plan)
@@ -53,8 +55,8 @@ def command(
         plan=image.model.plan.code,
         clock_mhz=clock_mhz,
     )
-    with counting("Verilog", 1) as progress:
+    with tidy_end(), counting("Verilog", 1) as progress:
         made = export(chosen, apio=apio, progress=progress)
     fill(folder, made.files, made.facts)
-    click.echo(folder)
+    click.echo(shown_name(folder))
     _log.info("next: the commands in %s", folder / "README.md")

@@ -46,12 +46,13 @@ def command(bitstream: Path | None, board: str, persist: bool, serial: str | Non
     from glintfpga.boards.board import board_of
     from glintfpga.boards.flash import flash
     from glintfpga.host.progress import counting
+    from glintfpga.host.signals import tidy_end
     from glintfpga.host.usb import warnings_of
 
     board_of(board)
     for line in warnings_of():
         _log.warning("%s", line)
-    with chosen(bitstream, board) as (path, title):
+    with tidy_end(), chosen(bitstream, board) as (path, title):
         _log.info("writing %s to the %s", title, "flash memory" if persist else "FPGA")
         with counting("flash", 100) as show:
             flash(

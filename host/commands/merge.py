@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from glintfpga.host.commands import options
+from glintfpga.host.text import one_line
 from glintfpga.host.training import source_options
 
 if TYPE_CHECKING:
@@ -113,8 +114,8 @@ def _show(bracket: "Bracket") -> None:
         for entry in sorted(entries, key=lambda e: math.inf if e.score is None else e.score):
             click.echo(
                 _COLUMNS.format(
-                    entry.name,
-                    " + ".join(entry.parents),
+                    one_line(entry.name),
+                    one_line(" + ".join(entry.parents)),
                     "" if entry.t is None else entry.t,
                     "-" if entry.score is None else f"{entry.score:.6f}",
                     "winner" if entry.name == bracket.winner else entry.fate,
@@ -122,4 +123,4 @@ def _show(bracket: "Bracket") -> None:
             )
     best = bracket[bracket.winner]
     assert best.score is not None
-    click.echo(f"winner: {best.name}, byte perplexity {math.exp(best.score):.4f}")
+    click.echo(f"winner: {one_line(best.name)}, byte perplexity {math.exp(best.score):.4f}")

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import click
 
+from glintfpga.host.text import without_controls
+
 __all__ = [
     "MODEL",
     "gateware",
@@ -72,8 +74,13 @@ class _Notes(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         # click.echo would go round the stream that keeps such lines above a progress bar.
-        if sys.stderr:
-            print(record.getMessage(), file=sys.stderr)
+        try:
+            if sys.stderr:
+                print(without_controls(record.getMessage()), file=sys.stderr)
+        except BrokenPipeError:
+            raise
+        except OSError:
+            return  # on a full disk; what is being done goes on without words
 
 
 def _set_level(ctx: click.Context, param: click.Parameter, value: int) -> None:

@@ -90,12 +90,16 @@ def command(
     glintfpga prove --shipped --out proof.json
     glintfpga prove build/tangnano20k/blink.fs --mutants 512
     """
-    from glintfpga.host.files import write_bytes
     from glintfpga.host.models import image_of
+    from glintfpga.host.outputs import PROOF as KIND
+    from glintfpga.host.outputs import Output
     from glintfpga.host.proof import run
     from glintfpga.quant.errors import DeviceError
 
     with _chosen(bitstream, board, release) as (path, title):
+        if bitstream is not None or (not release and path.parent == Path("build", board)):
+            out = out or path.parent / PROOF
+        output = Output(path=out, kind=KIND, sources=[path, model, netlist]) if out else None
         _log.info("proving %s", title)
         proof = run(
             path,
@@ -107,10 +111,8 @@ def command(
             vendor=vendor,
             tell=click.echo,
         )
-        if bitstream is not None or (not release and path.parent == Path("build", board)):
-            out = out or path.parent / PROOF
-        if out is not None:
-            write_bytes(out, (json.dumps(proof, indent=1) + "\n").encode())
+        if output is not None:
+            output.write((json.dumps(proof, indent=1) + "\n").encode())
     if proof["differences"]:
         raise DeviceError(f"{proof['differences']} stages differ: {proof['first_difference']}")
 

@@ -48,24 +48,27 @@ def command(
     glintfpga quantize blink-base --listing --lanes 4
     """
     from glintfpga.firmware.image import Image
-    from glintfpga.host.files import write_bytes
-    from glintfpga.host.models import read_float_model
+    from glintfpga.host.models import find_model, read_float_model
+    from glintfpga.host.outputs import IMAGE, RANGES, Output
     from glintfpga.host.progress import counting
     from glintfpga.quant.plan import plan_of
     from glintfpga.quant.quantize import quantize
 
     if output is None and report is None and not listing:
         raise click.UsageError("Nothing to do: give -o MODEL.glint, --listing or --report FILE.")
+    read = find_model(checkpoint)
+    made = Output(path=output, kind=IMAGE, sources=[read, report]) if output else None
+    ranges = Output(path=report, kind=RANGES, sources=[read]) if report else None
     with counting(f"quantizing {checkpoint.name}"):
         source = read_float_model(checkpoint)
         model, summary = quantize(source, plan=plan_of(int(plan)), lanes=lanes)
     image = Image.from_model(model)
     _log.debug("%s", summary.to_text())
-    if output is not None:
-        write_bytes(output, image.data)
-        _log.info("%s: %d bytes, sha256 %s", output, len(image.data), image.sha256.hex())
-    if report is not None:
-        write_bytes(report, (json.dumps(summary.to_json(), indent=2) + "\n").encode())
+    if made is not None:
+        made.write(image.data)
+        _log.info("%s: %d bytes, sha256 %s", made, len(image.data), image.sha256.hex())
+    if ranges is not None:
+        ranges.write((json.dumps(summary.to_json(), indent=2) + "\n").encode())
     if listing:
         from glintfpga.firmware.listing import listing as block_table
 

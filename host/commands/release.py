@@ -10,6 +10,12 @@ from glintfpga.host.commands import options
 
 __all__ = ["command"]
 
+FILES = (
+    *("README.md", "model.safetensors", "model.glint", "infer.py", "train-log.json"),
+    *("loss.svg", "bracket.svg"),
+)
+"""What a release has, besides eval.json."""
+
 _log = logging.getLogger("glintfpga")
 
 
@@ -46,7 +52,9 @@ def command(run: Path, name: str, model: Path | None, data: Path | None, out: Pa
     \b
     glintfpga release runs/blink --name blink-base --data data/eval
     """
+    from glintfpga.host.outputs import check_folder
     from glintfpga.host.progress import counting
+    from glintfpga.host.text import counted
     from glintfpga.quant.checkpoint import read_checkpoint
     from glintfpga.quant.evaluation.rows import Score
     from glintfpga.quant.evaluation.scorers import FixedScorer, FloatScorer, Scorer
@@ -54,6 +62,8 @@ def command(run: Path, name: str, model: Path | None, data: Path | None, out: Pa
     from glintfpga.train.config import TrainConfig
     from glintfpga.train.publish import champion_of, image_of_release, release
 
+    folder = out / name
+    check_folder(folder, record="eval.json", files=FILES, what="a release")
     config = TrainConfig.read(run / "config.json")
     checkpoint = model or champion_of(run)
     with counting(f"quantizing {checkpoint}"):
@@ -71,7 +81,6 @@ def command(run: Path, name: str, model: Path | None, data: Path | None, out: Pa
                     scorer, numerics=numerics, progress=lambda done, total: show(done / total)
                 )
     pictures = [run / "loss.svg", run / "merge" / "bracket.svg"]
-    folder = out / name
     with counting("writing samples"):
         release(
             run,
@@ -82,4 +91,4 @@ def command(run: Path, name: str, model: Path | None, data: Path | None, out: Pa
             rows=rows,
             pictures=pictures,
         )
-    _log.info("%s: from %s, %d rows", folder / "README.md", checkpoint, len(rows))
+    _log.info("%s: from %s, %s", folder / "README.md", checkpoint, counted(len(rows), "row"))

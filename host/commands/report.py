@@ -48,13 +48,14 @@ def command(
     glintfpga report
     glintfpga report build/tangnano20k -o page.html --prompt "To be, or not" --open
     """
-    from glintfpga.host.files import write_bytes
+    from glintfpga.host.outputs import PAGE, Output
     from glintfpga.host.progress import counting
     from glintfpga.host.report.attention import prompt_ids
     from glintfpga.host.report.inputs import read_build
     from glintfpga.host.report.page import page
     from glintfpga.host.report.subject import subject_of
 
+    drawn = Output(path=output, kind=PAGE, sources=[model])
     with counting("report", 3) as progress:
         read = read_build(build or folder_of(board))
         ids = prompt_ids(prompt, read.spec.vocab if read.spec else 256)
@@ -62,10 +63,23 @@ def command(
         subject = subject_of(read.manifest, model)
         progress(2)
         text = page(read, subject, ids)
-    write_bytes(output, text.encode("utf-8"))
-    _log.info("%s: %d KB, open it in a browser", output, len(text) >> 10)
+    drawn.write(text.encode("utf-8"))
+    _log.info("%s: %d KB, open it in a browser", drawn, len(text) >> 10)
     if show:
-        click.launch(output.resolve().as_uri())
+        _open(output)
+
+
+def _open(page: Path) -> None:
+    """Show a page in the browser; a note where there is none."""
+    import webbrowser
+
+    from glintfpga.host.streams import silenced
+
+    # What opens pages may try many browsers, and complain about each.
+    with silenced():
+        opened = webbrowser.open(page.resolve().as_uri())
+    if not opened:
+        _log.warning("no browser can be started here; open the page by hand")
 
 
 def folder_of(board: str) -> Path:

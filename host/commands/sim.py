@@ -51,14 +51,15 @@ def command(pty: bool, trace: Path | None, prompt: str) -> None:
 
 
 def _write_trace(path: Path, prompt: str) -> None:
-    from glintfpga.host.files import write_bytes
+    from glintfpga.host.outputs import TRACE, Output
     from glintfpga.host.progress import counting
     from glintfpga.host.text import typed_bytes
     from glintfpga.sim.trace import record_trace
 
+    output = Output(path=path, kind=TRACE)
     with tempfile.TemporaryDirectory(prefix="glintfpga-") as folder:
         made = Path(folder, "trace.vcd")
         with counting("simulating"):
             cycles = record_trace(made, text=typed_bytes(prompt))
-        write_bytes(path, made.read_bytes())
-    _log.info("%s: %d clock cycles", path, cycles)
+        output.write(made.read_bytes())
+    _log.info("%s: %d clock cycles", output, cycles)

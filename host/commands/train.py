@@ -25,6 +25,11 @@ __all__ = ["command"]
 
 _log = logging.getLogger("glintfpga")
 _PACE_S = 5.0
+FILES = (
+    *("best.safetensors", "start.safetensors", "loss.svg"),
+    *("sources.json", "scores.json", "machine.json", "merge"),
+)
+"""What a training writes into its folder, besides config.json."""
 _HELD_OUT = "held-out documents"
 
 
@@ -103,11 +108,12 @@ def command(
     workers: int | None,
     unreviewed: bool,
 ) -> None:
-    """Train a model; needs the extra glintfpga[train].
+    """Train a model; a shape of the chip needs g++ and no PyTorch.
 
     Many short starts, the best of them longer, the best for long, then a little in the device's
     own numbers. After Ctrl-C or a power cut the same command goes on where it was. Writes
-    RUN/best.safetensors and RUN/loss.svg.
+    RUN/best.safetensors and RUN/loss.svg. Other shapes, --thinking, and machines without g++ need
+    the extra glintfpga[torch].
 
     \b
     glintfpga train --preset blink --minutes 3
@@ -115,6 +121,7 @@ def command(
     glintfpga train --start blink-base --manifest dialogues.json --out runs/instruct
     """
     from glintfpga.host.models import find_model, title_of
+    from glintfpga.host.outputs import check_folder
     from glintfpga.host.training import cores, find_sources, open_streams, reviewed
     from glintfpga.train.run import Run
     from glintfpga.train.tuning import keep_start
@@ -126,6 +133,7 @@ def command(
     if recipe is not None and (preset, start) != (None, None):
         raise click.UsageError("The shape is that of --config: leave out --preset and --start.")
     place = out or Path("runs") / (f"{title_of(start)}-tuned" if start else preset or "blink")
+    check_folder(place, record="config.json", files=FILES, what="a training")
     workers = workers or cores()
     sources = find_sources(manifest, folder, selection)
     passed = reviewed(sources, named=manifest is not None, unreviewed=unreviewed)
@@ -209,6 +217,7 @@ def _draw(run: "Run") -> None:
 
 def _tell(run: "Run", best: Path) -> None:
     """Print the eval lines of the best checkpoint."""
+    from glintfpga.host.text import one_line
     from glintfpga.host.training import scored
     from glintfpga.quant.spec import ModelSpec
     from glintfpga.quant.text_files import read_text
@@ -223,10 +232,10 @@ def _tell(run: "Run", best: Path) -> None:
     texts |= {path.name: read_text(path) for path in run.sources.selection}
     plan = run.config.stages[-1].plan
     tokens = json.loads(model.note)["tokens"]
-    click.echo(f"{best}: {model.spec.param_count:,} parameters, {tokens:,} tokens")
+    click.echo(f"{one_line(str(best))}: {model.spec.param_count:,} parameters, {tokens:,} tokens")
     for score in scored(best, texts, plan=plan, lanes=run.config.lanes):
         click.echo(
-            f"{score.benchmark}, {score.numerics}: byte perplexity {score.value:.3f} "
+            f"{one_line(score.benchmark)}, {score.numerics}: byte perplexity {score.value:.3f} "
             f"± {score.stderr:.3f} over {score.n:,} bytes"
         )
     if _HELD_OUT not in texts:

@@ -26,11 +26,9 @@ ABSENT = {
 
 def board(machine: Machine) -> Iterator[Finding]:
     """The ports with their roles, and the known troubles of bridges and drivers."""
-    from serial.tools import list_ports
+    from glintfpga.host.usb import NO_FIRMWARE, bridge_ports, serial_ports, warnings_of
 
-    from glintfpga.host.usb import NO_FIRMWARE, bridge_ports, warnings_of
-
-    infos = sorted(list_ports.comports())
+    infos = sorted(serial_ports())
     ports = bridge_ports(infos)
     yield from _roles(ports, infos)
     for line in warnings_of(infos):
@@ -48,9 +46,7 @@ def _roles(ports: Sequence["BridgePort"], infos: Sequence["ListPortInfo"]) -> It
     for port in ports:
         who = f"of a board (USB serial number {port.serial_number or 'unknown'})"
         if port.interface == UART_INTERFACE:
-            yield ok(
-                "port", f"{port.device} is the UART half {who}", f"glintfpga chat {port.device}"
-            )
+            yield ok("port", f"{port.device} is the UART half {who}: glintfpga chat {port.device}")
         elif port.interface == JTAG_INTERFACE:
             yield ok("port", f"{port.device} is the JTAG half {who}, which flashing uses")
         else:

@@ -9,13 +9,14 @@ from typing import TypeAlias
 from glintfpga.host.doctor.machine import Machine
 from glintfpga.quant.errors import GlintError
 
-__all__ = ["Check", "Finding", "Level", "ok", "problem", "split_error", "warning"]
+__all__ = ["Check", "Finding", "Level", "ok", "optional", "problem", "split_error", "warning"]
 
 
 class Level(enum.StrEnum):
     """How bad it is: a problem keeps something that is installed or plugged in from working."""
 
     OK = "ok"
+    OPTIONAL = "optional"
     WARNING = "warning"
     PROBLEM = "problem"
 
@@ -45,9 +46,14 @@ class Finding:
 Check: TypeAlias = Callable[[Machine], Iterable[Finding]]
 
 
-def ok(check: str, text: str, next_step: str | None = None) -> Finding:
+def ok(check: str, text: str) -> Finding:
+    """All is well."""
+    return Finding(check=check, level=Level.OK, text=text, next_step=None)
+
+
+def optional(check: str, text: str, next_step: str) -> Finding:
     """All is well; `next_step` is what to do for more."""
-    return Finding(check=check, level=Level.OK, text=text, next_step=next_step)
+    return Finding(check=check, level=Level.OPTIONAL, text=text, next_step=next_step)
 
 
 def warning(check: str, text: str, next_step: str) -> Finding:

@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glintfpga.host.doctor.check import Finding, ok, problem, warning
+from glintfpga.host.doctor.check import Finding, ok, optional, problem, warning
 from glintfpga.host.doctor.machine import Machine
 
 if TYPE_CHECKING:
@@ -20,14 +20,20 @@ PACKAGE = "glintfpga"
 NEEDED_BY = {
     "flash": "glintfpga flash",
     "build": "glintfpga build",
-    "train": "glintfpga train",
-    "test": "make test",
-    "dev": "make sim",
+    "prove": "glintfpga prove",
+    "train": "glintfpga merge",
+    "torch": "glintfpga train without g++ or for shapes of software only",
+    "data": "glintfpga data fetch and eval --fetch",
     "apio": "what glintfpga export --apio writes",
+    "test": "make test",
+    "fuzz": "make fuzz",
+    "dev": "make sim",
 }
 """What the extras are for."""
 USUAL = ("flash", "build")
 """The extras whose absence a user of a board will feel."""
+OF_SOURCES = ("test", "fuzz", "dev")
+"""The extras that only the sources can use."""
 
 
 def python(machine: Machine) -> Iterator[Finding]:
@@ -52,7 +58,13 @@ def extras(machine: Machine) -> Iterator[Finding]:
     requirements = [Requirement(line) for line in metadata.requires(PACKAGE) or []]
     names = metadata.metadata(PACKAGE).get_all("Provides-Extra") or []
     for extra in ("", *names):
-        yield _group(extra, list(_wanted(requirements, extra)))
+        if extra not in OF_SOURCES or _sources():
+            yield _group(extra, list(_wanted(requirements, extra)))
+
+
+def _sources() -> bool:
+    """Whether this runs from the sources, rather than from a wheel."""
+    return (Path(__file__).resolve().parents[2] / "Makefile").is_file()
 
 
 def _wanted(requirements: Sequence["Requirement"], extra: str) -> Iterator["Requirement"]:
@@ -94,5 +106,5 @@ def _group(extra: str, wanted: Sequence["Requirement"]) -> Finding:
         text += f"{', '.join(missing)} not installed"
         if not extra:
             return problem(name, text, step)
-        return warning(name, text, step) if extra in USUAL else ok(name, text, step)
-    return ok(name, text + ", ".join(there))
+        return warning(name, text, step) if extra in USUAL else optional(name, text, step)
+    return ok(name, text + (", ".join(there) or "no package for this machine"))

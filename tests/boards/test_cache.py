@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
+import errno
 import os
 
 import pytest
 
-from glintfpga.boards.cache import Cache, digest_of, publish
+from glintfpga.boards.cache import Cache, digest_of
+from glintfpga.quant.errors import EnvironmentProblem
 
 
 def writer(text, calls):
@@ -52,6 +54,32 @@ def test_a_failed_step_leaves_nothing(tmp_path, error):
     assert list((tmp_path / "route").iterdir()) == []
 
 
+def test_drafts_of_builds_that_were_killed_go(tmp_path):
+    cache = Cache(tmp_path)
+    done = cache.step("route", ["a"], writer("one", []))
+    for step, name in (("route", ".0123-x1y2"), ("pack", ".4567-z3")):
+        (tmp_path / step / name).mkdir(parents=True)
+        (tmp_path / step / name / "half").touch()
+    cache.remove_drafts()
+    assert list(tmp_path.glob("*/*")) == [done.folder]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk(tmp_path, number):
+    def make(folder):
+        raise OSError(number, os.strerror(number))
+
+    with pytest.raises(EnvironmentProblem, match=f"^cannot write in '{tmp_path}/route': .*; make"):
+        Cache(tmp_path).step("route", ["a"], make)
+    assert list((tmp_path / "route").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(EnvironmentProblem, match="^cannot write in .* choose another place$"):
+        Cache(tmp_path / "file").step("route", ["a"], writer("one", []))
+
+
 def test_old_results_go(tmp_path):
     cache = Cache(tmp_path, keep=2)
     for number, key in enumerate("abac"):
@@ -63,11 +91,3 @@ def test_old_results_go(tmp_path):
 
 def test_digest_keeps_parts_apart():
     assert digest_of("ab", "c") != digest_of("a", "bc") != digest_of("abc")
-
-
-def test_publish(tmp_path):
-    path = tmp_path / "new" / "file.fs"
-    publish(path, b"one")
-    publish(path, b"two")
-    assert path.read_bytes() == b"two"
-    assert list(path.parent.iterdir()) == [path]

@@ -8,6 +8,7 @@ import pytest
 from glintfpga.boards import flash as module
 from glintfpga.boards.board import board_of
 from glintfpga.boards.flash import command, flash, loader, loader_version
+from glintfpga.boards.flash_failures import install_step
 from glintfpga.quant.errors import DeviceError, EnvironmentProblem, InputError
 
 BOARD = board_of("tangnano20k")
@@ -143,3 +144,35 @@ def test_not_a_bitstream(tmp_path):
         (tmp_path / "x.fs").write_bytes(data)
         with pytest.raises(InputError, match=r"is not a bitstream: give a \.fs file"):
             flash(tmp_path / "x.fs")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_machines_without_a_package_use_the_tool_of_the_system(monkeypatch, tmp_path, there):
+    program = tmp_path / "openFPGALoader"
+    if there:
+        program.touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    with pytest.raises(EnvironmentProblem, match="not installed: pip install"):
+        loader()
+    monkeypatch.setattr(module.platform, "machine", lambda: "aarch64")
+    if there:
+        assert loader() == program
+    else:
+        with pytest.raises(EnvironmentProblem, match="the flash tool is not installed"):
+            loader()
+
+
+@pytest.mark.parametrize(
+    "machine, step",
+    [
+        (("linux", "x86_64"), "pip install 'glintfpga[flash]'"),
+        (("darwin", "arm64"), "pip install 'glintfpga[flash]'"),
+        (("win32", "AMD64"), "pip install 'glintfpga[flash]'"),
+        (("linux", "aarch64"), "sudo apt install openfpgaloader; it has to be 0.11 or later"),
+        (("darwin", "x86_64"), "brew install openfpgaloader; it has to be 0.11 or later"),
+        (("win32", "ARM64"), "install openFPGALoader from MSYS2 and put it on PATH; it has to be"),
+    ],
+)
+def test_how_to_get_the_flash_tool(machine, step):
+    assert install_step(*machine).startswith(step)

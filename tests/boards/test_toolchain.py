@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: MIT
+import os
+import signal
+import subprocess
 import sys
+import time
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -102,3 +107,41 @@ def test_packer_answers(tmp_path):
     heard = []
     GOWIN_PACK.run(["--help"], folder=tmp_path, log=tmp_path / "log", listen=heard.append)
     assert any("Pack Gowin bitstream" in line for line in heard)
+
+
+KILLED = """
+import sys, pathlib
+from glintfpga.boards.toolchain import Tool
+call = "print(__import__('os').getpid(), flush=True) or __import__('time').sleep(60)"
+tool = Tool(name="fake", distribution="pytest", module="sys", call=call)
+folder = pathlib.Path(sys.argv[1])
+tool.run([], folder=folder, log=folder / "log", listen=lambda line: print(line, flush=True))
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGINT"])
+def test_a_build_that_is_killed_leaves_no_tool(tmp_path, name):
+    build = subprocess.Popen(
+        [sys.executable, "-c", KILLED, tmp_path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    tool = int(build.stdout.readline())
+    os.kill(tool, 0)
+    build.send_signal(getattr(signal, name))
+    build.communicate()
+    deadline = time.monotonic() + 20
+    while runs(tool) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not runs(tool)
+
+
+def runs(number):
+    """Whether a process is there and not merely waiting to be buried."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text("utf-8").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_tool_that_ends_by_itself_ends_well(tmp_path):
+    for _ in range(20):
+        fake("tool.stdout.close()").run([], folder=tmp_path, log=tmp_path / "log")

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 import errno
+import os
 import subprocess
 import sys
+import tempfile
+import traceback
 from pathlib import Path
 
 import click
@@ -11,12 +14,12 @@ from glintfpga.host import cli
 from glintfpga.quant.errors import DeviceError, EnvironmentProblem, InputError
 
 
-def failing(monkeypatch, error):
-    @click.command("load")
+def failing(monkeypatch, error, name="load"):
+    @click.command(name)
     def command():
         raise error
 
-    monkeypatch.setattr("glintfpga.host.commands.load.command", command)
+    monkeypatch.setattr(f"glintfpga.host.commands.{name}.command", command)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +50,27 @@ def test_unexpected_errors_leave_a_log(monkeypatch, command):
     assert "Traceback" in Path(log).read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    "problem", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOENT], ids=os.strerror
+)
+@pytest.mark.parametrize("where", ["no folder", "no room"])
+def test_a_log_that_cannot_be_written_is_no_error(monkeypatch, command, tmp_path, problem, where):
+    def fail(*arguments, **options):
+        raise OSError(problem, os.strerror(problem))
+
+    failing(monkeypatch, ValueError("surprise"))
+    monkeypatch.setattr(
+        *((tempfile, "mkstemp") if where == "no folder" else (traceback, "print_exception")), fail
+    )
+    code, out, err = command("load")
+    assert (code, out) == (2, b"")
+    assert err == (
+        "error: unexpected ValueError: surprise; please report it with the log "
+        f"[no log: {os.strerror(problem)}]\n"
+    )
+    assert not list(tmp_path.glob("*.log"))
+
+
 def test_tracebacks_of_expected_errors_on_demand(monkeypatch, command):
     failing(monkeypatch, InputError("no"))
     assert "[log: " not in command("-v", "load")[2]
@@ -62,9 +86,30 @@ def test_missing_extra(monkeypatch, command):
 
 
 @pytest.mark.parametrize(
+    "name, module, target",
+    [
+        ("load", "torch.nn", "'glintfpga[torch]'"),
+        ("load", "scipy.optimize", "'glintfpga[train]'"),
+        ("load", "apycula", "'glintfpga[build]'"),
+        ("prove", "apycula", "'glintfpga[prove]'"),
+        ("prove", "pysat.solvers", "'glintfpga[prove]'"),
+        ("prove", "amaranth", "'glintfpga[build]'"),
+        ("load", "serial", "pyserial"),
+        ("load", "cobs", "cobs"),
+    ],
+)
+def test_what_brings_a_missing_package(monkeypatch, command, name, module, target):
+    failing(monkeypatch, ModuleNotFoundError("x", name=module), name)
+    code, _, err = command("-q", name)
+    assert (code, err.split("run: ")[1]) == (3, f"pip install {target}\n")
+
+
+@pytest.mark.parametrize(
     "arguments, text",
     [
-        (["nonsense"], "No such command 'nonsense'."),
+        (["nonsense"], "No such command 'nonsense'. (see glintfpga --help)"),
+        (["chatt"], "No such command 'chatt'. Did you mean 'chat'? (see glintfpga --help)"),
+        (["bnech", "ref:"], "Did you mean 'bench'?"),
         (["chat", "--nonsense"], "--nonsense"),
         (["generate"], "Missing argument 'PORT'. (see glintfpga generate --help)"),
         (["chat", "ref:", "--temperature", "9"], "9.0 is not in the range"),
@@ -141,24 +186,6 @@ def test_help_is_quick_to_import():
         "print({'numpy', 'serial', 'rich'} & set(sys.modules), file=sys.stderr)"
     )
     assert done.stderr == b"set()\n"
-
-
-@pytest.mark.parametrize(
-    "system, error, closed",
-    [
-        ("nt", OSError(errno.EINVAL, "Invalid argument"), True),
-        ("nt", OSError(errno.EINVAL, "Invalid argument", "a?b"), False),
-        ("nt", BrokenPipeError(errno.EPIPE, "Broken pipe"), True),
-        ("posix", OSError(errno.EINVAL, "Invalid argument"), False),
-        ("posix", BrokenPipeError(errno.EPIPE, "Broken pipe"), True),
-        ("posix", ValueError("x"), False),
-    ],
-)
-def test_closed_pipe_by_the_name_of_each_system(monkeypatch, system, error, closed):
-    with monkeypatch.context() as patch:
-        patch.setattr(cli.os, "name", system)
-        found = cli._is_closed_pipe(error)
-    assert found == closed
 
 
 def test_closed_pipe_is_quiet(glint):

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from glintfpga.host import files
-from glintfpga.host.files import read_bytes, replacing, write_bytes
+from glintfpga.host.files import read_bytes, write_bytes
 from glintfpga.quant.errors import EnvironmentProblem, InputError
 
 
@@ -14,17 +14,6 @@ def test_writes_and_replaces(tmp_path):
     write_bytes(path, b"two")
     assert path.read_bytes() == b"two"
     assert [p.name for p in path.parent.iterdir()] == ["x"]
-    assert path.stat().st_mode & 0o777 == files._usual_mode()
-
-
-def test_failure_leaves_the_old_content(tmp_path):
-    path = tmp_path / "x"
-    path.write_bytes(b"old")
-    with pytest.raises(KeyboardInterrupt), replacing(path) as file:
-        file.write(b"half")
-        raise KeyboardInterrupt
-    assert path.read_bytes() == b"old"
-    assert [p.name for p in tmp_path.iterdir()] == ["x"]
 
 
 def test_places_that_cannot_be_written(tmp_path):

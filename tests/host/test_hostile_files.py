@@ -67,8 +67,9 @@ def rubbish(request, tmp_path):
 class TestFiles:
     def test_as_a_model(self, refused, rubbish, tmp_path):
         old = {name: tmp_path / name for name in ("old.glint", "report.json")}
-        for path in old.values():
-            path.write_bytes(b"what the user had")
+        had = {"old.glint": b"GLNT that the user had", "report.json": b'{"logit_snr_db": 1}'}
+        for name, path in old.items():
+            path.write_bytes(had[name])
         before = sorted(tmp_path.iterdir())
         for arguments in (
             ("quantize", rubbish, "-o", old["old.glint"], "--report", old["report.json"]),
@@ -79,7 +80,7 @@ class TestFiles:
         ):
             assert "rubbish.bin" in refused(*arguments)
         assert sorted(tmp_path.iterdir()) == before
-        assert {path.read_bytes() for path in old.values()} == {b"what the user had"}
+        assert {name: path.read_bytes() for name, path in old.items()} == had
 
     def test_as_a_bitstream(self, refused, rubbish):
         assert "rubbish.bin' is not a bitstream: give a .fs file" in refused("flash", rubbish)

@@ -87,6 +87,22 @@ def test_links_are_followed(plugged, tmp_path):
     assert choose_port(str(link)) == "/dev/ttyUSB1"
 
 
+@pytest.mark.parametrize("error", [TypeError("int() of None"), OSError("gone"), ValueError("x")])
+def test_a_device_that_goes_while_ports_are_listed(plugged, monkeypatch, error):
+    monkeypatch.setattr(usb, "_PAUSE_S", 0)
+    answers = iter([error, LINUX, error, LINUX])
+
+    def comports():
+        answer = next(answers, error)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(usb.list_ports, "comports", comports)
+    assert choose_port(None) == "/dev/ttyUSB1"
+    assert choose_port(None) == "sim:"
+
+
 @pytest.mark.parametrize(
     "found, used", [(LINUX, "/dev/ttyUSB1"), (WINDOWS, "COM12"), (FTDI, "COM5")]
 )
@@ -185,20 +201,43 @@ def test_behind_a_pseudo_terminal_time_is_slow(monkeypatch, name, slowness):
     assert SerialTransport(name=name, baud=115200).slowness == slowness
 
 
-@pytest.mark.parametrize(
-    "error", [OSError(errno.EIO, "x"), termios.error(errno.EIO, "x"), TypeError("x")]
-)
+LEAKS = [
+    OSError(errno.EIO, "x"),
+    serial.SerialException("device reports readiness to read but returned no data"),
+    termios.error(errno.EIO, "x"),
+    TypeError("an integer is required"),
+    ValueError("filedescriptor out of range in select()"),
+    NotImplementedError("non-standard baudrates are not supported on this platform"),
+]
+"""What pyserial lets through."""
+
+
+@pytest.mark.parametrize("error", LEAKS, ids=lambda error: type(error).__name__)
 def test_port_that_is_gone(monkeypatch, error):
     lost = MagicMock()
     monkeypatch.setattr(transport.serial, "serial_for_url", lambda *a, **k: lost)
     port = SerialTransport(name="P", baud=115200)
     lost.flush.side_effect = lost.write.side_effect = lost.read.side_effect = error
     for act in (lambda: port.set_baud(1), lambda: port.write(b"x"), lambda: port.read(1, 0.1)):
-        with pytest.raises(LinkLost, match="^port 'P' was lost .*; plug the board in again$"):
+        with pytest.raises(LinkLost) as caught:
             act()
+        assert str(caught.value) == (
+            "port 'P' was lost: it hung up, or another program reads it too; plug the board in "
+            "again"
+        )
+    lost.close.side_effect = error
+    port.close()
 
 
-@pytest.mark.parametrize("error", [ValueError("x"), serial.SerialException("x")])
+def test_port_that_takes_nothing(monkeypatch):
+    full = MagicMock()
+    monkeypatch.setattr(transport.serial, "serial_for_url", lambda *a, **k: full)
+    full.write.side_effect = serial.SerialTimeoutException("Write timeout")
+    with pytest.raises(LinkLost, match="^port 'P' takes no more bytes; plug the board in again$"):
+        SerialTransport(name="P", baud=115200).write(b"x")
+
+
+@pytest.mark.parametrize("error", LEAKS, ids=lambda error: type(error).__name__)
 def test_rate_that_a_port_does_not_have(monkeypatch, error):
     class Port(MagicMock):
         baudrate = property(lambda self: 0, lambda self, baud: self.check(baud))
@@ -217,7 +256,10 @@ def test_rate_that_a_port_does_not_have(monkeypatch, error):
     "error, text",
     [
         (serial.SerialException(errno.ENOENT, "x"), "there is no port 'P'; plug the board in"),
-        (serial.SerialException(errno.EACCES, "x"), "sudo usermod -aG dialout"),
+        (
+            serial.SerialException(errno.EACCES, "x"),
+            "no permission for port 'P'; let this user in: ",
+        ),
         (serial.SerialException(errno.EBUSY, "x"), "port 'P' is busy; close the other program"),
         (serial.SerialException(errno.EAGAIN, "exclusively lock"), "busy"),
         (
@@ -228,7 +270,15 @@ def test_rate_that_a_port_does_not_have(monkeypatch, error):
             serial.SerialException("could not open port 'P': PermissionError(13, 'denied')"),
             "port 'P' is busy",
         ),
-        (ValueError("invalid URL"), "cannot be opened: invalid URL"),
+        (ValueError("invalid URL"), "cannot be opened: invalid URL; name a port"),
+        (
+            termios.error(errno.EINVAL, "Invalid argument"),
+            "port 'P' refuses 115200 baud, 8N1; name",
+        ),
+        (termios.error(errno.EIO, "x"), "cannot be opened: Input/output error; name a port"),
+        (termios.error(errno.ENOTTY, "x"), "'P' is not a serial port; name a device"),
+        (NotImplementedError("no custom rates"), "cannot be opened: no custom rates; name a port"),
+        (serial.SerialException(errno.EISDIR, "x"), "'P' is not a serial port; name a device"),
     ],
 )
 def test_why_a_port_does_not_open(monkeypatch, error, text):
@@ -241,11 +291,15 @@ def test_why_a_port_does_not_open(monkeypatch, error, text):
     assert text in str(caught.value)
 
 
-def test_a_file_is_no_port(tmp_path):
+def test_files_and_folders_are_no_ports(tmp_path):
     path = tmp_path / "x"
     path.touch()
-    with pytest.raises(DeviceError, match="is not a serial port"):
-        SerialTransport(name=str(path), baud=115200)
+    for name in (path, tmp_path):
+        with pytest.raises(DeviceError) as caught:
+            SerialTransport(name=str(name), baud=115200)
+        assert str(caught.value) == (
+            f"{str(name)!r} is not a serial port; name a device such as /dev/ttyUSB1 or COM5"
+        )
 
 
 @pytest.fixture
@@ -253,6 +307,39 @@ def terminal():
     near, far = pty.openpty()
     yield near, os.ttyname(far)
     os.close(far)
+
+
+@pytest.mark.parametrize(
+    "refused, factor, works",
+    [(None, 4, True), (termios.error(errno.EINVAL, "Invalid argument"), 4, False)],
+)
+def test_rates_without_a_name_on_newer_c_libraries(terminal, monkeypatch, refused, factor, works):
+    """glibc 2.42 refuses BOTHER, with which pyserial asks for rates that have no B constant."""
+    real = termios.tcsetattr
+
+    def like_glibc(handle, when, settings):
+        if refused and 0o010000 in settings[4:6]:
+            raise refused
+        real(handle, when, settings)
+
+    monkeypatch.setattr(termios, "tcsetattr", like_glibc)
+    port = SerialTransport(name=terminal[1], baud=115200)
+    assert port.set_baud(4 * 1_000_000)
+    assert port.set_baud(factor * 3_000_000) == works
+    assert port.set_baud(115200)
+    port.close()
+
+
+def test_a_driver_that_refuses_all_settings(terminal, monkeypatch, command):
+    def refuse(handle, when, settings):
+        raise termios.error(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(termios, "tcsetattr", refuse)
+    code, _, err = command("generate", terminal[1], "--bytes", "5")
+    assert (code, err) == (
+        1,
+        f"error: port {terminal[1]!r} refuses 115200 baud, 8N1; name the serial port of a board\n",
+    )
 
 
 def test_serial_port_carries_bytes(terminal):

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 import io
 import sys
+from pathlib import Path
 
 import pytest
 
-from glintfpga.host.text import ShownText, prepare_output, typed_bytes
+from glintfpga.host.progress import Progress
+from glintfpga.host.streams import prepare_output
+from glintfpga.host.text import ShownText, counted, shown_name, typed_bytes
 from glintfpga.quant.errors import InputError
 
 
@@ -62,3 +65,30 @@ def test_output_to_a_file_is_the_same_on_every_system(monkeypatch):
     sys.stdout.write("é ± Ω ☃\n")
     file.flush()
     assert buffer.getvalue() == "é ± Ω ☃\n".encode()
+
+
+NAME = Path("m\u00f6 del\n\x1b[2J.glint")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_name_on_stdout(monkeypatch, terminal):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    assert shown_name(NAME) == ("m\u00f6 del \\x1b[2J.glint" if terminal else str(NAME))
+
+
+def test_names_in_notes_and_progress_cannot_steer_a_terminal(command, tmp_path):
+    image = tmp_path / NAME
+    code, _, err = command("quantize", "blink-base", "-o", image)
+    assert code == 0 and image.exists()
+    assert "\x1b" not in err and "m\u00f6 del \\x1b[2J.glint: 4948 bytes" in err
+    assert Progress(f"quantizing {NAME}", 1.0, clock=lambda: 0.0).what == (
+        "quantizing m\u00f6 del \\x1b[2J.glint"
+    )
+
+
+@pytest.mark.parametrize(
+    "number, text",
+    [(1, "1 minute"), (1.0, "1 minute"), (0, "0 minutes"), (0.5, "0.5 minutes"), (3, "3 minutes")],
+)
+def test_counts(number, text):
+    assert counted(number, "minute") == text

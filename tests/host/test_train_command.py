@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ import pytest
 
 from glintfpga.host.commands.train import _Pace
 from glintfpga.host.progress import Progress
-from glintfpga.host.recipe import engine_for
+from glintfpga.host.recipe import engine_for, sized
 from glintfpga.quant.checkpoint import read_checkpoint
+from glintfpga.quant.errors import EnvironmentProblem
 from glintfpga.quant.spec import ModelSpec
 from glintfpga.sim.paths import cache_dir
 from glintfpga.train.adam import Adam
@@ -345,6 +347,25 @@ def test_without_a_compiler_there_is_no_quantized_stage(monkeypatch, notes):
     assert found.stages == config.stages[:-1]
     assert any("far slower: no C++ compiler" in note for note in notes)
     assert notes[-1] == "without the kernel there is no quantized stage"
+
+
+def test_without_a_compiler_and_torch_it_names_both(monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setattr("glintfpga.train.engine.find_spec", lambda name: None)
+    with pytest.raises(EnvironmentProblem) as caught:
+        engine_for(TrainConfig(spec=ModelSpec(loops=1, hidden=3, vocab=9, eos=None)), 2)
+    assert str(caught.value) == (
+        "no C++ compiler for the training kernel; apt install g++; or, far slower, "
+        "pip install 'glintfpga[torch]'"
+    )
+
+
+def test_one_minute(monkeypatch, notes, tmp_path):
+    monkeypatch.setattr("glintfpga.train.pace.measured_pace", lambda engine, config: 1e6)
+    monkeypatch.setattr("glintfpga.host.recipe.engine_for", lambda config, workers: (None, config))
+    for minutes in (1.0, 2.5):
+        sized(replace(TrainConfig(), minutes=minutes), tmp_path / "new", None, 1)
+    assert [note.rpartition(" in ")[2] for note in notes] == ["1 minute", "2.5 minutes"]
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glintfpga.quant.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from glintfpga.quant.errors import InputError
+from glintfpga.quant.errors import EnvironmentProblem, InputError
 from glintfpga.quant.spec import LORA_TARGETS, ModelSpec
 
 SHIPPED = resources.files("glintfpga.train").joinpath("release/blink-base/model.safetensors")
@@ -80,7 +80,7 @@ class TestFiles:
             read_checkpoint(tmp_path / "none")
 
     def test_unwritable_place(self, tmp_path):
-        with pytest.raises(InputError, match="cannot write"):
+        with pytest.raises(EnvironmentProblem, match="cannot write"):
             write_checkpoint(tmp_path / "none" / "x.safetensors", random_checkpoint(SMALL))
 
 

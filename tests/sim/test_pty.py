@@ -77,3 +77,20 @@ def test_system_without_pseudo_terminals(monkeypatch, swapper):
     wanted = "^sim --pty needs a POSIX system .* use the port sim:$"
     with pytest.raises(EnvironmentProblem, match=wanted):
         PtyServer(SimPort(swapper))
+
+
+@pytest.mark.parametrize("kind", ["no more of them", "settings refused"])
+def test_no_pseudo_terminal_to_be_had(monkeypatch, swapper, kind):
+    import pty
+    import termios
+
+    def fail(*arguments):
+        if kind == "no more of them":
+            raise OSError(2, "out of pty devices")
+        raise termios.error(22, "Invalid argument")
+
+    monkeypatch.setattr(
+        *((pty, "openpty") if kind == "no more of them" else (termios, "tcsetattr")), fail
+    )
+    with pytest.raises(EnvironmentProblem, match="^no pseudo-terminal can be had .*; use the port"):
+        PtyServer(SimPort(swapper))

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from glintfpga.quant.errors import InputError
+from glintfpga.quant.errors import EnvironmentProblem, InputError
 from glintfpga.train.adam import Adam
 from glintfpga.train.basis import Basis
 from glintfpga.train.config import Stage
@@ -116,7 +116,7 @@ def test_asked_to_stop_it_saves_first(tmp_path):
 
 
 def test_a_state_that_cannot_be_written(tmp_path):
-    with pytest.raises(InputError, match="cannot write"):
+    with pytest.raises(EnvironmentProblem, match="cannot write"):
         train(fresh(), tmp_path / "no" / "s")
 
 
@@ -128,7 +128,7 @@ def test_a_disk_that_is_full_leaves_the_state_before(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(InputError, match=r"cannot write .*No space left .*; free space"):
+    with pytest.raises(EnvironmentProblem, match=r"cannot write .*No space left .*; make room"):
         train(lineage, tmp_path / "s")
     assert same(Lineage.load(tmp_path / "s", fresh_adam()), fresh())
     assert [path.name for path in tmp_path.iterdir()] == ["s"]

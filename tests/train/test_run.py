@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: MIT
 import json
+import os
 import shutil
 
 import pytest
 
 from glintfpga.quant.checkpoint import read_checkpoint
 from glintfpga.quant.errors import EnvironmentProblem, InputError
+from glintfpga.quant.lock import locked
 from glintfpga.quant.spec import ModelSpec
 from glintfpga.train.adam import Adam
 from glintfpga.train.basis import bases_of
 from glintfpga.train.config import Stage, TrainConfig
 from glintfpga.train.lineage import Lineage
 from glintfpga.train.record import Record, Tails, read_sources
-from glintfpga.train.run import Run, _locked
+from glintfpga.train.run import Run
 from glintfpga.train.shape import Shape
 from glintfpga.train.store import read_model
 from glintfpga.train.worker import Sources, judge, run_lineage
@@ -110,9 +112,10 @@ def test_a_folder_belongs_to_one_config_and_one_process(sources, tmp_path):
     with pytest.raises(InputError, match="other settings: name another folder"):
         Run(tmp_path / "a", other, sources)
     run = Run(tmp_path / "a", CONFIG, sources)
-    with _locked(tmp_path / "a"), pytest.raises(InputError, match="is going on already"):
-        run.go()
-    with pytest.raises(InputError, match="cannot make"):
+    with locked(tmp_path / "a" / "lock", what="another"):
+        with pytest.raises(InputError, match=f"is going on already, in process {os.getpid()}: "):
+            run.go()
+    with pytest.raises(EnvironmentProblem, match="cannot write"):
         Run(tmp_path / "a" / "config.json", CONFIG, sources)
 
 

@@ -48,6 +48,8 @@ def fetch_fineweb(
             sources.append(
                 describe(folder, path, licence=LICENCE, origin=ORIGIN, added_by=added_by)
             )
+    except EnvironmentProblem:
+        raise
     except InputError as error:
         raise EnvironmentProblem(str(error)) from error
     # Any library of the network may raise; what they share is that the text is not there.

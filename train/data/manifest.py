@@ -127,7 +127,7 @@ def read_manifest(path: Path, *, folder: Path | None = None) -> Manifest:
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
-    """Write the JSON; the file appears whole or not at all. Raises ``InputError``."""
+    """Write the JSON; the file appears whole or not at all. Raises ``EnvironmentProblem``."""
     publish(path, manifest.to_bytes())
 
 

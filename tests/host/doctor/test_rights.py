@@ -5,6 +5,7 @@ import types
 import pytest
 
 from glintfpga.boards.flash_failures import UDEV_RULE
+from glintfpga.host import groups as user_groups
 from glintfpga.host.doctor import rights
 from glintfpga.host.doctor.check import Level
 from glintfpga.host.doctor.rights import groups, udev
@@ -93,11 +94,10 @@ def test_a_real_device_file(machine, write, plug_usb):
 
 
 def test_port_of_a_foreign_group(machine, plug, forbid, tmp_path, monkeypatch):
-    grp = pytest.importorskip("grp")
     port = tmp_path / "ttyUSB1"
-    port.touch()
     plug((str(port), "1-2:1.1"))
-    monkeypatch.setattr(grp, "getgrgid", lambda number: types.SimpleNamespace(gr_name="uucp"))
+    for module in (rights, user_groups):
+        monkeypatch.setattr(module, "group_of", lambda path: "uucp")
     found = only(groups(machine()))
     assert found.level is Level.PROBLEM
     assert found.text == f"no permission for {port}, of group uucp"

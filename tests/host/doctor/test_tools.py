@@ -101,7 +101,19 @@ def test_no_flash_tool(machine, no_loader, lacking):
 def test_no_flash_tool_for_this_machine(machine, no_loader, lacking):
     found = only(flash_tool(machine(architecture="aarch64")))
     assert found.level is Level.WARNING
-    assert found.next_step.startswith("install openFPGALoader 0.11 or later by other means")
+    assert found.next_step == (
+        "sudo apt install openfpgaloader; it has to be 0.11 or later"
+    )
+
+
+def test_flash_tool_of_the_system_is_too_old(machine, own, lacking):
+    path = own("echo openFPGALoader v0.10.0")
+    found = only(flash_tool(machine(architecture="aarch64")))
+    assert (found.level, found.text) == (
+        Level.PROBLEM,
+        f"0.10.0 at {path} does not know the board",
+    )
+    assert found.next_step == "sudo apt install openfpgaloader; it has to be 0.11 or later"
 
 
 def test_libraries_on_a_mac(machine, own, write):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 import hashlib
 import json
+import os
 import shutil
 
 import pytest
@@ -21,7 +22,7 @@ def test_report_of_a_build(command, new_build, elsewhere):
     assert err.startswith("x/page.html: ")
     made = (elsewhere / "x" / "page.html").read_text()
     assert made.startswith("<!doctype html>") and "over To␣be" in made
-    assert made.count("<figure ") == 7 and 'class="note"' not in made
+    assert made.count("<figure ") == 8 and 'class="note"' not in made
 
 
 def test_the_last_build_else_the_shipped_one(command, new_build, elsewhere):
@@ -46,7 +47,8 @@ def test_no_build_at_all(command, elsewhere, monkeypatch):
 
 
 def test_bad_builds_leave_the_old_page(command, new_build, elsewhere):
-    (elsewhere / "report.html").write_text("old")
+    old = "<!doctype html>\n<html lang=\"en\"><head>default-src 'none'"
+    (elsewhere / "report.html").write_text(old)
     folder = new_build(report={"timing": 3})
     for arguments, text in (
         ((folder,), "'timing' must be a JSON object, not 3"),
@@ -58,7 +60,7 @@ def test_bad_builds_leave_the_old_page(command, new_build, elsewhere):
         code, out, err = command("report", *arguments)
         assert (code, out) == (2, b"")
         assert text in err and err.count("\n") == 1
-    assert (elsewhere / "report.html").read_text() == "old"
+    assert (elsewhere / "report.html").read_text() == old
 
 
 def test_models_that_do_not_ship(command, new_build, elsewhere, glint, image):
@@ -77,6 +79,18 @@ def test_models_that_do_not_ship(command, new_build, elsewhere, glint, image):
 
 def test_open(command, new_build, elsewhere, monkeypatch):
     opened = []
-    monkeypatch.setattr("click.launch", opened.append)
-    assert command("report", new_build(), "--open")[0] == 0
+    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or True)
+    code, _, err = command("report", new_build(), "--open")
+    assert (code, "browser can" in err) == (0, False)
     assert opened == [(elsewhere / "report.html").as_uri()]
+
+
+def test_open_without_a_browser(command, new_build, elsewhere, monkeypatch):
+    def xdg_open(url):
+        os.system("echo 'xdg-open: no method available for opening it'; echo more >&2")
+        return False
+
+    monkeypatch.setattr("webbrowser.open", xdg_open)
+    code, out, err = command("report", new_build(), "--open")
+    assert (code, out) == (0, b"")
+    assert err.splitlines()[1:] == ["no browser can be started here; open the page by hand"]
