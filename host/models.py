@@ -17,6 +17,7 @@ __all__ = [
     "DEFAULT_MODEL",
     "find_model",
     "image_of",
+    "is_image",
     "read_float_model",
     "shipped_models",
     "title_of",
@@ -85,6 +86,11 @@ def image_of(name: Path | None, *, plan: int | None = None) -> "Image":
             "use its checkpoint, which is quantized as needed"
         )
     return image
+
+
+def is_image(name: Path | None) -> bool:
+    """Whether a model is an image, which has no floats."""
+    return read_bytes(find_model(name), what="model").startswith(IMAGE_MAGIC)
 
 
 def read_float_model(name: Path | None) -> "Checkpoint":

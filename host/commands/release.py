@@ -58,17 +58,21 @@ def command(run: Path, name: str, model: Path | None, data: Path | None, out: Pa
     checkpoint = model or champion_of(run)
     with counting(f"quantizing {checkpoint}"):
         image = image_of_release(checkpoint, config)
-    scorers: dict[str, Scorer] = {
-        "float": FloatScorer(read_checkpoint(checkpoint)),
-        "fixed": FixedScorer(image.model, lanes=config.lanes),
+    exact = FloatScorer(read_checkpoint(checkpoint))
+    scorers: dict[str, tuple[Scorer, Scorer | None]] = {
+        "float": (exact, None),
+        "fixed": (FixedScorer(image.model, lanes=config.lanes), exact),
     }
     rows: list[Score] = []
     for path in [] if data is None else find_sets(data):
         found = read_set(path)
-        for numerics, scorer in scorers.items():
+        for numerics, (scorer, beside) in scorers.items():
             with counting(f"{path.name}, {numerics}", 1) as show:
                 rows += found.score(
-                    scorer, numerics=numerics, progress=lambda done, total: show(done / total)
+                    scorer,
+                    numerics=numerics,
+                    beside=beside,
+                    progress=lambda done, total: show(done / total),
                 )
     pictures = [run / "loss.svg", run / "merge" / "bracket.svg"]
     folder = out / name

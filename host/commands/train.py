@@ -227,7 +227,7 @@ def _tell(run: "Run", best: Path) -> None:
     for score in scored(best, texts, plan=plan, lanes=run.config.lanes):
         click.echo(
             f"{score.benchmark}, {score.numerics}: byte perplexity {score.value:.3f} "
-            f"± {score.stderr:.3f} over {score.n:,} bytes"
+            f"± {score.error_text(3)} over {score.n:,} bytes"
         )
     if _HELD_OUT not in texts:
         _tell_dialogues(run, best)

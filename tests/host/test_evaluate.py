@@ -12,7 +12,9 @@ def test_table(command, tmp_path):
     assert code == 0
     lines = out.decode().splitlines()
     assert lines[0].split() == ["benchmark", "form", "metric", "value", "±", "n"]
-    assert [line.split()[0] for line in lines[1:]] == ["pairs", "pairs", "some", "some"]
+    assert [line.split()[0] for line in lines[1:]] == ["pairs"] * 2 + ["some"] * 4
+    # One pair, one window, one piece: no spread to tell a standard error from.
+    assert [line.split()[-2] for line in lines[1:]] == ["-"] * 6
 
 
 def test_json(command, tmp_path):
@@ -25,11 +27,20 @@ def test_json(command, tmp_path):
         rows = result.pop("rows")
         lanes = {"lanes": 4} if numerics == "fixed" else {}
         assert result == {"model": "blink-base", "numerics": numerics, **lanes}
-        assert [(row["form"], row["numerics"], row["n"]) for row in rows] == [
-            ("256-byte windows", numerics, 99),
-            ("continuous", numerics, 100),
+        against = ["arg max differs, %", "KL, nats"] if numerics == "fixed" else []
+        assert [(row["form"], row["metric"], row["n"]) for row in rows] == [
+            *(("256-byte windows", metric, 99) for metric in ["byte perplexity", *against]),
+            ("continuous", "byte perplexity", 100),
         ]
-        assert all(row["benchmark"] == "some" and row["value"] > 1 for row in rows)
+        assert all((row["benchmark"], row["numerics"]) == ("some", numerics) for row in rows)
+        assert [row["stderr"] for row in rows] == [None] * len(rows)
+
+
+def test_an_image_has_no_floats_beside_it(command, glint, tmp_path):
+    text = tmp_path / "some.txt"
+    text.write_bytes(b"To be, or not to be.")
+    _, out, _ = command("eval", glint, "--data", text, "--json")
+    assert [row["metric"] for row in json.loads(out)["rows"]] == ["byte perplexity"] * 2
 
 
 def test_without_data(command, tmp_path):
