@@ -60,7 +60,7 @@ def load(client: Client, image: Image) -> None:
 
 def holds(client: Client, image: Image) -> bool:
     """Whether the device says that it holds this image."""
-    return client.has_model and client.image_sha256 == image.sha256.hex()
+    return client.has_model and client.model_id == image.model_id
 
 
 def check_fits(client: Client, image: Image) -> None:

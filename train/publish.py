@@ -78,7 +78,7 @@ def release(
         "config": config.to_json(),
         "plan": image.model.plan.code,
         "lanes": config.lanes,
-        "image_sha256": image.sha256.hex(),
+        "model_id": image.model_id,
         "tokens": history.get("tokens", config.tokens),
         "merged": history.get("merged", []),
         "machine": record.machine(),

@@ -51,7 +51,7 @@ def command(port: str, model: Path | None, lanes: int, as_json: bool) -> None:
 def _lines(result: dict[str, Any]) -> list[str]:
     device = result["device"]
     head = f"{result['port']} ({result['kind']}), {device['lanes']} lanes, "
-    lines = [head + f"{device['plan']}-bit numbers, model {device['image_sha256'][:16]}"]
+    lines = [head + f"{device['plan']}-bit numbers, model {device['model_id'][:16]}"]
     if result["clock_hz"] is not None:
         lines.append(f"clock {result['clock_hz']['value'] / 1e6:g} MHz")
     for position, cycles in result["cycles_per_token"].items():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """``glintfpga quantize``."""
 
+import hashlib
 import json
 import logging
 from pathlib import Path
@@ -63,7 +64,9 @@ def command(
     _log.debug("%s", summary.to_text())
     if output is not None:
         write_bytes(output, image.data)
-        _log.info("%s: %d bytes, sha256 %s", output, len(image.data), image.sha256.hex())
+        digest = hashlib.sha256(image.data).hexdigest()
+        size = len(image.data)
+        _log.info("%s: %d bytes, sha256 %s, model %s", output, size, digest, image.model_id[:16])
     if report is not None:
         write_bytes(report, (json.dumps(summary.to_json(), indent=2) + "\n").encode())
     if listing:
