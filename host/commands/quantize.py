@@ -50,7 +50,7 @@ def command(
     """
     from glintfpga.firmware.image import Image
     from glintfpga.host.files import write_bytes
-    from glintfpga.host.models import read_float_model
+    from glintfpga.host.models import read_float_model, warn_of
     from glintfpga.host.progress import counting
     from glintfpga.quant.plan import plan_of
     from glintfpga.quant.quantize import quantize
@@ -62,6 +62,7 @@ def command(
         model, summary = quantize(source, plan=plan_of(int(plan)), lanes=lanes)
     image = Image.from_model(model)
     _log.debug("%s", summary.to_text())
+    warn_of(summary, checkpoint)
     if output is not None:
         write_bytes(output, image.data)
         digest = hashlib.sha256(image.data).hexdigest()

@@ -46,6 +46,7 @@ def command(run: Path, name: str, model: Path | None, data: Path | None, out: Pa
     \b
     glintfpga release runs/blink --name blink-base --data data/eval
     """
+    from glintfpga.host.models import warn_of
     from glintfpga.host.progress import counting
     from glintfpga.quant.checkpoint import read_checkpoint
     from glintfpga.quant.evaluation.rows import Score
@@ -57,7 +58,8 @@ def command(run: Path, name: str, model: Path | None, data: Path | None, out: Pa
     config = TrainConfig.read(run / "config.json")
     checkpoint = model or champion_of(run)
     with counting(f"quantizing {checkpoint}"):
-        image = image_of_release(checkpoint, config)
+        image, report = image_of_release(checkpoint, config)
+    warn_of(report, checkpoint)
     exact = FloatScorer(read_checkpoint(checkpoint))
     scorers: dict[str, tuple[Scorer, Scorer | None]] = {
         "float": (exact, None),

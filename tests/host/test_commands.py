@@ -2,13 +2,16 @@
 import hashlib
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from glintfpga.boards.build import BuildResult
 from glintfpga.boards.toolchain import FIRST_RUN
 from glintfpga.firmware.image import Image
-from glintfpga.host import progress
+from glintfpga.host import models, progress
+from glintfpga.host.models import read_float_model
+from glintfpga.quant.checkpoint import write_checkpoint
 
 
 def test_piped_chat(command, glint):
@@ -121,6 +124,39 @@ def test_quantize(command, tmp_path):
     before = image.read_bytes()
     assert command("quantize", "blink-base", "-o", image)[0] == 0
     assert image.read_bytes() == before
+
+
+@pytest.fixture(scope="module")
+def spoilt(tmp_path_factory):
+    """The shipped checkpoint with one weight that no format holds beside the others."""
+    model = read_float_model(None)
+    embedding = model.tensors["embedding"].copy()
+    embedding[7, 1] = 9e5
+    path = tmp_path_factory.mktemp("spoilt") / "spoilt.safetensors"
+    write_checkpoint(path, replace(model, tensors={**model.tensors, "embedding": embedding}))
+    return path
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("quantize", "MODEL", "--listing"),
+        ("load", "ref:", "MODEL"),
+        ("chat", "ref:", "--load", "MODEL", "--bytes", 1),
+        ("generate", "ref:", "--load", "MODEL", "--bytes", 1),
+        ("eval", "MODEL", "--data", "TEXT"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_model_that_quantizing_spoils_is_told_of_once(command, tmp_path, spoilt, arguments):
+    models._image_of_checkpoint.cache_clear()
+    (tmp_path / "a.txt").write_bytes(b"A text.")
+    given = {"MODEL": spoilt, "TEXT": tmp_path / "a.txt"}
+    code, _, err = command("-q", *(given.get(word, word) for word in arguments), stdin=b"the\n")
+    assert code == 0
+    (line,) = [line for line in err.splitlines() if line.startswith("warning: ")]
+    assert line.startswith(f"warning: {spoilt}: much of the model may be lost")
+    assert "the largest weight of 'embedding' is " in line
 
 
 def test_listing(command):

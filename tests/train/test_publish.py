@@ -69,7 +69,7 @@ def released(run, tmp_path):
         tmp_path / "out",
         name="tiny",
         checkpoint=path,
-        image=image_of_release(path, config),
+        image=image_of_release(path, config)[0],
         rows=[ROW],
         pictures=[folder / "loss.svg", folder / "missing.svg"],
     )
@@ -82,7 +82,7 @@ def test_a_release_is_whole(run, released):
         "README.md",
     }  # fmt: skip
     image = Image.read(released / "model.glint")
-    assert image == image_of_release(released / "model.safetensors", run[1])
+    assert image == image_of_release(released / "model.safetensors", run[1])[0]
     assert read_checkpoint(released / "model.safetensors").spec == SPEC
     log = json.loads((released / "train-log.json").read_text())
     assert log["curves"]["0"][0]["loss"] == 3.25
@@ -111,7 +111,7 @@ def test_the_card_names_the_text_and_its_licences(run, corpus_of, tmp_path):
     odd = replace(manifest.sources[1], origin="a|b\n<i>", reviewer="")
     write_manifest(path, replace(manifest, sources=(manifest.sources[0], odd)))
     write_sources(folder, Sources(manifest=path, folder=None, cache=tmp_path))
-    image = image_of_release(champion_of(folder), config)
+    image, _ = image_of_release(champion_of(folder), config)
     path = champion_of(folder)
     release(folder, tmp_path / "out", name="x", checkpoint=path, image=image, rows=[])
     card = (tmp_path / "out" / "README.md").read_text()
@@ -144,7 +144,7 @@ def test_a_tuned_model_shows_both_flavors(run, released, tmp_path):
     def publish():
         path = champion_of(folder)
         rows = [replace(ROW, value=13.5, numerics=numerics) for numerics in ("float", "fixed")]
-        image = image_of_release(path, config)
+        image, _ = image_of_release(path, config)
         release(folder, tmp_path / "tuned", name="tuned", checkpoint=path, image=image, rows=rows)
         facts = json.loads((tmp_path / "tuned" / "eval.json").read_text())
         assert model_card(facts) == (tmp_path / "tuned" / "README.md").read_text()
