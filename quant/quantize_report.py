@@ -71,8 +71,8 @@ class QuantizeReport:
             else "no weight stands out: quantize --report FILE shows all ranges"
         )
         return (
-            "much of the model may be lost: in the chip's numbers its logits have a signal to noise "
-            f"of {self.logit_snr_db:.1f} dB, less than {_DOUBTFUL_DB:g} dB; {cause}; "
+            "much of the model may be lost: in the chip's numbers its logits have a signal to "
+            f"noise of {self.logit_snr_db:.1f} dB, less than {_DOUBTFUL_DB:g} dB; {cause}; "
             "glintfpga eval compares the two"
         )
 

@@ -28,9 +28,9 @@ def windows_beside(
 
     The rows are the byte perplexity of `perplexity.windows`; the share of positions whose
     likeliest id is another, in percent; and the mean over positions of the divergence
-    ``KL(P_exact || P_fixed) = sum P_exact (ln P_exact - ln P_fixed)`` over the vocabulary, in nats.
-    Standard errors take windows as independent. Raises ``InputError`` when there are fewer than
-    two bytes.
+    ``KL(P_exact || P_fixed) = sum P_exact (ln P_exact - ln P_fixed)`` over the vocabulary, in
+    thousandths of a nat. Standard errors take windows as independent. Raises ``InputError`` when
+    there are fewer than two bytes.
     """
     passages, sizes = window_passages(text)
     losses, differ, divergence = np.zeros((3, len(passages)))
@@ -40,13 +40,13 @@ def windows_beside(
         divergence[rows] += _kl(_log_softmax(real), _log_softmax(stored))
     names = {"benchmark": benchmark, "form": WINDOWS, "numerics": "fixed"}
     found = [perplexity_row(losses, sizes, protocol=WINDOW_PROTOCOL, **names)]
-    for metric, unit, sums in (("arg max differs, %", 100, differ), ("KL, nats", 1, divergence)):
+    for metric, scale, sums in (("arg max differs, %", 100, differ), ("KL, 1e-3 nats", 1000, divergence)):
         error = ratio_error(sums, sizes)
         found.append(
             Score(
                 metric=metric,
-                value=unit * float(sums.sum() / sizes.sum()),
-                stderr=None if error is None else unit * error,
+                value=scale * float(sums.sum() / sizes.sum()),
+                stderr=None if error is None else scale * error,
                 n=int(sizes.sum()),
                 protocol=_PROTOCOL,
                 **names,

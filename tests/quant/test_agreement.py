@@ -20,7 +20,7 @@ EXACT, OTHER = RNG.dirichlet(np.ones(256), (2, 256))
 
 
 def by_hand(text):
-    """Share of flips in percent and mean divergence, a position at a time."""
+    """Share of flips in percent and mean divergence in thousandths, a position at a time."""
     seen = [
         byte
         for start in range(0, len(text), 256)
@@ -31,7 +31,7 @@ def by_hand(text):
         sum(p * math.log(p / q) for p, q in zip(EXACT[byte], OTHER[byte]) if p > 0)
         for byte in seen
     ]  # fmt: skip
-    return 100 * sum(flips) / len(seen), sum(kl) / len(seen)
+    return 100 * sum(flips) / len(seen), 1000 * sum(kl) / len(seen)
 
 
 @given(st.binary(min_size=2, max_size=600))
@@ -40,7 +40,7 @@ def test_by_hand(text):
     fixed, exact = TableScorer(np.log(OTHER) + 7), TableScorer(np.log(EXACT))
     perplexity, flips, divergence = windows_beside(fixed, exact, text, benchmark="b")
     assert perplexity == windows(fixed, text, benchmark="b", numerics="fixed")
-    assert (flips.metric, divergence.metric) == ("arg max differs, %", "KL, nats")
+    assert (flips.metric, divergence.metric) == ("arg max differs, %", "KL, 1e-3 nats")
     assert (flips.value, divergence.value) == pytest.approx(by_hand(text))
     assert flips.n == divergence.n == perplexity.n
     assert {row.numerics for row in (perplexity, flips, divergence)} == {"fixed"}
@@ -50,7 +50,7 @@ def test_a_model_agrees_with_itself():
     same = TableScorer(np.log(EXACT))
     _, flips, divergence = windows_beside(same, same, bytes(range(256)) * 3, benchmark="b")
     assert (flips.value, flips.stderr) == (0.0, 0.0)
-    assert divergence.value == pytest.approx(0.0, abs=1e-12)
+    assert divergence.value == pytest.approx(0.0, abs=1e-9)
 
 
 def test_one_window_tells_of_no_spread():
@@ -74,4 +74,4 @@ def test_the_shipped_model_is_near_its_float_model():
     fixed, exact = FixedScorer(model, lanes=4), FloatScorer(checkpoint)
     _, flips, divergence = windows_beside(fixed, exact, text, benchmark="b")
     assert 0 < flips.value < 15
-    assert 0 < divergence.value < 0.02
+    assert 0 < divergence.value < 20
