@@ -21,7 +21,7 @@ TOKENS = {"measured": 5000, "simulated": 2000, "software": 400}
 @options.lanes
 @options.json_output
 @options.verbosity
-def command(port: str, model: Path | None, lanes: int, as_json: bool) -> None:
+def command(port: str, model: Path | None, lanes: int | None, as_json: bool) -> None:
     """Measure the speed of a device: cycles, tokens a second, time to the first byte.
 
     Every number says where it comes from: measured on a board, simulated (in simulated time),

@@ -29,7 +29,7 @@ _log = logging.getLogger("glintfpga")
     show_default=True,
     help="Bits of the numbers; the bitstream must be built for them.",
 )
-@options.lanes
+@options.lanes_of("Lanes of the device that the listing and the report are about.")
 @options.verbosity
 def command(
     checkpoint: Path,

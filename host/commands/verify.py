@@ -23,7 +23,7 @@ __all__ = ["command"]
 @options.load
 @options.lanes
 @options.verbosity
-def command(port: str, tokens: int, model: Path | None, lanes: int) -> None:
+def command(port: str, tokens: int, model: Path | None, lanes: int | None) -> None:
     """Compare every logit of a device, through a CRC a token, with the integer reference.
 
     The reference is computed now, from the model that the device must hold: the shipped one, or

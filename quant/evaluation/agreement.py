@@ -40,7 +40,10 @@ def windows_beside(
         divergence[rows] += _kl(_log_softmax(real), _log_softmax(stored))
     names = {"benchmark": benchmark, "form": WINDOWS, "numerics": "fixed"}
     found = [perplexity_row(losses, sizes, protocol=WINDOW_PROTOCOL, **names)]
-    for metric, scale, sums in (("arg max differs, %", 100, differ), ("KL, 1e-3 nats", 1000, divergence)):
+    for metric, scale, sums in (
+        ("arg max differs, %", 100, differ),
+        ("KL, 1e-3 nats", 1000, divergence),
+    ):
         error = ratio_error(sums, sizes)
         found.append(
             Score(
