@@ -2,6 +2,7 @@
 """``glintfpga eval``."""
 
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_log = logging.getLogger("glintfpga")
 _COLUMNS = "{:<22} {:<17} {:<21} {:>9} {:>8} {:>9}"
 
 
@@ -45,7 +47,7 @@ _COLUMNS = "{:<22} {:<17} {:<21} {:>9} {:>8} {:>9}"
     callback=lambda ctx, param, value: value and int(value),
     help="Bits of fixed numbers; default: those of a .glint model, else 12.",
 )
-@options.lanes
+@options.lanes_of("Lanes of the device whose fixed numbers are meant; results depend on it.")
 @options.json_output
 @options.verbosity
 def command(
@@ -71,6 +73,7 @@ def command(
     glintfpga eval blink-base --data wikitext2-test.txt.xz
     """
     from glintfpga.host.progress import counting
+    from glintfpga.host.text import one_line
     from glintfpga.quant.evaluation.fetch import fetch_sets
     from glintfpga.quant.evaluation.sets import find_sets, read_set
 
@@ -82,6 +85,8 @@ def command(
     for path in find_sets(data):
         with counting(path.name, 1) as show:
             found = read_set(path, limit=limit)
+            if found.oddity:
+                _log.warning("%s: %s", one_line(path.name), found.oddity)
             for score in found.score(
                 scorer,
                 numerics=numerics,

@@ -48,6 +48,7 @@ def command(run: Path, name: str, model: Path | None, data: Path | None, out: Pa
     """
     from glintfpga.host.models import warn_of
     from glintfpga.host.progress import counting
+    from glintfpga.host.text import one_line
     from glintfpga.quant.checkpoint import read_checkpoint
     from glintfpga.quant.evaluation.rows import Score
     from glintfpga.quant.evaluation.scorers import FixedScorer, FloatScorer, Scorer
@@ -68,6 +69,8 @@ def command(run: Path, name: str, model: Path | None, data: Path | None, out: Pa
     rows: list[Score] = []
     for path in [] if data is None else find_sets(data):
         found = read_set(path)
+        if found.oddity:
+            _log.warning("%s: %s", one_line(path.name), found.oddity)
         for numerics, (scorer, beside) in scorers.items():
             with counting(f"{path.name}, {numerics}", 1) as show:
                 rows += found.score(

@@ -25,6 +25,12 @@ def test_piped_chat(command, glint):
     assert quiet == (0, out, "")
 
 
+def test_a_byte_order_mark_before_piped_text_is_not_said(command, glint):
+    arguments = ("chat", "ref:", "--load", glint, "--bytes", 30, "--seed", 1)
+    plain = command(*arguments, stdin=b"the \nend\n")[1]
+    assert command(*arguments, stdin=b"\xef\xbb\xbfthe \r\nend\r\n")[1] == plain
+
+
 def test_generate_writes_raw_bytes_and_repeats(command, glint, image):
     arguments = ("generate", "ref:", "--load", glint, "--bytes", 40, "--temperature", 1.5)
     code, out, err = command(*arguments, "--seed", 7, "--prompt", "é")

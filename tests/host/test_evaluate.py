@@ -2,6 +2,8 @@
 import json
 import sys
 
+import pytest
+
 PAIR = {"sentence_good": "The cat sits.", "sentence_bad": "The cat sit.", "UID": "agreement"}
 
 
@@ -41,6 +43,24 @@ def test_an_image_has_no_floats_beside_it(command, glint, tmp_path):
     text.write_bytes(b"To be, or not to be.")
     _, out, _ = command("eval", glint, "--data", text, "--json")
     assert [row["metric"] for row in json.loads(out)["rows"]] == ["byte perplexity"] * 2
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"\xef\xbb\xbfA line.\n", "it has a byte-order mark: that changes"),
+        (b"A line.\r\nAnother.\r\n", "it has carriage returns, as line ends of Windows: that"),
+        ("A.\r\n".encode("utf-16"), "carriage returns, as line ends of Windows, NUL bytes, as"),
+        (b"A line.\nAnother.\n", None),
+    ],
+)
+def test_what_changes_a_score_is_told_of(command, tmp_path, data, message):
+    (tmp_path / "some.txt").write_bytes(data)
+    code, _, err = command("eval", "blink-base", "--data", tmp_path / "some.txt")
+    notes = [line for line in err.splitlines() if line.startswith("some.txt: it has")]
+    assert code == 0
+    assert len(notes) == (message is not None)
+    assert all(message in note for note in notes)
 
 
 def test_without_data(command, tmp_path):
