@@ -25,7 +25,6 @@ __all__ = ["command"]
 
 _log = logging.getLogger("glintfpga")
 _PACE_S = 5.0
-_HELD_OUT = "held-out documents"
 
 
 @click.command("train")
@@ -215,11 +214,12 @@ def _tell(run: "Run", best: Path) -> None:
     from glintfpga.train.store import read_model
 
     model = read_model(best)
-    held_out = run.sources.texts(run.sources.corpus(run.config.kept))[0]
-    texts = {_HELD_OUT: bytes(held_out[held_out < 256].astype("u1"))}
-    if isinstance(model.spec, ModelSpec) and model.spec.chat:
-        # Without the ends of its exchanges a dialogue is another text.
-        del texts[_HELD_OUT]
+    texts: dict[str, bytes] = {}
+    # Without the ends of its exchanges a dialogue is another text.
+    of_dialogues = isinstance(model.spec, ModelSpec) and model.spec.chat
+    if not of_dialogues:
+        name, ids = run.sources.texts(run.sources.corpus(run.config.kept))[0]
+        texts[name] = bytes(ids[ids < 256].astype("u1"))
     texts |= {path.name: read_text(path) for path in run.sources.selection}
     plan = run.config.stages[-1].plan
     tokens = json.loads(model.note)["tokens"]
@@ -229,7 +229,7 @@ def _tell(run: "Run", best: Path) -> None:
             f"{score.benchmark}, {score.numerics}: byte perplexity {score.value:.3f} "
             f"± {score.error_text(3)} over {score.n:,} bytes"
         )
-    if _HELD_OUT not in texts:
+    if of_dialogues:
         _tell_dialogues(run, best)
 
 
