@@ -37,7 +37,7 @@ class Manifest:
     model: str | None
     """Name of the model inside; None for a device that waits for one."""
     image_sha256: str | None
-    """Of the model's `.glint` file."""
+    """Of the model's `.glint` file, as `sha256sum` prints it; its header has another."""
     gateware_sha256: str
     contents_sha256: str
 

@@ -15,7 +15,7 @@ device: CONFIG, TABLE (the block table), K, V, EMBED, ROPE. Everything is little
         26  u16 x 5 passes, K rows, V rows, EMBED rows, ROPE rows
         36  u32 x 3 golden CRCs for 2, 4 and 8 lanes, see `firmware.golden`
         48  16      zero
-        64  32s     sha256 of the file without its CRC, this field taken as zeros
+        64  32s     model id: sha256 of the file without its CRC, this field taken as zeros
 
 LoRA targets are bits 0..6 (q, k, v, o, gate, up, down); bit 7 says that the model was trained on
 dialogues, in the form of `quant.template`. The device does not look at that byte, but its hello
@@ -143,8 +143,12 @@ class Image:
         return self.data[:HEADER_BYTES]
 
     @property
-    def sha256(self) -> bytes:
-        return self.header[64:96]
+    def model_id(self) -> str:
+        """Hash in the header, in hexadecimal: what a device says it holds.
+
+        It is not that of the whole file, which `sha256sum` prints.
+        """
+        return self.header[64:96].hex()
 
     @property
     def crc(self) -> int:

@@ -40,7 +40,7 @@ def read_image(data: bytes) -> Image:
         raise InputError("the CRC-32 at the end of the image is wrong: it is damaged")
     blank = data[:64] + bytes(32) + data[96:-4]
     if hashlib.sha256(blank).digest() != data[64:96]:
-        raise InputError("the sha256 of the image is wrong: it is damaged")
+        raise InputError("the model id is not that of the content: the image is damaged")
     sections = _split(data, counts)
     model = _model(spec, plan, rope_num, rope_den, sections)
     image = Image(model, data)

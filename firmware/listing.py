@@ -49,7 +49,7 @@ def _heading(image: Image) -> list[str]:
     passes = f"{spec.prelude} prelude + {spec.loops} loops + {spec.coda} coda"
     rope = f"{model.rope_num}/{model.rope_den} of a turn a token"
     return [
-        f"Model {image.sha256.hex()}",
+        f"Model {image.model_id}",
         f"  {spec.passes} passes ({passes}), hidden {spec.hidden}, window {spec.window}",
         f"  vocabulary {spec.vocab}, EOS {eos}, thinking {model.thinking}, RoPE {rope}",
         f"  LoRA rank {spec.lora_rank} on {', '.join(spec.lora_targets) or 'nothing'}",

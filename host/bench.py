@@ -48,7 +48,7 @@ def bench(
             "lanes": info.lanes,
             "plan": info.plan,
             "build_id": info.build_id.hex(),
-            "image_sha256": client.image_sha256,
+            "model_id": client.model_id,
         },
         "temperature": TEMPERATURE,
     }

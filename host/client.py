@@ -107,8 +107,8 @@ class Client:
         return is_for_chat(self.info.image_header)
 
     @property
-    def image_sha256(self) -> str:
-        """Hash of the model it holds, as in the image's header."""
+    def model_id(self) -> str:
+        """The model it holds, as `glintfpga.firmware.image.Image.model_id`."""
         self._need_model()
         return self.info.image_header[64:96].hex()
 

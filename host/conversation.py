@@ -102,7 +102,7 @@ class Conversation:
         self._stale = False
 
     def _holds(self, image: bytes) -> bool:
-        return self.client.has_model and self.client.image_sha256 == image[64:96].hex()
+        return self.client.has_model and self.client.model_id == image[64:96].hex()
 
     def _reach(self, error: DeviceError) -> None:
         while True:

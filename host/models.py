@@ -1,26 +1,34 @@
 # SPDX-License-Identifier: MIT
 """From what a user calls a model to an image: a shipped name, a checkpoint or a .glint file."""
 
+import logging
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glintfpga.host.files import read_bytes
 from glintfpga.host.progress import counting
+from glintfpga.host.text import one_line
 from glintfpga.quant.errors import InputError
 
 if TYPE_CHECKING:
     from glintfpga.firmware.image import Image
     from glintfpga.quant.checkpoint import Checkpoint
+    from glintfpga.quant.quantize_report import QuantizeReport
 
 __all__ = [
     "DEFAULT_MODEL",
     "find_model",
     "image_of",
+    "is_image",
     "read_float_model",
     "shipped_models",
     "title_of",
+    "warn_of",
 ]
+
+_log = logging.getLogger("glintfpga")
 
 DEFAULT_MODEL = "blink-base"
 IMAGE_MAGIC = b"GLNT"
@@ -61,8 +69,6 @@ def image_of(name: Path | None, *, plan: int | None = None) -> "Image":
     Raises ``InputError`` when the file is not a model or an image has another plan.
     """
     from glintfpga.firmware.image import Image
-    from glintfpga.quant.plan import plan_of
-    from glintfpga.quant.quantize import quantize
 
     path = find_model(name)
     # A released model comes quantized: calibration is float arithmetic, and the same everywhere
@@ -72,9 +78,7 @@ def image_of(name: Path | None, *, plan: int | None = None) -> "Image":
         path = released
     data = read_bytes(path, what="model")
     if not data.startswith(IMAGE_MAGIC):
-        with counting(f"quantizing {path.name}"):
-            model, _ = quantize(_checkpoint(path, data), plan=plan_of(plan or 12))
-        return Image.from_model(model)
+        return _image_of_checkpoint(path, data, plan or 12)
     try:
         image = Image.from_bytes(data)
     except InputError as error:
@@ -85,6 +89,31 @@ def image_of(name: Path | None, *, plan: int | None = None) -> "Image":
             "use its checkpoint, which is quantized as needed"
         )
     return image
+
+
+def warn_of(report: "QuantizeReport", name: Path) -> None:
+    """Say on stderr when quantizing a model may have ruined it."""
+    if report.doubt:
+        _log.warning("warning: %s: %s", one_line(str(name)), report.doubt)
+
+
+@lru_cache(maxsize=1)
+def _image_of_checkpoint(path: Path, data: bytes, plan: int) -> "Image":
+    """Kept, as ``ref:`` asks for what it starts with and the session for what it holds."""
+    from glintfpga.firmware.image import Image
+    from glintfpga.quant.plan import plan_of
+    from glintfpga.quant.quantize import quantize
+
+    with counting(f"quantizing {path.name}"):
+        model, report = quantize(_checkpoint(path, data), plan=plan_of(plan))
+        image = Image.from_model(model)
+    warn_of(report, path)
+    return image
+
+
+def is_image(name: Path | None) -> bool:
+    """Whether a model is an image, which has no floats."""
+    return read_bytes(find_model(name), what="model").startswith(IMAGE_MAGIC)
 
 
 def read_float_model(name: Path | None) -> "Checkpoint":

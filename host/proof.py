@@ -113,7 +113,7 @@ def run(
     wrong = [stage for stage in stages if stage.difference]
     facts: dict[str, Any] = {
         "bitstream_sha256": hashlib.sha256(bitstream.read_bytes()).hexdigest(),
-        "image_sha256": image.sha256.hex(),
+        "model_id": image.model_id,
         "clock_hz": decoded.clock_hz,
         "self_test": said.get("self_test"),
         "stages": [stage.facts() for stage in stages],

@@ -138,8 +138,8 @@ def prove_bitstream(
             client.fastest(BAUDS[-1])
         if not holds(client, image):
             raise InputError(
-                f"the bitstream holds the model {client.image_sha256[:16]}, not "
-                f"{image.sha256.hex()[:16]}; name its model with --model"
+                f"the bitstream holds the model {client.model_id[:16]}, not "
+                f"{image.model_id[:16]}; name its model with --model"
             )
         check(client)
         count, difference = _verified(client, image, tokens, "bitstream")

@@ -18,6 +18,8 @@ from glintfpga.quant.errors import InputError
 
 __all__ = ["Session", "check_fits", "holds", "load", "open_session"]
 
+_SOFTWARE_LANES = 4
+
 _log = logging.getLogger("glintfpga")
 
 
@@ -31,16 +33,24 @@ class Session:
 
 @contextlib.contextmanager
 def open_session(
-    port: str | None, *, model: Path | None = None, lanes: int = 4, fast: bool = True
+    port: str | None, *, model: Path | None = None, lanes: int | None = None, fast: bool = True
 ) -> Iterator[Session]:
-    """Open the port, greet the device, go to the fastest rate, and load ``model`` if given."""
+    """Open the port, greet the device, go to the fastest rate, and load ``model`` if given.
+
+    ``lanes`` makes a software device; raises ``InputError`` when another device has not so many.
+    """
     name = choose_port(port)
-    opener = port_opener(name, model=model, lanes=lanes)
+    opener = port_opener(name, model=model, lanes=lanes or _SOFTWARE_LANES)
     with contextlib.ExitStack() as stack:
         with counting(f"connecting to {name!r}"):
             client = stack.enter_context(Client(Link(opener=opener)))
             info = client.connect()
             _log.debug("%s: %d lanes, %d-bit numbers", name, info.lanes, info.plan)
+            if lanes not in (None, info.lanes):
+                raise InputError(
+                    f"{name} has {info.lanes} lanes, not {lanes}: leave out --lanes, or use ref:, "
+                    "which has as many as are asked for"
+                )
             if fast:
                 client.fastest(BAUDS[-1])
         image = None
@@ -60,7 +70,7 @@ def load(client: Client, image: Image) -> None:
 
 def holds(client: Client, image: Image) -> bool:
     """Whether the device says that it holds this image."""
-    return client.has_model and client.image_sha256 == image.sha256.hex()
+    return client.has_model and client.model_id == image.model_id
 
 
 def check_fits(client: Client, image: Image) -> None:

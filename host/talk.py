@@ -20,6 +20,7 @@ from glintfpga.host.ports import how_timed
 from glintfpga.host.text import ShownText, typed_bytes
 from glintfpga.quant.errors import DeviceError, InputError
 from glintfpga.quant.template import question
+from glintfpga.quant.text_files import without_mark
 
 __all__ = ["Talk"]
 
@@ -82,7 +83,7 @@ class Talk:
                 data = sys.stdin.buffer.readline(MAX_LINE + 1) if sys.stdin else b""
                 if len(data) > MAX_LINE:
                     raise InputError(f"a line of more than {MAX_LINE} bytes; break it into lines")
-                return data.rstrip(b"\r\n") if data else None
+                return without_mark(data.rstrip(b"\r\n")) if data else None
             with contextlib.suppress(ImportError):
                 importlib.import_module("readline")  # line editing, where the system has it
             try:

@@ -118,6 +118,7 @@ def scored(
     """
     import numpy as np
 
+    from glintfpga.host.models import warn_of
     from glintfpga.quant.checkpoint import read_checkpoint
     from glintfpga.quant.evaluation.perplexity import windows
     from glintfpga.quant.evaluation.scorers import FixedScorer, FloatScorer, Scorer
@@ -140,7 +141,8 @@ def scored(
     checkpoint = read_checkpoint(path)
     scorers: dict[str, Scorer] = {"float": FloatScorer(checkpoint)}
     if plan is not None:
-        model, _ = quantize(checkpoint, plan=plan_of(plan), lanes=lanes)
+        model, report = quantize(checkpoint, plan=plan_of(plan), lanes=lanes)
+        warn_of(report, path)
         scorers["fixed"] = FixedScorer(model, lanes=lanes)
     rows: list[Score] = []
     with counting("evaluating", len(scorers) * len(texts)) as show:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors import SafetensorError, deserialize
+from safetensors.numpy import save
 
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.files import publish
@@ -26,8 +27,27 @@ FloatArray = npt.NDArray[np.float64]
 
 _MAX_FILE_BYTES = 1 << 20
 _MAX_HEADER_BYTES = 1 << 18
-_DTYPES = ("F16", "F32", "F64")
+_DTYPES = {"F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8"}
+"""NumPy has no bfloat16: its bits are the upper half of a float32."""
 _LARGEST = 1e6
+_WRAPPERS = re.compile(r"\A(?:_orig_mod\.|module\.)+")
+"""What torch.compile and DistributedDataParallel put before every name."""
+_BAD_VALUES = "train it again, or save it again where its bytes are big-endian"
+_OTHER_KINDS = (
+    (b"version https://git-lfs", "a Git LFS pointer and not the file: run git lfs pull"),
+    (
+        b"PK\x03\x04",
+        "a zip archive, as PyTorch writes: save the weights with safetensors.torch.save_file",
+    ),
+    (
+        b"\x80\x02",
+        "a pickle, which is not opened: save the weights with safetensors.torch.save_file",
+    ),
+    (b"<", "a web page and not the file: download the file itself"),
+    (b"GGUF", "a GGUF file: give the checkpoint it was made of"),
+    (b"GLNT", "an image of integers: give the checkpoint it was made of"),
+)
+"""How files begin that are given for checkpoints by mistake."""
 
 MOST_BALANCE = 18
 """Trained ranges of q and k differ by a few octaves."""
@@ -64,13 +84,15 @@ class Checkpoint:
                 raise InputError(f"tensor {name!r} must have shape {shape}, not {stored.shape}")
             # Before the conversion, which warns of a NaN that signals.
             if not np.isfinite(stored).all():
-                raise InputError(f"tensor {name!r} has values that are not finite: train it again")
+                raise InputError(
+                    f"tensor {name!r} has values that are not finite: {_BAD_VALUES}"
+                )
             value = stored.astype(np.float64)
             largest = float(np.abs(value).max())
             if largest > _LARGEST:
                 raise InputError(
                     f"tensor {name!r} has a value of magnitude {largest:g}, more than "
-                    f"{_LARGEST:g}: train it again"
+                    f"{_LARGEST:g}: {_BAD_VALUES}"
                 )
             checked[name] = value
         object.__setattr__(self, "tensors", checked)
@@ -88,7 +110,9 @@ class Checkpoint:
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
-    """Read and check a safetensors file.
+    """Read and check a safetensors file of 16, 32 or 64-bit floats, bfloat16 among them.
+
+    Prefixes that PyTorch's wrappers put before the names of tensors are left out.
 
     Raises ``InputError`` with the path when the file cannot be read, is not a well-formed
     safetensors file (also: more than 1 MiB, header above 256 KiB, a name twice), or does not hold
@@ -130,14 +154,20 @@ def _parse(data: bytes) -> Checkpoint:
     spec = ModelSpec.from_metadata(metadata)
     for name, entry in header.items():
         dtype = entry.get("dtype") if isinstance(entry, dict) else None
-        if dtype not in _DTYPES:
+        if not isinstance(dtype, str) or dtype not in _DTYPES:
             raise InputError(
                 f"tensor {name!r:.60} must have a type of {', '.join(_DTYPES)}, not {dtype!r:.60}"
             )
     try:
-        tensors = load(data)
+        stored = deserialize(data)  # type: ignore[no-untyped-call]
     except SafetensorError as error:
         raise InputError(f"damaged safetensors file ({_one_line(error)})") from error
+    tensors: dict[str, npt.NDArray[Any]] = {}
+    for wrapped, entry in stored:
+        name = _WRAPPERS.sub("", wrapped)
+        if name in tensors:
+            raise InputError(f"tensor {name!r:.60} is there twice, with and without a prefix")
+        tensors[name] = _values(entry["dtype"], entry["data"]).reshape(entry["shape"])
     angle = metadata.get("rope_radians_per_token", "1.0")
     try:
         radians = float(angle)
@@ -157,10 +187,19 @@ def _parse(data: bytes) -> Checkpoint:
     )
 
 
+def _values(dtype: str, data: bytes) -> npt.NDArray[Any]:
+    values = np.frombuffer(data, _DTYPES[dtype])
+    return (values.astype("<u4") << 16).view("<f4") if dtype == "BF16" else values
+
+
 def _header(data: bytes) -> dict[str, Any]:
+    size = int.from_bytes(data[:8], "little")
+    if size > len(data):
+        for start, what in _OTHER_KINDS:
+            if data.lstrip().startswith(start):
+                raise InputError(f"it is {what}")
     if len(data) > _MAX_FILE_BYTES:
         raise InputError(f"more than {_MAX_FILE_BYTES} bytes: too large for a blink checkpoint")
-    size = int.from_bytes(data[:8], "little")
     if len(data) < 8 or size > len(data) - 8:
         raise InputError(f"cut off after {len(data)} bytes: not a safetensors file")
     if size > _MAX_HEADER_BYTES:

@@ -85,12 +85,15 @@ def quantize(
         thinking=checkpoint.spec.thinking,
     )
     rows.extend(_value_rows(plan, ranges, balance))
+    peak = max((_peak(value), name) for name, value in checkpoint.tensors.items())
     report = QuantizeReport(
         plan=plan.code,
         rope=f"{rope_num}/{rope_den}",
         balance=tuple(balance),
         logit_snr_db=_logit_snr(checkpoint, model, tokens[:_SNR_SEQUENCES], lanes),
         lanes=lanes,
+        peak_tensor=peak[1],
+        peak_ratio=peak[0],
         rows=tuple(rows),
     )
     return model, report
@@ -211,6 +214,12 @@ def _weight_row(
         count=int(real.size),
         snr_db=snr_db(real, fmt.real(stored)),
     )
+
+
+def _peak(weights: FloatArray) -> float:
+    """Largest magnitude over the median one of those that are not 0."""
+    sizes = np.abs(weights[weights != 0])
+    return float(sizes.max() / np.median(sizes)) if sizes.size else 0.0
 
 
 def _value_rows(plan: NumberPlan, ranges: Ranges, balance: list[int]) -> list[TensorRow]:

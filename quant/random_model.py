@@ -15,14 +15,23 @@ __all__ = ["random_model"]
 
 
 def random_model(
-    rng: np.random.Generator, spec: ModelSpec, plan: NumberPlan, *, edges: float = 0.2
+    rng: np.random.Generator,
+    spec: ModelSpec,
+    plan: NumberPlan,
+    *,
+    edges: float = 0.2,
+    embedding_bits: int | None = None,
 ) -> QuantizedModel:
     """Weights over the whole format, a share ``edges`` of them exactly at its ends.
+
+    Input and loop embeddings have ``embedding_bits`` bits, by default all of x. A norm leaves
+    nothing of the last bits of large ones: where single bits have to show in logits, give few.
 
     Loops share their feed-forward matrices, as trained models do; shifts are drawn so that
     saturation, rounding and plain values all occur.
     """
     weight = QFormat(plan.weight_width, 0)
+    embedding = QFormat(embedding_bits or plan.x.width, 0)
 
     def integers(fmt: QFormat, *shape: int) -> np.ndarray:
         values = rng.integers(fmt.lo, fmt.hi + 1, shape)
@@ -47,7 +56,7 @@ def random_model(
             wk=integers(weight, 3, 3),
             wv=integers(weight, 3, 3),
             **shared,
-            loop_embedding=integers(plan.x, 3),
+            loop_embedding=integers(embedding, 3),
             shift_q=shift(width),
             shift_k=shift(width),
             shift_v=shift(width),
@@ -64,7 +73,7 @@ def random_model(
         rope_num=rope_num,
         rope_den=rope_den,
         passes=passes,
-        embed_in=integers(plan.x, spec.vocab, 3),
+        embed_in=integers(embedding, spec.vocab, 3),
         embed_out=integers(weight, spec.vocab, 3),
         shift_logit=shift(width - 4),
         rope_table=rope_table(plan.rope, rope_den),

@@ -18,6 +18,8 @@ _MAX_DEPTH = 32
 def parse_object(data: bytes) -> dict[str, Any]:
     """The JSON object that is the whole of ``data``, which the caller keeps short.
 
+    A byte-order mark, which some editors put first, is left out.
+
     Python's parser takes the last of equal names, NaN and Infinity, and makes 1e999 infinite.
     Raises ``InputError`` for those, for nesting beyond 32 levels (deeper values cannot even be
     shown where the interpreter's limit is near), for bytes that are not UTF-8, and for anything
@@ -25,7 +27,7 @@ def parse_object(data: bytes) -> dict[str, Any]:
     """
     try:
         value = json.loads(
-            data.decode("utf-8"),
+            data.decode("utf-8-sig"),
             object_pairs_hook=_without_repeats,
             parse_constant=_refuse,
             parse_float=_finite,

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from glintfpga.quant.errors import InputError
 
-__all__ = ["MAX_TEXT_BYTES", "pieces", "read_text"]
+__all__ = ["MAX_TEXT_BYTES", "oddity_of", "pieces", "read_text", "without_mark"]
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 MAX_TEXT_BYTES = 1 << 27
 """Longer than any usual benchmark, and what a small packed file can make us hold."""
@@ -37,6 +39,22 @@ def read_text(path: str | Path, *, limit: int | None = None) -> bytes:
     if len(text) > MAX_TEXT_BYTES:
         raise InputError(f"{os.fspath(path)!r} has more than {MAX_TEXT_BYTES} bytes: cut it")
     return bytes(text)
+
+
+def without_mark(data: bytes) -> bytes:
+    """The bytes without a byte-order mark before them, as PowerShell sends into a pipe."""
+    return data.removeprefix(BYTE_ORDER_MARK)
+
+
+def oddity_of(text: bytes) -> str | None:
+    """One line on what a text has that no training text has, and that its score is of too."""
+    kinds = {
+        "a byte-order mark": text.startswith(BYTE_ORDER_MARK),
+        "carriage returns, as line ends of Windows": b"\r" in text,
+        "NUL bytes, as UTF-16": b"\0" in text,
+    }
+    found = [name for name, there in kinds.items() if there]
+    return f"it has {', '.join(found)}: that changes the score" if found else None
 
 
 def pieces(path: Path) -> Iterator[bytes]:

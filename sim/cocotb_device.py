@@ -85,7 +85,9 @@ async def sampled_answers(pair: Pair) -> None:
 
 
 async def scores(pair: Pair) -> None:
-    await pair.ask(score([1, 2, 3], pair.vocab), score([5], pair.vocab, logits=True))
+    """Every id is entered: no row of the input embedding stays unseen."""
+    ids = range(pair.vocab)
+    await pair.ask(message(Op.RESET), score(ids, pair.vocab), score([5], pair.vocab, logits=True))
 
 
 async def refusals(pair: Pair) -> None:

@@ -64,7 +64,7 @@ def rebuild(folder: Path) -> None:
         wasm=hashlib.sha256(wasm.read_bytes()).hexdigest(),
         rtlil=rtlil,
         harness=_harness_hash(),
-        image=image.sha256.hex(),
+        image=image.model_id,
         lanes=LANES,
         plan=PLAN.code,
         clk_hz=CLK_HZ,

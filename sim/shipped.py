@@ -26,7 +26,7 @@ class SimManifest:
     """Of the device's RTLIL without source paths."""
     harness: str
     image: str
-    """As in the header of the image of power-up."""
+    """Model id of the image of power-up."""
     lanes: int
     plan: int
     clk_hz: int

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from glintfpga.quant.evaluation.sets import WHOLE_SETS
 from glintfpga.quant.spec import ModelSpec
 from glintfpga.train.config import TrainConfig
 from glintfpga.train.shape import for_chip
@@ -33,6 +34,8 @@ def model_card(facts: Mapping[str, Any]) -> str:
     """Markdown of a release.
 
     ``facts`` is the content of eval.json: name, config, tokens, machine, sources, rows, samples.
+    Where somebody measured the model on whole sets that are not at hand, their rows may be written
+    into it by hand, as ``quoted``: benchmark, form, numerics, metric, value.
     """
     config = TrainConfig.from_json(facts["config"])
     spec = for_chip(config.spec)
@@ -71,6 +74,24 @@ def _opening(facts: Mapping[str, Any], spec: ModelSpec) -> str:
     ) + (_CHAT if spec.chat else "")
 
 
+_COUNTING = (
+    ("sum", "pair accuracy, %"),
+    ("sum", "accuracy, %"),
+    ("continuous", "byte perplexity"),
+)
+"""Forms and metrics of the rows whose n counts everything in the file."""
+
+_PART_OF_PAIRS = (
+    " The whole has as many pairs of each paradigm and a part may not, so only the paradigm "
+    "accuracy, which weighs paradigms alike, compares with scores of the whole."
+)
+
+_QUOTED = (
+    "On the whole sets, which are not at hand here, measured by others in the same forms and "
+    "quoted; `glintfpga eval --fetch` measures them again:"
+)
+
+
 def _scores(facts: Mapping[str, Any]) -> str:
     found = [facts["base"]] if facts["base"] else []
     rows = [(model["name"], row) for model in [*found, facts] for row in model["rows"]]
@@ -84,12 +105,54 @@ def _scores(facts: Mapping[str, Any]) -> str:
     rows.sort(key=lambda item: order.index((item[1]["benchmark"], item[1]["form"])))
     lines += [
         f"| {row['benchmark']} | {row['form']} | {name} | {row['numerics']} | {row['metric']} "
-        f"| {row['value']:.4f} | {row['stderr']:.4f} | {row['n']:,} |"
+        f"| {row['value']:.4f} | {_error(row['stderr'])} | {row['n']:,} |"
         for name, row in rows
     ]
     protocols = sorted({(row["form"], row["protocol"]) for _, row in rows})
     notes = [f"- {form}: {protocol}." for form, protocol in protocols]
-    return "\n".join([*lines, "", "± is one standard error.", "", *notes])
+    sizes = dict.fromkeys(size for row in facts["rows"] if (size := _size(row)))
+    return "\n".join([
+        *lines,
+        "",
+        "± is one standard error. What the rows are of:",
+        "",
+        *sizes,
+        *notes,
+        *_quoted(facts.get("quoted", [])),
+    ])  # fmt: skip
+
+
+def _error(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _size(row: Mapping[str, Any]) -> str:
+    """How much of its public set a row is of, where its n tells."""
+    total, unit = WHOLE_SETS.get(row["benchmark"], (0, ""))
+    if not total or (row["form"], row["metric"]) not in _COUNTING:
+        return ""
+    n = row["n"]
+    if n == total:
+        return f"- {row['benchmark']}: the whole set, {n:,} {unit}."
+    part = f"- {row['benchmark']}: {n:,} of the {total:,} {unit} of the whole set."
+    return part + (_PART_OF_PAIRS if unit == "pairs" else "")
+
+
+def _quoted(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not rows:
+        return []
+    return [
+        "",
+        _QUOTED,
+        "",
+        "| benchmark | form | numerics | metric | value |",
+        "|---|---|---|---|--:|",
+        *(
+            f"| {row['benchmark']} | {row['form']} | {row['numerics']} | {row['metric']} "
+            f"| {row['value']} |"
+            for row in rows
+        ),
+    ]
 
 
 def _training(facts: Mapping[str, Any], config: TrainConfig) -> str:

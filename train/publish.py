@@ -20,6 +20,7 @@ from glintfpga.quant.evaluation.rows import Score
 from glintfpga.quant.files import cannot_write, publish
 from glintfpga.quant.plan import plan_of
 from glintfpga.quant.quantize import quantize
+from glintfpga.quant.quantize_report import QuantizeReport
 from glintfpga.quant.strict_json import parse_object
 from glintfpga.train.card import model_card
 from glintfpga.train.config import TrainConfig
@@ -42,15 +43,17 @@ def champion_of(run: Path) -> Path:
     raise InputError(f"there is no finished training in {str(run)!r}: train first")
 
 
-def image_of_release(checkpoint: Path, config: TrainConfig) -> Image:
-    """The integers that a release has: in the plan of the last stage, 12 bits for a float one.
+def image_of_release(checkpoint: Path, config: TrainConfig) -> tuple[Image, QuantizeReport]:
+    """The integers that a release has, and what making them cost.
+
+    They are in the plan of the last stage, 12 bits for a float one.
 
     Raises ``InputError`` for a shape that only software runs.
     """
     for_chip(config.spec)
     plan = plan_of(config.stages[-1].plan or 12)
-    model, _ = quantize(read_checkpoint(checkpoint), plan=plan, lanes=config.lanes)
-    return Image.from_model(model)
+    model, report = quantize(read_checkpoint(checkpoint), plan=plan, lanes=config.lanes)
+    return Image.from_model(model), report
 
 
 def release(
@@ -79,7 +82,7 @@ def release(
         "config": config.to_json(),
         "plan": image.model.plan.code,
         "lanes": config.lanes,
-        "image_sha256": image.sha256.hex(),
+        "model_id": image.model_id,
         "tokens": history.get("tokens", config.tokens),
         "merged": history.get("merged", []),
         "machine": record.machine(),

@@ -55,7 +55,7 @@ def byte_perplexity(engine: Engine, vector: Vector, text: Ids, *, benchmark: str
         numerics="float",
         metric="byte perplexity",
         value=value,
-        stderr=value * error,
+        stderr=None if error is None else value * error,
         n=losses.size,
         protocol=f"whole {WINDOW_BYTES}-byte windows, first byte of a window not scored",
     )

@@ -53,6 +53,8 @@ _FEWEST_IDS = 2 * WINDOW_BYTES
 _SOFTWARE_IDS = 1 << 16
 _FIT_WINDOWS = 512
 
+Ids = npt.NDArray[np.unsignedinteger]
+
 _stop: list[Event] = []
 
 
@@ -112,15 +114,18 @@ class Sources:
         found = read_manifest(self.manifest, folder=self.folder)
         return any(are_dialogues(source.file) for source in found.sources)
 
-    def texts(self, corpus: Corpus) -> list[npt.NDArray[np.unsignedinteger]]:
+    def texts(self, corpus: Corpus) -> list[tuple[str, Ids]]:
         """What lineages are judged by: held-out documents as they are, and the selection.
 
-        A corpus of a few documents holds none out; then it is the text trained on.
+        Each has a name for people. A corpus of a few documents holds none out; then it is the text
+        trained on.
         """
-        texts: list[npt.NDArray[np.unsignedinteger]] = [corpus.raw_heldout]
-        texts += [np.frombuffer(read_text(path), np.uint8) for path in self.selection]
-        texts += [] if self.selection else [corpus.spaced_heldout]
-        return [text for text in texts if len(text) >= _FEWEST_IDS] or [corpus.raw]
+        texts: list[tuple[str, Ids]] = [("held-out documents", corpus.raw_heldout)]
+        texts += [(path.name, np.frombuffer(read_text(path), np.uint8)) for path in self.selection]
+        if not self.selection:
+            texts.append(("held-out documents in WikiText's spacing", corpus.spaced_heldout))
+        long_enough = [(name, text) for name, text in texts if len(text) >= _FEWEST_IDS]
+        return long_enough or [("the text it was trained on", corpus.raw)]
 
 
 def run_lineage(folder: Path, index: int, stage: int, sources: Sources) -> float:
@@ -131,7 +136,7 @@ def run_lineage(folder: Path, index: int, stage: int, sources: Sources) -> float
     """
     config = TrainConfig.read(folder / "config.json")
     corpus = sources.corpus(config.kept)
-    texts = sources.texts(corpus)
+    texts = [text for _, text in sources.texts(corpus)]
     if isinstance(config.spec, Shape):
         texts = [text[:_SOFTWARE_IDS] for text in texts]
     state = _state_path(folder, index)
@@ -185,7 +190,7 @@ def judge(checkpoint: Path, config: TrainConfig, sources: Sources) -> float:
     plan = config.stages[-1].plan
     numbers = ChipNumbers.of(found, plan_of(plan), lanes=config.lanes) if plan else None
     engine = open_engine(found.spec, numbers=numbers)
-    texts = sources.texts(sources.corpus(config.kept))
+    texts = [text for _, text in sources.texts(sources.corpus(config.kept))]
     return score(engine, flatten(found.spec, found.tensors), texts)
 
 

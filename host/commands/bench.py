@@ -22,7 +22,7 @@ TOKENS = {"measured": 5000, "simulated": 2000, "software": 400}
 @options.lanes
 @options.json_output
 @options.verbosity
-def command(port: str, model: Path | None, lanes: int, as_json: bool) -> None:
+def command(port: str, model: Path | None, lanes: int | None, as_json: bool) -> None:
     """Measure the speed of a device: cycles, tokens a second, time to the first byte.
 
     Every number says where it comes from: measured on a board, simulated (in simulated time),
@@ -52,7 +52,7 @@ def command(port: str, model: Path | None, lanes: int, as_json: bool) -> None:
 def _lines(result: dict[str, Any]) -> list[str]:
     device = result["device"]
     head = f"{one_line(result['port'])} ({result['kind']}), {device['lanes']} lanes, "
-    lines = [head + f"{device['plan']}-bit numbers, model {device['image_sha256'][:16]}"]
+    lines = [head + f"{device['plan']}-bit numbers, model {device['model_id'][:16]}"]
     if result["clock_hz"] is not None:
         lines.append(f"clock {result['clock_hz']['value'] / 1e6:g} MHz")
     for position, cycles in result["cycles_per_token"].items():

@@ -22,7 +22,7 @@ def command(
     temperature: float,
     seed: int | None,
     model: Path | None,
-    lanes: int,
+    lanes: int | None,
 ) -> None:
     """Chat with a device; without PORT with the board that is plugged in, or with sim:.
 

@@ -2,6 +2,7 @@
 """``glintfpga eval``."""
 
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_log = logging.getLogger("glintfpga")
 _COLUMNS = "{:<22} {:<17} {:<21} {:>9} {:>8} {:>9}"
 
 
@@ -45,7 +47,7 @@ _COLUMNS = "{:<22} {:<17} {:<21} {:>9} {:>8} {:>9}"
     callback=lambda ctx, param, value: value and int(value),
     help="Bits of fixed numbers; default: those of a .glint model, else 12.",
 )
-@options.lanes
+@options.lanes_of("Lanes of the device whose fixed numbers are meant; results depend on it.")
 @options.json_output
 @options.verbosity
 def command(
@@ -63,16 +65,19 @@ def command(
     MODEL is a .safetensors checkpoint, a .glint image (fixed only) or the name of a shipped model.
     A text gives its byte perplexity in windows of 256 bytes, whose first is not scored, and as one
     piece; WikiText pages that of lm-evaluation-harness; sentence pairs and questions accuracies.
+    Fixed numbers of a checkpoint are also held beside the float ones, over the windows of a text:
+    at how many bytes another one is likeliest, and the mean KL divergence.
 
     \b
     glintfpga eval blink-base --fetch
     glintfpga eval blink-base --data wikitext2-test.txt.xz
     """
     from glintfpga.host.progress import counting
+    from glintfpga.host.text import one_line
     from glintfpga.quant.evaluation.fetch import fetch_sets
     from glintfpga.quant.evaluation.sets import find_sets, read_set
 
-    scorer = _scorer(model, numerics, plan, lanes)
+    scorer, beside = _scorers(model, numerics, plan, lanes)
     if fetch:
         with counting("fetching", 1) as show:
             fetch_sets(data, progress=lambda done, total: show(done / total))
@@ -80,8 +85,13 @@ def command(
     for path in find_sets(data):
         with counting(path.name, 1) as show:
             found = read_set(path, limit=limit)
+            if found.oddity:
+                _log.warning("%s: %s", one_line(path.name), found.oddity)
             for score in found.score(
-                scorer, numerics=numerics, progress=lambda done, total: show(done / total)
+                scorer,
+                numerics=numerics,
+                beside=beside,
+                progress=lambda done, total: show(done / total),
             ):
                 if not (as_json or rows):
                     print(_COLUMNS.format("benchmark", "form", "metric", "value", "±", "n"))
@@ -95,13 +105,17 @@ def command(
         click.echo(json.dumps(facts | {"rows": [score.to_json() for score in rows]}, indent=2))
 
 
-def _scorer(model: Path, numerics: str, plan: int | None, lanes: int) -> "Scorer":
-    from glintfpga.host.models import image_of, read_float_model
+def _scorers(
+    model: Path, numerics: str, plan: int | None, lanes: int
+) -> "tuple[Scorer, Scorer | None]":
+    """What is scored and, where integers have a checkpoint, the float model beside them."""
+    from glintfpga.host.models import image_of, is_image, read_float_model
     from glintfpga.quant.evaluation.scorers import FixedScorer, FloatScorer
 
     if numerics == "float":
-        return FloatScorer(read_float_model(model))
-    return FixedScorer(image_of(model, plan=plan).model, lanes=lanes)
+        return FloatScorer(read_float_model(model)), None
+    fixed = FixedScorer(image_of(model, plan=plan).model, lanes=lanes)
+    return fixed, None if is_image(model) else FloatScorer(read_float_model(model))
 
 
 def _line(score: "Score") -> str:
@@ -112,6 +126,6 @@ def _line(score: "Score") -> str:
         score.form,
         score.metric,
         f"{score.value:.4f}",
-        f"{score.stderr:.4f}",
+        score.error_text(4),
         score.n,
     )

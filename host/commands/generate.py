@@ -26,7 +26,7 @@ def command(
     temperature: float,
     seed: int | None,
     model: Path | None,
-    lanes: int,
+    lanes: int | None,
 ) -> None:
     """Write what the model says after a prompt, as raw bytes, and nothing else, to stdout.
 

@@ -37,7 +37,11 @@ def command(port: str, model: Path) -> None:
         began = client.link.clock()
         load(client, image)
         seconds = client.link.clock() - began
-        digest = image.sha256.hex()
-        if client.image_sha256 != digest or client.info.image_crc != image.crc:
+        if client.model_id != image.model_id or client.info.image_crc != image.crc:
             raise DeviceError("the device holds other bytes than were sent; load the model again")
-        _log.info("%d bytes in %.3f s; the device holds %s", len(image.data), seconds, digest[:16])
+        _log.info(
+            "%d bytes in %.3f s; the device holds the model %s",
+            len(image.data),
+            seconds,
+            image.model_id[:16],
+        )

@@ -100,13 +100,24 @@ def command(
     if as_json:
         click.echo(json.dumps(bracket.to_json(), indent=2))
     else:
-        _show(bracket)
+        _show(bracket, _judged_by(run))
     _log.info("%s: the winner; %s: the bracket", *(
         place / name for name in ("champion.safetensors", "bracket.svg")
     ))  # fmt: skip
 
 
-def _show(bracket: "Bracket") -> None:
+def _judged_by(run: Path) -> str:
+    """What the scores of a run's checkpoints are of, and in which numbers."""
+    from glintfpga.train.config import TrainConfig
+    from glintfpga.train.record import read_sources
+
+    config, sources = TrainConfig.read(run / "config.json"), read_sources(run)
+    names = [one_line(name) for name, _ in sources.texts(sources.corpus(config.kept))]
+    mean = "the geometric mean over " if len(names) > 1 else "over "
+    return f"{mean}{', '.join(names)} ({'fixed' if config.stages[-1].plan else 'float'})"
+
+
+def _show(bracket: "Bracket", judged_by: str) -> None:
     click.echo(_COLUMNS.format("name", "parents", "t", "nats a byte", "fate"))
     for number in sorted({entry.round for entry in bracket.entries}):
         click.echo(f"round {number}" if number else "trained")
@@ -123,4 +134,6 @@ def _show(bracket: "Bracket") -> None:
             )
     best = bracket[bracket.winner]
     assert best.score is not None
-    click.echo(f"winner: {one_line(best.name)}, byte perplexity {math.exp(best.score):.4f}")
+    click.echo(
+        f"winner: {one_line(best.name)}, byte perplexity {math.exp(best.score):.4f}, {judged_by}"
+    )

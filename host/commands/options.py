@@ -20,6 +20,7 @@ __all__ = [
     "generation",
     "json_output",
     "lanes",
+    "lanes_of",
     "load",
     "optional_port",
     "port",
@@ -135,15 +136,25 @@ def load(function: Decorated) -> Decorated:
 
 
 def lanes(function: Decorated) -> Decorated:
-    """--lanes P of the software devices."""
+    """--lanes P of a software device; None when it is not given."""
+    return click.option(
+        "--lanes",
+        type=click.Choice(["2", "4", "8"]),
+        callback=lambda ctx, param, value: value and int(value),
+        help="Lanes of a ref: device, 4 by default; results depend on it. Others have their own.",
+    )(function)
+
+
+def lanes_of(purpose: str) -> Callable[[Decorated], Decorated]:
+    """--lanes P of what is computed without a device."""
     return click.option(
         "--lanes",
         type=click.Choice(["2", "4", "8"]),
         default="4",
         show_default=True,
         callback=lambda ctx, param, value: int(value),
-        help="Lanes of a ref: device; results depend on it.",
-    )(function)
+        help=purpose,
+    )
 
 
 def gateware(function: Decorated) -> Decorated:
@@ -156,14 +167,7 @@ def gateware(function: Decorated) -> Decorated:
             callback=lambda ctx, param, value: value and int(value),
             help="Bits of the numbers; default: those of a .glint model, else 12.",
         ),
-        click.option(
-            "--lanes",
-            type=click.Choice(["2", "4", "8"]),
-            default="4",
-            show_default=True,
-            callback=lambda ctx, param, value: int(value),
-            help="Memory lanes that work side by side.",
-        ),
+        lanes_of("Memory lanes that work side by side."),
         click.option(
             "--model",
             type=MODEL,

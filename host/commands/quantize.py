@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """``glintfpga quantize``."""
 
+import hashlib
 import json
 import logging
 from pathlib import Path
@@ -28,7 +29,7 @@ _log = logging.getLogger("glintfpga")
     show_default=True,
     help="Bits of the numbers; the bitstream must be built for them.",
 )
-@options.lanes
+@options.lanes_of("Lanes of the device that the listing and the report are about.")
 @options.verbosity
 def command(
     checkpoint: Path,
@@ -48,7 +49,7 @@ def command(
     glintfpga quantize blink-base --listing --lanes 4
     """
     from glintfpga.firmware.image import Image
-    from glintfpga.host.models import find_model, read_float_model
+    from glintfpga.host.models import find_model, read_float_model, warn_of
     from glintfpga.host.outputs import IMAGE, RANGES, Output
     from glintfpga.host.progress import counting
     from glintfpga.quant.plan import plan_of
@@ -64,9 +65,12 @@ def command(
         model, summary = quantize(source, plan=plan_of(int(plan)), lanes=lanes)
     image = Image.from_model(model)
     _log.debug("%s", summary.to_text())
+    warn_of(summary, checkpoint)
     if made is not None:
         made.write(image.data)
-        _log.info("%s: %d bytes, sha256 %s", made, len(image.data), image.sha256.hex())
+        digest = hashlib.sha256(image.data).hexdigest()
+        size = len(image.data)
+        _log.info("%s: %d bytes, sha256 %s, model %s", made, size, digest, image.model_id[:16])
     if ranges is not None:
         ranges.write((json.dumps(summary.to_json(), indent=2) + "\n").encode())
     if listing:

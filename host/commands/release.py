@@ -52,9 +52,10 @@ def command(run: Path, name: str, model: Path | None, data: Path | None, out: Pa
     \b
     glintfpga release runs/blink --name blink-base --data data/eval
     """
+    from glintfpga.host.models import warn_of
     from glintfpga.host.outputs import check_folder
     from glintfpga.host.progress import counting
-    from glintfpga.host.text import counted
+    from glintfpga.host.text import counted, one_line
     from glintfpga.quant.checkpoint import read_checkpoint
     from glintfpga.quant.evaluation.rows import Score
     from glintfpga.quant.evaluation.scorers import FixedScorer, FloatScorer, Scorer
@@ -67,18 +68,25 @@ def command(run: Path, name: str, model: Path | None, data: Path | None, out: Pa
     config = TrainConfig.read(run / "config.json")
     checkpoint = model or champion_of(run)
     with counting(f"quantizing {checkpoint}"):
-        image = image_of_release(checkpoint, config)
-    scorers: dict[str, Scorer] = {
-        "float": FloatScorer(read_checkpoint(checkpoint)),
-        "fixed": FixedScorer(image.model, lanes=config.lanes),
+        image, report = image_of_release(checkpoint, config)
+    warn_of(report, checkpoint)
+    exact = FloatScorer(read_checkpoint(checkpoint))
+    scorers: dict[str, tuple[Scorer, Scorer | None]] = {
+        "float": (exact, None),
+        "fixed": (FixedScorer(image.model, lanes=config.lanes), exact),
     }
     rows: list[Score] = []
     for path in [] if data is None else find_sets(data):
         found = read_set(path)
-        for numerics, scorer in scorers.items():
+        if found.oddity:
+            _log.warning("%s: %s", one_line(path.name), found.oddity)
+        for numerics, (scorer, beside) in scorers.items():
             with counting(f"{path.name}, {numerics}", 1) as show:
                 rows += found.score(
-                    scorer, numerics=numerics, progress=lambda done, total: show(done / total)
+                    scorer,
+                    numerics=numerics,
+                    beside=beside,
+                    progress=lambda done, total: show(done / total),
                 )
     pictures = [run / "loss.svg", run / "merge" / "bracket.svg"]
     with counting("writing samples"):

@@ -30,7 +30,6 @@ FILES = (
     *("sources.json", "scores.json", "machine.json", "merge"),
 )
 """What a training writes into its folder, besides config.json."""
-_HELD_OUT = "held-out documents"
 
 
 @click.command("train")
@@ -224,11 +223,12 @@ def _tell(run: "Run", best: Path) -> None:
     from glintfpga.train.store import read_model
 
     model = read_model(best)
-    held_out = run.sources.texts(run.sources.corpus(run.config.kept))[0]
-    texts = {_HELD_OUT: bytes(held_out[held_out < 256].astype("u1"))}
-    if isinstance(model.spec, ModelSpec) and model.spec.chat:
-        # Without the ends of its exchanges a dialogue is another text.
-        del texts[_HELD_OUT]
+    texts: dict[str, bytes] = {}
+    # Without the ends of its exchanges a dialogue is another text.
+    of_dialogues = isinstance(model.spec, ModelSpec) and model.spec.chat
+    if not of_dialogues:
+        name, ids = run.sources.texts(run.sources.corpus(run.config.kept))[0]
+        texts[name] = bytes(ids[ids < 256].astype("u1"))
     texts |= {path.name: read_text(path) for path in run.sources.selection}
     plan = run.config.stages[-1].plan
     tokens = json.loads(model.note)["tokens"]
@@ -236,9 +236,9 @@ def _tell(run: "Run", best: Path) -> None:
     for score in scored(best, texts, plan=plan, lanes=run.config.lanes):
         click.echo(
             f"{one_line(score.benchmark)}, {score.numerics}: byte perplexity {score.value:.3f} "
-            f"± {score.stderr:.3f} over {score.n:,} bytes"
+            f"± {score.error_text(3)} over {score.n:,} bytes"
         )
-    if _HELD_OUT not in texts:
+    if of_dialogues:
         _tell_dialogues(run, best)
 
 

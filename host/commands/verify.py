@@ -23,7 +23,7 @@ __all__ = ["command"]
 @options.load
 @options.lanes
 @options.verbosity
-def command(port: str, tokens: int, model: Path | None, lanes: int) -> None:
+def command(port: str, tokens: int, model: Path | None, lanes: int | None) -> None:
     """Compare every logit of a device, through a CRC a token, with the integer reference.
 
     The reference is computed now, from the model that the device must hold: the shipped one, or
@@ -43,7 +43,7 @@ def command(port: str, tokens: int, model: Path | None, lanes: int) -> None:
         client = session.client
         image = session.image or image_of(None, plan=client.info.plan)
         if not holds(client, image):
-            digest = client.image_sha256[:16]
+            digest = client.model_id[:16]
             raise InputError(
                 f"the device holds the model {digest}, not the shipped one; name it with --load"
             )
@@ -52,7 +52,7 @@ def command(port: str, tokens: int, model: Path | None, lanes: int) -> None:
         click.echo(
             f"{result.tokens} tokens, {result.crcs} CRCs compared, "
             f"{result.mismatches} mismatches "
-            f"(model {image.sha256.hex()[:16]}, {client.info.lanes} lanes)"
+            f"(model {image.model_id[:16]}, {client.info.lanes} lanes)"
         )
         if result.first is not None:
             first = result.first

@@ -157,7 +157,7 @@ def main(arguments: list[str] | None = None) -> int:
         path.write_bytes(image.data)
         with Client(Link(opener=port_opener("sim:", model=None, lanes=4))) as client:
             info = client.connect()
-            if client.image_sha256 != image.sha256.hex():
+            if client.model_id != image.model_id:
                 client.load(image.data)
             client.fastest()
             with Follower(path, lanes=info.lanes, vocab=image.model.vocab) as follower:

@@ -138,7 +138,7 @@ def _facts(build: Build) -> Markup:
     manifest = build.manifest
     facts: list[tuple[str, str, str]] = [
         ("model", manifest.model or "none", ""),
-        ("image sha256", manifest.image_sha256 or "none", ""),
+        ("image sha256", manifest.image_sha256 or "none", "the .glint file"),
         ("bitstream sha256", manifest.bitstream_sha256, manifest.bitstream),
         ("gateware sha256", manifest.gateware_sha256, "logic and constraints"),
         ("build id", manifest.build_id, "what the device says in its hello"),

@@ -60,6 +60,7 @@ def score_questions(
             for question, start, stop in zip(questions, starts, starts[1:])
         ]
         share = float(np.mean(right))
+        error = proportion_error(share, len(right))
         rows.append(
             Score(
                 benchmark=benchmark,
@@ -67,7 +68,7 @@ def score_questions(
                 numerics=numerics,
                 metric="accuracy, %",
                 value=100 * share,
-                stderr=100 * float(proportion_error(share, len(right))),
+                stderr=None if error is None else 100 * error,
                 n=len(right),
                 protocol="Question: Q\\nAnswer: C, the choice scored, no shots",
             )

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Summed surprise of many sequences, scored side by side."""
+"""Surprise of many sequences that run side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from glintfpga.quant.checkpoint import FloatArray
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.evaluation.scorers import IdArray, Scorer
 
-__all__ = ["Passage", "Progress", "losses", "pieces"]
+__all__ = ["Passage", "Progress", "losses", "pieces", "surprise", "walk"]
 
 Progress = Callable[[int, int], None]
 """Called with positions done and positions in all, many times a second."""
@@ -43,11 +43,29 @@ def losses(
 ) -> FloatArray:
     """Return ``sum(-ln P(byte | all bytes before it in the passage))`` of each passage.
 
-    Passages of like length run side by side, ``batch`` at a time. Every term is rounded to 2**-32,
-    so sums are exact whatever their order, and two sentences of equal terms tie: with sums of
-    floats chance decided 8 % of the BLiMP pairs for a unigram.
+    Every term is rounded to 2**-32, so sums are exact whatever their order, and two sentences of
+    equal terms tie: with sums of floats chance decided 8 % of the BLiMP pairs for a unigram.
 
     Raises ``InputError`` for a byte that is no id of the model.
+    """
+    result = np.zeros(len(passages))
+    for rows, (logits,), targets in walk([model], passages, batch=batch, progress=progress):
+        result[rows] += surprise(logits, targets)
+    return result
+
+
+def walk(
+    models: Sequence[Scorer],
+    passages: Sequence[Passage],
+    *,
+    batch: int = 1024,
+    progress: Progress | None = None,
+) -> Iterator[tuple[IdArray, list[FloatArray], IdArray]]:
+    """Lead all models through the passages, those of like length side by side.
+
+    Yields, for every position that some passages score: their numbers (n,), the logits
+    (n, vocab) of each model there, and the ids (n,) that follow. A passage's positions come in
+    their order.
     """
     lengths = np.array([len(passage.text) for passage in passages], np.int64)
     first = np.array([passage.first for passage in passages], np.int64)
@@ -57,21 +75,20 @@ def losses(
     groups = [order[start : start + batch] for start in range(0, len(order), batch)]
     steps = [max(int(lengths[group[0]]) - 1, 0) for group in groups]
     total, done = sum(len(g) * s for g, s in zip(groups, steps)), 0
-    result = np.zeros(len(passages))
     for group, columns in zip(groups, steps):
         rows = _table([passages[i].text for i in group], columns + 1)
-        model.reset(len(group))
+        for model in models:
+            model.reset(len(group))
         for column in range(columns):
-            logits = model.step(rows[:, column].astype(np.int64))
+            logits = [model.step(rows[:, column].astype(np.int64)) for model in models]
             target = column + 1
             counts = (first[group] <= target) & (target < lengths[group])
             if counts.any():
-                surprise = _surprise(logits, rows[:, target].astype(np.int64))
-                result[group] += np.where(counts, surprise, 0.0)
+                targets = rows[counts, target].astype(np.int64)
+                yield group[counts], [found[counts] for found in logits], targets
             done += len(group)
             if progress:
                 progress(done, total)
-    return result
 
 
 def pieces(model: Scorer, passage: Passage) -> list[Passage]:
@@ -102,8 +119,11 @@ def _table(texts: Sequence[bytes], width: int) -> np.ndarray:
     return np.frombuffer(padded, np.uint8).reshape(len(texts), width)
 
 
-def _surprise(logits: FloatArray, targets: IdArray) -> FloatArray:
-    """``-ln softmax(logits)[target]`` of each row, a multiple of ``1 / _GRID``."""
+def surprise(logits: FloatArray, targets: IdArray) -> FloatArray:
+    """``-ln softmax(logits)[target]`` of each row, rounded to a multiple of 2**-32.
+
+    Raises ``InputError`` for a target outside the vocabulary.
+    """
     if int(targets.max()) >= logits.shape[1]:
         raise InputError(
             f"byte {int(targets.max())} is outside the vocabulary of {logits.shape[1]} ids"

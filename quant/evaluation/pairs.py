@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from glintfpga.quant.checkpoint import FloatArray
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.evaluation.losses import Passage, Progress, losses
 from glintfpga.quant.evaluation.rows import Score, proportion_error
@@ -40,7 +41,10 @@ def score_pairs(
     numerics: str,
     progress: Progress | None = None,
 ) -> list[Score]:
-    """Accuracy over all pairs, and the mean of the accuracies of the paradigms, in percent.
+    """The mean of the accuracies of the paradigms, and the accuracy over all pairs, in percent.
+
+    The whole set has 1,000 pairs of each paradigm, so there the two are one; of a part of it only
+    the mean of paradigms is to be compared with scores of the whole.
 
     Standard errors take pairs as independent, which templated sentences are not quite:
     ``sqrt(p (1 - p) / (n - 1))`` for the pairs, ``sqrt(sum of squared errors) / paradigms`` for
@@ -52,18 +56,12 @@ def score_pairs(
     good, bad = losses(model, passages, progress=progress).reshape(-1, 2).T
     right = (good < bad).astype(np.float64)
     names, paradigm = np.unique([pair.paradigm for pair in pairs], return_inverse=True)
-    counts = np.bincount(paradigm).astype(np.float64)
+    counts = np.bincount(paradigm)
     shares = np.bincount(paradigm, weights=right) / counts
-    errors = proportion_error(shares, counts)
     mean = float(right.mean())
     figures = (
-        ("pair accuracy, %", mean, float(proportion_error(mean, len(pairs))), len(pairs)),
-        (
-            "paradigm accuracy, %",
-            float(shares.mean()),
-            math.sqrt(float(np.square(errors).sum())) / len(names),
-            len(names),
-        ),
+        ("paradigm accuracy, %", float(shares.mean()), _error(shares, counts), len(names)),
+        ("pair accuracy, %", mean, proportion_error(mean, len(pairs)), len(pairs)),
     )
     return [
         Score(
@@ -72,9 +70,16 @@ def score_pairs(
             numerics=numerics,
             metric=metric,
             value=100 * value,
-            stderr=100 * error,
+            stderr=None if error is None else 100 * error,
             n=n,
             protocol=_PROTOCOL,
         )
         for metric, value, error, n in figures
     ]
+
+
+def _error(shares: FloatArray, counts: np.ndarray) -> float | None:
+    """Of the mean of the shares; None where one of them is of a single pair."""
+    errors = [proportion_error(float(share), int(n)) for share, n in zip(shares, counts)]
+    known = [error for error in errors if error is not None]
+    return math.hypot(*known) / len(errors) if len(known) == len(errors) else None

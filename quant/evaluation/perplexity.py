@@ -25,9 +25,21 @@ from glintfpga.quant.evaluation.losses import Passage, Progress, losses, pieces
 from glintfpga.quant.evaluation.rows import Score, ratio_error
 from glintfpga.quant.evaluation.scorers import Scorer
 
-__all__ = ["WINDOW_BYTES", "Page", "continuous", "per_page_byte", "windows"]
+__all__ = [
+    "WINDOWS",
+    "WINDOW_BYTES",
+    "WINDOW_PROTOCOL",
+    "Page",
+    "continuous",
+    "per_page_byte",
+    "perplexity_row",
+    "window_passages",
+    "windows",
+]
 
 WINDOW_BYTES = 256
+WINDOWS = f"{WINDOW_BYTES}-byte windows"
+WINDOW_PROTOCOL = f"{WINDOWS}, first byte of a window not scored"
 _CONTEXT = b"\n"
 
 
@@ -50,19 +62,28 @@ def windows(
     progress: Progress | None = None,
 ) -> Score:
     """Score a text in windows. Raises ``InputError`` when it has fewer than two bytes."""
+    passages, sizes = window_passages(text)
+    return perplexity_row(
+        losses(model, passages, progress=progress),
+        sizes,
+        benchmark=benchmark,
+        form=WINDOWS,
+        numerics=numerics,
+        protocol=WINDOW_PROTOCOL,
+    )
+
+
+def window_passages(text: bytes) -> tuple[list[Passage], FloatArray]:
+    """The windows of a text, and how many bytes of each are scored.
+
+    Raises ``InputError`` when the text has fewer than two bytes.
+    """
     cuts = range(0, len(text), WINDOW_BYTES)
     passages = [Passage(text=text[start : start + WINDOW_BYTES]) for start in cuts]
     sizes = np.array([passage.scored for passage in passages], np.float64)
     if not sizes.sum():
         raise InputError(f"a text of {len(text)} bytes has nothing to score: give 2 or more")
-    return _row(
-        losses(model, passages, progress=progress),
-        sizes,
-        benchmark=benchmark,
-        form=f"{WINDOW_BYTES}-byte windows",
-        numerics=numerics,
-        protocol=f"{WINDOW_BYTES}-byte windows, first byte of a window not scored",
-    )
+    return passages, sizes
 
 
 def continuous(
@@ -77,7 +98,7 @@ def continuous(
     if not text:
         raise InputError("a text of 0 bytes has nothing to score: give 2 or more")
     passages = pieces(model, Passage(text=_CONTEXT + text))
-    return _row(
+    return perplexity_row(
         losses(model, passages, progress=progress),
         np.array([passage.scored for passage in passages], np.float64),
         benchmark=benchmark,
@@ -102,7 +123,7 @@ def per_page_byte(
     cut = [pieces(model, Passage(text=_CONTEXT + page.text)) for page in pages]
     flat = losses(model, [piece for page in cut for piece in page], progress=progress)
     owner = np.repeat(np.arange(len(cut)), [len(page) for page in cut])
-    return _row(
+    return perplexity_row(
         np.bincount(owner, weights=flat, minlength=len(cut)).astype(np.float64),
         sizes,
         benchmark=benchmark,
@@ -112,12 +133,14 @@ def per_page_byte(
     )
 
 
-def _row(sums: FloatArray, sizes: FloatArray, **names: str) -> Score:
+def perplexity_row(sums: FloatArray, sizes: FloatArray, **names: str) -> Score:
+    """The row of parts with these sums of ``-ln P`` and bytes; ``names`` are its other fields."""
     value = math.exp(float(sums.sum() / sizes.sum()))
+    error = ratio_error(sums, sizes)
     return Score(
         metric="byte perplexity",
         value=value,
-        stderr=value * ratio_error(sums, sizes),
+        stderr=None if error is None else value * error,
         n=int(sizes.sum()),
         **names,
     )

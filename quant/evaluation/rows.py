@@ -23,10 +23,10 @@ class Score:
     numerics: str
     """``float`` or ``fixed``."""
     metric: str
-    """``byte perplexity``, or an accuracy in percent."""
+    """``byte perplexity``, an accuracy in percent, or a measure of fixed against float."""
     value: float
-    stderr: float
-    """One standard error, in the unit of ``value``."""
+    stderr: float | None
+    """One standard error, in the unit of ``value``; None where one part tells of no spread."""
     n: int
     """Bytes that divide the sum of a perplexity; pairs, paradigms or questions of an accuracy."""
     protocol: str
@@ -36,19 +36,27 @@ class Score:
         """Return plain JSON values, one key a field."""
         return asdict(self)
 
+    def error_text(self, digits: int) -> str:
+        """The standard error with this many decimals, or a dash."""
+        return "-" if self.stderr is None else f"{self.stderr:.{digits}f}"
 
-def ratio_error(sums: FloatArray, sizes: FloatArray) -> float:
+
+def ratio_error(sums: FloatArray, sizes: FloatArray) -> float | None:
     """Standard error of ``m = sum(sums) / sum(sizes)`` over n parts taken as independent.
 
     ``sqrt(n / (n - 1) * sum((sums - m * sizes)**2)) / sum(sizes)``, the ratio estimator of
-    sampling theory; 0 for one part, which says nothing about spread.
+    sampling theory, over the parts that have a size; None for one, which tells of no spread.
     """
-    n, total = len(sums), float(sizes.sum())
+    n, total = int(np.count_nonzero(sizes)), float(sizes.sum())
+    if n < 2:
+        return None
     spread = np.square(sums - sums.sum() / total * sizes).sum()
-    return math.sqrt(float(spread) * n / max(n - 1, 1)) / total
+    return math.sqrt(float(spread) * n / (n - 1)) / total
 
 
-def proportion_error(share: FloatArray | float, n: FloatArray | int) -> FloatArray:
-    """``sqrt(p (1 - p) / (n - 1))``: standard error of a share of n independent trials."""
-    trials = np.maximum(np.asarray(n, np.float64) - 1, 1)
-    return np.sqrt(np.asarray(share) * (1 - np.asarray(share)) / trials)
+def proportion_error(share: float, n: int) -> float | None:
+    """``sqrt(p (1 - p) / (n - 1))``: standard error of a share of n independent trials.
+
+    None for one trial.
+    """
+    return math.sqrt(share * (1 - share) / (n - 1)) if n > 1 else None

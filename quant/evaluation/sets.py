@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from glintfpga.quant.errors import InputError
+from glintfpga.quant.evaluation.agreement import windows_beside
 from glintfpga.quant.evaluation.choices import Question, score_questions
 from glintfpga.quant.evaluation.losses import Progress
 from glintfpga.quant.evaluation.pairs import Pair, score_pairs
@@ -31,9 +32,18 @@ from glintfpga.quant.evaluation.perplexity import Page, continuous, per_page_byt
 from glintfpga.quant.evaluation.rows import Score
 from glintfpga.quant.evaluation.scorers import Scorer
 from glintfpga.quant.strict_json import parse_object
-from glintfpga.quant.text_files import MAX_TEXT_BYTES, pieces, read_text
+from glintfpga.quant.text_files import MAX_TEXT_BYTES, oddity_of, pieces, read_text
 
-__all__ = ["EvaluationSet", "find_sets", "read_set"]
+__all__ = ["WHOLE_SETS", "EvaluationSet", "find_sets", "read_set"]
+
+WHOLE_SETS = {
+    "blimp": (67_000, "pairs"),
+    "arc-easy-test": (2_376, "questions"),
+    "arc-easy-valid": (570, "questions"),
+    "wikitext2-test": (1_292_008, "bytes"),
+    "wikitext2-valid": (1_148_001, "bytes"),
+}
+"""Sizes of the public sets as `fetch` writes them: a file of one of these names may hold less."""
 
 _TEXT = (".txt", ".txt.xz")
 _OBJECTS = (".jsonl", ".jsonl.xz")
@@ -47,14 +57,32 @@ class EvaluationSet:
     content: bytes | Sequence[Page | Pair | Question]
     """The rows of a list are all of one kind."""
 
+    @property
+    def oddity(self) -> str | None:
+        """One line on what of a text is unusual and changes its score."""
+        return oddity_of(self.content) if isinstance(self.content, bytes) else None
+
     def score(
-        self, model: Scorer, *, numerics: str, progress: Progress | None = None
+        self,
+        model: Scorer,
+        *,
+        numerics: str,
+        beside: Scorer | None = None,
+        progress: Progress | None = None,
     ) -> Iterator[Score]:
-        """Yield the rows of all measures that fit the content."""
+        """Yield the rows of all measures that fit the content.
+
+        With the float model ``beside`` the integers a text also tells how far the two are apart.
+        """
         content = self.content
         names: dict[str, Any] = {"benchmark": self.name, "numerics": numerics, "progress": progress}
         if isinstance(content, bytes):
-            yield windows(model, content, **names)
+            if beside is None:
+                yield windows(model, content, **names)
+            else:
+                yield from windows_beside(
+                    model, beside, content, benchmark=self.name, progress=progress
+                )
             yield continuous(model, content, **names)
             return
         if pages := [row for row in content if isinstance(row, Page)]:

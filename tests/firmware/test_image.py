@@ -82,7 +82,7 @@ class TestBytes:
         assert struct.unpack_from("<5H", data, 26) == (8, 8 * 24 + 16 + 264, 8, 257, 44)
         assert struct.unpack_from("<3I", data, 36) == golden_crcs(image.model)
         assert data[48:64] == bytes(16)
-        assert data[64:96] == image.sha256
+        assert data[64:96].hex() == image.model_id
         assert image.header == data[:96]
 
     def test_header_of_the_largest(self):
@@ -103,7 +103,7 @@ class TestBytes:
         data = image.data
         assert image.crc == zlib.crc32(data[:-4])
         assert struct.unpack("<I", data[-4:]) == (image.crc,)
-        assert image.sha256 == hashlib.sha256(data[:64] + bytes(32) + data[96:-4]).digest()
+        assert image.model_id == hashlib.sha256(data[:64] + bytes(32) + data[96:-4]).hexdigest()
 
     def test_config_and_table_rows(self):
         model = replace(build(), thinking=3)
@@ -147,7 +147,7 @@ class TestBytes:
         changed[7, 1] ^= 1
         a, b = Image.from_model(model), Image.from_model(replace(model, embed_out=changed))
         assert a != b
-        assert a.sha256 != b.sha256
+        assert a.model_id != b.model_id
 
 
 class TestChat:
@@ -204,7 +204,7 @@ class TestDamage:
             (18, b"\1\1", "window must be a whole number from 1 to 256, not 257"),
             (26, b"\7\0", "the header counts 7 passes but its spec has 8"),
             (50, b"\1", "reserved bytes 48..63"),
-            (64, b"\0\0", "sha256 of the image is wrong"),
+            (64, b"\0\0", "model id is not that"),
             (200, b"\x55\x55", "CRC-32 at the end of the image is wrong"),
         ],
     )

@@ -48,7 +48,7 @@ class TestListing:
         text = listing(image, lanes)
         spec, model = image.model.spec, image.model
         for piece in (
-            image.sha256.hex(),
+            image.model_id,
             f"{spec.passes} passes ({spec.prelude} prelude + {spec.loops} loops",
             f"hidden {spec.hidden}, window {spec.window}",
             f"vocabulary {spec.vocab}, EOS {'none' if spec.eos is None else spec.eos},",

@@ -123,7 +123,7 @@ def test_load_replaces_the_model(world, new_image):
     client.fastest()
     other = new_image(seed=2, vocab=64, eos=None)
     client.load(other.data)
-    assert client.image_sha256 == other.sha256.hex()
+    assert client.model_id == other.model_id
     assert client.vocab == 64
     assert client.link.baud == 3_000_000
     client.prompt([1, 2, 3])

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MIT
+import hashlib
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from glintfpga.boards.build import BuildResult
 from glintfpga.boards.toolchain import FIRST_RUN
 from glintfpga.firmware.image import Image
-from glintfpga.host import progress
+from glintfpga.host import models, progress
+from glintfpga.host.models import read_float_model
+from glintfpga.quant.checkpoint import write_checkpoint
 
 
 def test_piped_chat(command, glint):
@@ -19,6 +23,12 @@ def test_piped_chat(command, glint):
     assert re.search(r"^\[30 tokens(; [\d,]+ over the wire \(software\))?\]$", err, re.M)
     quiet = command("-q", *arguments, stdin=b"the ")
     assert quiet == (0, out, "")
+
+
+def test_a_byte_order_mark_before_piped_text_is_not_said(command, glint):
+    arguments = ("chat", "ref:", "--load", glint, "--bytes", 30, "--seed", 1)
+    plain = command(*arguments, stdin=b"the \nend\n")[1]
+    assert command(*arguments, stdin=b"\xef\xbb\xbfthe \r\nend\r\n")[1] == plain
 
 
 def test_generate_writes_raw_bytes_and_repeats(command, glint, image):
@@ -114,11 +124,45 @@ def test_quantize(command, tmp_path):
     code, out, err = command("quantize", "blink-base", "-o", image, "--report", report)
     assert (code, out) == (0, b"")
     made = Image.from_bytes(image.read_bytes())
-    assert made.sha256.hex() in err
+    digest = hashlib.sha256(image.read_bytes()).hexdigest()
+    assert f"sha256 {digest}, model {made.model_id[:16]}\n" in err
     assert json.loads(report.read_text())["plan"] == 12
     before = image.read_bytes()
     assert command("quantize", "blink-base", "-o", image)[0] == 0
     assert image.read_bytes() == before
+
+
+@pytest.fixture(scope="module")
+def spoilt(tmp_path_factory):
+    """The shipped checkpoint with one weight that no format holds beside the others."""
+    model = read_float_model(None)
+    embedding = model.tensors["embedding"].copy()
+    embedding[7, 1] = 9e5
+    path = tmp_path_factory.mktemp("spoilt") / "spoilt.safetensors"
+    write_checkpoint(path, replace(model, tensors={**model.tensors, "embedding": embedding}))
+    return path
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("quantize", "MODEL", "--listing"),
+        ("load", "ref:", "MODEL"),
+        ("chat", "ref:", "--load", "MODEL", "--bytes", 1),
+        ("generate", "ref:", "--load", "MODEL", "--bytes", 1),
+        ("eval", "MODEL", "--data", "TEXT"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_model_that_quantizing_spoils_is_told_of_once(command, tmp_path, spoilt, arguments):
+    models._image_of_checkpoint.cache_clear()
+    (tmp_path / "a.txt").write_bytes(b"A text.")
+    given = {"MODEL": spoilt, "TEXT": tmp_path / "a.txt"}
+    code, _, err = command("-q", *(given.get(word, word) for word in arguments), stdin=b"the\n")
+    assert code == 0
+    (line,) = [line for line in err.splitlines() if line.startswith("warning: ")]
+    assert line.startswith(f"warning: {spoilt}: much of the model may be lost")
+    assert "the largest weight of 'embedding' is " in line
 
 
 def test_listing(command):

@@ -97,10 +97,10 @@ def test_a_loaded_model_is_loaded_again(new_world, image, new_image):
     world = new_world(image)
     conversation, _ = talk(world, other)
     assert len(list(conversation.answer(b"one ", 3, temperature=0))) == 3
-    assert conversation.client.image_sha256 == other.sha256.hex()
+    assert conversation.client.model_id == other.model_id
     world.reset()
     list(conversation.answer(b"two ", 3, temperature=0))
-    assert conversation.client.image_sha256 == other.sha256.hex()
+    assert conversation.client.model_id == other.model_id
 
 
 def test_stopping_ends_an_answer(world):

@@ -27,6 +27,18 @@ def test_cycles_are_still_those_of_the_gateware():
     assert FIGURES["steps"] == step_cycles(SPEC, lanes, 256)
 
 
+def test_speeds_of_peers_are_their_clocks_over_cycles_counted_here():
+    shown, how = table(FIGURES), "computed: clock / simulated cycles; quoted"
+    assert f"57,875 tokens/s | {how}: its README 60.6 k |" in shown
+    assert f"60,686 tokens/s | {how}: its board 53 k |" in shown
+
+
+def test_a_part_of_a_set_is_called_one():
+    shown = table(FIGURES)
+    assert "wikitext2-test (50% of the set)" in shown
+    assert "wikitext2-valid, float" in shown
+
+
 def test_every_row_says_how_it_was_got():
     rows = table(FIGURES).splitlines()[2:]
     assert all(row.split("|")[3].strip() for row in rows)

@@ -44,7 +44,7 @@ def test_one_command_after_the_other(command, board, new_image, tmp_path):
 
     code, out, err = command("load", board, model)
     assert (code, out) == (0, b""), err
-    assert image.sha256.hex()[:16] in err
+    assert image.model_id[:16] in err
 
     code, out, err = command("generate", board, *ASKED)
     assert code == 0, err
@@ -60,4 +60,4 @@ def test_one_command_after_the_other(command, board, new_image, tmp_path):
     assert code == 0, err
     result = json.loads(out)
     assert (result["port"], result["kind"]) == (board, "simulated")
-    assert result["device"]["image_sha256"] == image.sha256.hex()
+    assert result["device"]["model_id"] == image.model_id

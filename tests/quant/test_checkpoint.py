@@ -124,11 +124,11 @@ class TestMalformed:
         header["__metadata__"]["prelude"] = "1"
         assert "tensor 'prelude.0." in refused(tmp_path, join(header, body))
 
-    @pytest.mark.parametrize("dtype", ["I32", "BF16", "F8_E4M3", 7, None])
+    @pytest.mark.parametrize("dtype", ["I32", "F8_E4M3", 7, None])
     def test_wrong_type(self, tmp_path, parts, dtype):
         header, body = parts
         header["embedding"]["dtype"] = dtype
-        assert "must have a type of F16, F32, F64" in refused(tmp_path, join(header, body))
+        assert "must have a type of F16, BF16, F32, F64" in refused(tmp_path, join(header, body))
 
     def test_overlapping_offsets(self, tmp_path, parts):
         header, body = parts
@@ -179,3 +179,64 @@ class TestMalformed:
         tensors = {**checkpoint.tensors, "norm.final": np.array([1, np.nan, 1])}
         with pytest.raises(InputError, match=r"'norm.final' has values that are not finite"):
             Checkpoint(spec=SMALL, tensors=tensors)
+
+
+class TestWhatPeopleHave:
+    def upper_half(self, value):
+        """float32 cut to bfloat16, as bytes."""
+        return (value.astype("<f4").view("<u4") >> 16).astype("<u2").tobytes()
+
+    def file_of(self, checkpoint, *, prefix="", dtype="F32"):
+        entries, body = {}, b""
+        for name, value in checkpoint.tensors.items():
+            data = self.upper_half(value) if dtype == "BF16" else value.astype("<f4").tobytes()
+            offsets = [len(body), len(body) + len(data)]
+            entries[prefix + name] = {
+                "dtype": dtype, "shape": list(value.shape), "data_offsets": offsets,
+            }  # fmt: skip
+            body += data
+        metadata = {**checkpoint.spec.to_metadata(), "rope_radians_per_token": "1.0", "note": ""}
+        return join({"__metadata__": metadata, **entries}, body)
+
+    def test_bfloat16(self, tmp_path):
+        before = random_checkpoint(SMALL)
+        path = tmp_path / "x.safetensors"
+        path.write_bytes(self.file_of(before, dtype="BF16"))
+        for name, value in read_checkpoint(path).tensors.items():
+            exact = before.tensors[name]
+            assert (np.abs(value - exact) <= np.abs(exact) * 2.0**-7).all()
+            assert self.upper_half(value) == self.upper_half(exact)
+
+    @pytest.mark.parametrize("prefix", ["_orig_mod.", "module.", "module._orig_mod."])
+    def test_prefix_of_a_wrapper(self, tmp_path, prefix):
+        before = random_checkpoint(SMALL)
+        path = tmp_path / "x.safetensors"
+        path.write_bytes(self.file_of(before, prefix=prefix))
+        after = read_checkpoint(path)
+        assert after.tensors.keys() == before.tensors.keys()
+        assert all((after.tensors[name] == before.tensors[name]).all() for name in after.tensors)
+
+    def test_a_name_with_and_without_prefix(self, tmp_path):
+        header, body = split(SHIPPED.read_bytes())
+        header["module.norm.ffn"] = header.pop("norm.final")
+        assert "'norm.ffn' is there twice" in refused(tmp_path, join(header, body))
+
+    @pytest.mark.parametrize(
+        ("data", "message"),
+        [
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\n", "run git lfs pull"),
+            (b"PK\x03\x04" + bytes(60), "a zip archive, as PyTorch writes"),
+            (b"PK\x03\x04" + bytes(2 << 20), "a zip archive, as PyTorch writes"),
+            (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "a pickle, which is not opened"),
+            (b"\n<!DOCTYPE html><html><body>Not found", "a web page and not the file"),
+            (b"GGUF\x03\0\0\0" + bytes(20), "a GGUF file"),
+            (b"GLNT\2\0\x60\0" + bytes(90), "an image of integers"),
+        ],
+    )
+    def test_other_kinds_of_files(self, tmp_path, data, message):
+        assert message in refused(tmp_path, data)
+
+    def test_big_endian_values(self, tmp_path):
+        header, body = split(SHIPPED.read_bytes())
+        swapped = np.frombuffer(body, "<f4").byteswap().tobytes()
+        assert "where its bytes are big-endian" in refused(tmp_path, join(header, swapped))

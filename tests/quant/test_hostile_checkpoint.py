@@ -158,7 +158,8 @@ class TestValues:
         with pytest.raises(InputError) as caught:
             Checkpoint(spec=SPEC, tensors=tensors)
         assert str(caught.value) == (
-            "tensor 'norm.final' has a value of magnitude 1e+30, more than 1e+06: train it again"
+            "tensor 'norm.final' has a value of magnitude 1e+30, more than 1e+06: train it again, "
+            "or save it again where its bytes are big-endian"
         )
 
 

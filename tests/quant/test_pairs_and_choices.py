@@ -25,16 +25,28 @@ RIGHT, WRONG, TIE = pair(b"xab", b"xbc"), pair(b"xc", b"xa"), pair(b"xab", b"yba
 def test_accuracies():
     """One paradigm is right in 2 of 3 pairs, the other in 0 of 1."""
     rows = score_pairs(UNIGRAM, [RIGHT, WRONG, RIGHT, pair(b"xc", b"xa", "q")], **NAMES)
-    pairs, paradigms = rows
+    paradigms, pairs = rows
     assert (pairs.metric, pairs.value, pairs.n) == ("pair accuracy, %", 50.0, 4)
     assert pairs.stderr == pytest.approx(100 * math.sqrt(0.25 / 3))
+    assert paradigms.stderr is None, "one paradigm has a single pair"
     assert (paradigms.metric, paradigms.n) == ("paradigm accuracy, %", 2)
     assert paradigms.value == pytest.approx(100 / 3)
-    assert paradigms.stderr == pytest.approx(100 * math.sqrt(2 / 9 / 2) / 2)
+    twice = score_pairs(UNIGRAM, [RIGHT, WRONG, RIGHT, *[pair(b"xc", b"xa", "q")] * 2], **NAMES)
+    assert twice[0].value == paradigms.value
+    assert twice[0].stderr == pytest.approx(100 * math.sqrt(2 / 9 / 2) / 2)
+
+
+def test_one_trial_tells_of_no_spread():
+    rows = [
+        *score_pairs(UNIGRAM, [RIGHT], **NAMES),
+        *score_questions(UNIGRAM, [ask(b"c", b"aaa", answer=1)], **NAMES),
+    ]
+    assert [row.stderr for row in rows] == [None] * 4
+    assert [row.error_text(2) for row in rows] == ["-"] * 4
 
 
 def test_ties_are_wrong_and_the_first_byte_does_not_count():
-    assert score_pairs(UNIGRAM, [TIE, pair(b"cb", b"ac")], **NAMES)[0].value == 50.0
+    assert score_pairs(UNIGRAM, [TIE, pair(b"cb", b"ac")], **NAMES)[1].value == 50.0
 
 
 def test_no_pairs_no_questions():

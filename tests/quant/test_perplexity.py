@@ -55,6 +55,13 @@ def test_error_of_equal_windows_is_nothing():
     assert windows(NEXT, bytes(range(256)) * 4, **NAMES).stderr == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.parametrize("text", [b"one text", bytes(256), bytes(257)])
+def test_one_window_tells_of_no_spread(text):
+    """Of 257 bytes the second window has nothing to score."""
+    assert windows(NEXT, text, **NAMES).stderr is None
+    assert windows(NEXT, bytes(258), **NAMES).stderr is not None
+
+
 def test_error_is_that_of_the_mean_of_windows():
     rng = np.random.default_rng(0)
     text = b"".join(bytes(range(256)) if odd else bytes(256) for odd in rng.integers(0, 2, 25))

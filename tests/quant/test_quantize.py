@@ -229,6 +229,25 @@ class TestReport:
         assert "RoPE 7/44" in lines[0]
         assert len({len(line) for line in lines[3:]}) == 1
 
+    def test_a_good_model_is_not_doubted(self, shipped, result):
+        assert result[1].doubt is None
+        assert quantize(shipped, plan=PLAN9)[1].doubt is None
+
+    @pytest.mark.parametrize("name", ["embedding", "ffn.up", "norm.final"])
+    def test_one_outlier_is_named(self, shipped, name):
+        spoilt = shipped.tensors[name].copy()
+        spoilt.flat[1] = 9e5
+        report = quantize(replace(shipped, tensors={**shipped.tensors, name: spoilt}))[1]
+        assert f"the largest weight of {name!r} is " in report.doubt
+        assert report.peak_tensor == name
+        assert report.peak_ratio == 9e5 / np.median(np.abs(spoilt))
+        assert f"signal to noise of {report.logit_snr_db:.1f} dB, less than 15 dB" in report.doubt
+
+    def test_no_outlier_is_named_where_there_is_none(self, shipped):
+        small = shipped.tensors["embedding"] * 1e-30
+        report = quantize(replace(shipped, tensors={**shipped.tensors, "embedding": small}))[1]
+        assert "no weight stands out" in report.doubt
+
     @pytest.mark.parametrize(
         "real, approximate, db",
         [([1, 1], [1, 1], 200.0), ([0, 0], [0, 1], 0.0), ([10, 0], [10, 1], 20.0)],

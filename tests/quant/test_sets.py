@@ -50,6 +50,13 @@ def test_kinds(tmp_path):
     ]
 
 
+def test_a_byte_order_mark_is_no_part_of_a_row(tmp_path):
+    path = write(tmp_path / "a.jsonl", PAIR, PAIR)
+    plain = read_set(path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_set(path) == plain
+
+
 def test_lines_across_pieces(tmp_path):
     long = "x" * 100_000
     path = write(tmp_path / "a.jsonl.xz", *[{**PAIR, "UID": long}] * 25)

@@ -23,6 +23,10 @@ def test_what_was_written_comes_back(value):
     assert parse_object(json.dumps(value).encode()) == value
 
 
+def test_a_byte_order_mark_is_left_out():
+    assert parse_object(b'\xef\xbb\xbf{"a": "\xef\xbb\xbf"}') == {"a": "\ufeff"}
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import resources
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from glintfpga.sim.cocotb_bench import Bench
 from glintfpga.sim.cocotb_runner import run_cocotb
 
 CLK_HZ, BAUD = 24_000_000, 3_000_000
+TEXT, COUNT = "Hello", 10
 CHECKPOINT = Path(str(resources.files("glintfpga.train"))) / "release/blink-base/model.safetensors"
 
 
@@ -42,16 +43,70 @@ def run(folder, image, plan, **bench):
     return json.loads(replies.read_text())
 
 
-def random_image(seed, plan, **sizes):
-    spec = ModelSpec(eos=None, **sizes)
-    return Image.from_model(random_model(np.random.default_rng(seed), spec, plan))
+def sharp_model():
+    """Of the scales and seeds tried, one whose answers a single weight changes the most often.
+
+    A model at the edges of all formats hides most of its weights: it saturates.
+    """
+    spec = ModelSpec(eos=None, loops=2, hidden=5, vocab=64, window=6)
+    return random_model(np.random.default_rng(8), spec, PLAN9, edges=0.0, embedding_bits=5)
+
+
+def compared(model):
+    """CRCs of the logits that the bench compares in its greedy answer and its scores."""
+    reference, crcs = ReferenceModel(model, lanes=2), []
+    tokens = [ord(letter) % model.vocab for letter in TEXT]
+    reference.prefill(np.array(tokens[:-1]))
+    for _ in range(COUNT):
+        logits = reference.step(tokens[-1])[0]
+        crcs.append(logit_crc(logits))
+        tokens.append(int(logits.argmax()))
+    reference.reset()
+    return crcs + [logit_crc(logits) for logits in reference.score(np.arange(model.vocab))]
+
+
+def weights(model):
+    """All places of weights: pass or None, name, index. Loops share the feed-forward."""
+    for name in ("embed_in", "embed_out"):
+        yield from ((None, name, at) for at in range(getattr(model, name).size))
+    for number, one in enumerate(model.passes):
+        for name in ("wq", "wk", "wv", "loop_embedding"):
+            yield from ((number, name, at) for at in range(getattr(one, name).size))
+    for name in ("gate", "up", "down"):
+        shared = tuple(range(len(model.passes)))
+        yield from ((shared, name, at) for at in range(getattr(model.passes[0], name).size))
+
+
+def with_one_changed(model, where, name, at):
+    """The model with one weight changed by 1, towards 0 or from it."""
+
+    def changed(part):
+        values = getattr(part, name).copy()
+        values.flat[at] += 1 if values.flat[at] <= 0 else -1
+        return replace(part, **{name: values})
+
+    if where is None:
+        return changed(model)
+    meant = where if isinstance(where, tuple) else (where,)
+    passes = (changed(one) if i in meant else one for i, one in enumerate(model.passes))
+    return replace(model, passes=tuple(passes))
+
+
+def test_single_weights_show_in_what_is_compared():
+    """The bench would be blunt else: with a model at the edges of its formats 10 of 60 showed."""
+    model = sharp_model()
+    places, right = list(weights(model)), compared(model)
+    drawn = np.random.default_rng(0).choice(len(places), 60, replace=False)
+    shown = sum(compared(with_one_changed(model, *places[i])) != right for i in drawn)
+    assert shown >= 50
 
 
 def test_whole_protocol(tmp_path):
-    image = random_image(1, PLAN9, loops=2, hidden=5, vocab=64, window=6)
-    other = random_image(2, PLAN9, loops=1, hidden=4, vocab=16, window=3)
+    image = Image.from_model(sharp_model())
+    spec = ModelSpec(eos=None, loops=1, hidden=4, vocab=16, window=3)
+    other = Image.from_model(random_model(np.random.default_rng(2), spec, PLAN9))
     (tmp_path / "other.glint").write_bytes(other.data)
-    run(tmp_path, image, PLAN9, other=str(tmp_path / "other.glint"), text="Hello", count=10)
+    run(tmp_path, image, PLAN9, other=str(tmp_path / "other.glint"), text=TEXT, count=COUNT)
 
 
 def test_trained_model_against_float(tmp_path, record_property):

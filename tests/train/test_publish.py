@@ -3,6 +3,8 @@ import hashlib
 import json
 import re
 from dataclasses import replace
+from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from glintfpga.train.samples import QUESTIONS
 from glintfpga.train.worker import Sources
 
 SPEC = ModelSpec(loops=2, window=4)
+RELEASES = Path(str(resources.files("glintfpga.train"))) / "release"
 ROW = Score(
     benchmark="wikitext2-test",
     form="256-byte windows",
@@ -69,7 +72,7 @@ def released(run, tmp_path):
         tmp_path / "out",
         name="tiny",
         checkpoint=path,
-        image=image_of_release(path, config),
+        image=image_of_release(path, config)[0],
         rows=[ROW],
         pictures=[folder / "loss.svg", folder / "missing.svg"],
     )
@@ -82,7 +85,7 @@ def test_a_release_is_whole(run, released):
         "README.md",
     }  # fmt: skip
     image = Image.read(released / "model.glint")
-    assert image == image_of_release(released / "model.safetensors", run[1])
+    assert image == image_of_release(released / "model.safetensors", run[1])[0]
     assert read_checkpoint(released / "model.safetensors").spec == SPEC
     log = json.loads((released / "train-log.json").read_text())
     assert log["curves"]["0"][0]["loss"] == 3.25
@@ -111,7 +114,7 @@ def test_the_card_names_the_text_and_its_licences(run, corpus_of, tmp_path):
     odd = replace(manifest.sources[1], origin="a|b\n<i>", reviewer="")
     write_manifest(path, replace(manifest, sources=(manifest.sources[0], odd)))
     write_sources(folder, Sources(manifest=path, folder=None, cache=tmp_path))
-    image = image_of_release(champion_of(folder), config)
+    image, _ = image_of_release(champion_of(folder), config)
     path = champion_of(folder)
     release(folder, tmp_path / "out", name="x", checkpoint=path, image=image, rows=[])
     card = (tmp_path / "out" / "README.md").read_text()
@@ -144,7 +147,7 @@ def test_a_tuned_model_shows_both_flavors(run, released, tmp_path):
     def publish():
         path = champion_of(folder)
         rows = [replace(ROW, value=13.5, numerics=numerics) for numerics in ("float", "fixed")]
-        image = image_of_release(path, config)
+        image, _ = image_of_release(path, config)
         release(folder, tmp_path / "tuned", name="tuned", checkpoint=path, image=image, rows=rows)
         facts = json.loads((tmp_path / "tuned" / "eval.json").read_text())
         assert model_card(facts) == (tmp_path / "tuned" / "README.md").read_text()
@@ -183,6 +186,40 @@ def test_the_winner_of_a_tournament_comes_first(run, tmp_path):
     assert champion_of(folder).name == "champion.safetensors"
     with pytest.raises(InputError, match="no finished training"):
         champion_of(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("name", ["blink-base", "blink-instruct"])
+def test_shipped_cards_are_made_of_their_eval_json(name):
+    folder = RELEASES / name
+    facts = json.loads((folder / "eval.json").read_text())
+    assert (folder / "README.md").read_text() == model_card(facts)
+    assert facts["model_id"] == Image.read(folder / "model.glint").model_id
+
+
+def test_the_card_says_which_part_of_a_set_was_there(released):
+    def row(benchmark, form, metric, n):
+        names = {"benchmark": benchmark, "form": form, "metric": metric, "n": n}
+        return replace(ROW, **names, stderr=None).to_json()
+
+    facts = json.loads((released / "eval.json").read_text())
+    facts["rows"] = [
+        row("blimp", "sum", "paradigm accuracy, %", 67),
+        row("blimp", "sum", "pair accuracy, %", 57_000),
+        row("arc-easy-valid", "sum", "accuracy, %", 570),
+        row("wikitext2-test", "256-byte windows", "byte perplexity", 646_787),
+        row("wikitext2-test", "continuous", "byte perplexity", 649_324),
+        row("my-text", "continuous", "byte perplexity", 1_000),
+    ]
+    card = model_card(facts)
+    assert card.count(" of the whole set") == 2
+    assert "- blimp: 57,000 of the 67,000 pairs of the whole set. The whole has" in card
+    assert "- arc-easy-valid: the whole set, 570 questions.\n" in card
+    assert "- wikitext2-test: 649,324 of the 1,292,008 bytes of the whole set.\n" in card
+    assert "| 14.2346 | - | 57,000 |" in card
+    assert "quoted" not in card
+    facts["quoted"] = [facts["rows"][0] | {"value": 51.5}]
+    assert "quoted" in model_card(facts)
+    assert "| blimp | sum | fixed | paradigm accuracy, % | 51.5 |" in model_card(facts)
 
 
 def test_every_number_of_the_scores_table_has_its_protocol(released):

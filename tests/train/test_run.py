@@ -133,13 +133,14 @@ def test_an_error_in_a_process_comes_back_and_the_rest_is_saved(sources, tmp_pat
 def test_a_small_corpus_is_judged_by_itself(corpus_of, sentences, tmp_path):
     path, _ = corpus_of(one=[sentences(seed, lines=20) for seed in range(4)])
     sources = Sources(manifest=path, folder=None, cache=tmp_path / "cache")
-    (text,) = sources.texts(sources.corpus(1.0))
+    ((name, text),) = sources.texts(sources.corpus(1.0))
+    assert name == "the text it was trained on"
     assert len(text) > 1000
     chosen = Sources(
         manifest=path, folder=None, cache=tmp_path / "cache", selection=(path.parent / "one.txt",)
     )
-    assert [len(text) for text in chosen.texts(chosen.corpus(1.0))] == [
-        (path.parent / "one.txt").stat().st_size
+    assert [(name, len(text)) for name, text in chosen.texts(chosen.corpus(1.0))] == [
+        ("one.txt", (path.parent / "one.txt").stat().st_size)
     ]
 
 

@@ -28,7 +28,14 @@ ROWS = (
 @pytest.fixture(scope="module")
 def picture():
     report = QuantizeReport(
-        plan=12, rope="7/44", balance=(0, 0), logit_snr_db=29.2, lanes=4, rows=ROWS
+        plan=12,
+        rope="7/44",
+        balance=(0, 0),
+        logit_snr_db=29.2,
+        lanes=4,
+        peak_tensor="embedding",
+        peak_ratio=4.0,
+        rows=ROWS,
     )
     return ranges_picture(report)
 
