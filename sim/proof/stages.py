@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a build left behind of a bitstream: its steps are followed back by their content.
 
-    pack <- carry <- memory <- route <- synth            (and memory <- elaborate)
+    pack <- carry <- memory <- route <- lut4 <- synth    (and memory <- elaborate)
 
 Every step records the sha256 of what it read and wrote (`glintfpga.boards.cache`).
 """
@@ -71,7 +71,8 @@ def origin_of(bitstream: Path, netlist: Path | None = None) -> Origin | None:
     carry = _needed(cache, "carry", "top.pnr.json", pack[1][0])
     filled = _needed(cache, "memory", "top.pnr.json", carry[1][0])
     route = _needed(cache, "route", "top.pnr.json", filled[1][0])
-    synth = _needed(cache, "synth", "top.syn.json", route[1][0])
+    lut4 = _needed(cache, "lut4", "top.syn.json", route[1][0])
+    synth = _needed(cache, "synth", "top.syn.json", lut4[1][0])
     elaborate = _needed(cache, "elaborate", "contents.json", filled[1][2])
     routed = _json(carry[0] / "top.pnr.json")
     return Origin(
