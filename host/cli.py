@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from glintfpga.host.commands.options import verbosity
-from glintfpga.host.text import one_line, prepare_output
+from glintfpga.host.text import is_plain, one_line, prepare_output
 from glintfpga.quant.errors import EnvironmentProblem, GlintError
 
 __all__ = ["COMMANDS", "cli", "main", "run"]
@@ -50,6 +50,9 @@ EXTRA_OF = {
     "apycula": "build",
 }
 """Optional packages and the extra that installs them."""
+
+COMPLETE = "_GLINTFPGA_COMPLETE"
+"""What a shell sets to ask for its completion script, or for the words that may come next."""
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
@@ -106,12 +109,19 @@ def cli(context: click.Context) -> None:
     glintfpga generate sim: --prompt "To be" --bytes 200
     glintfpga build --board tangnano20k
     """
+    if is_plain():
+        context.color = False
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
 def main() -> None:
     """Entry point of the console script."""
+    # Only click's own `main` looks for this, which `run` goes without.
+    if instruction := os.environ.get(COMPLETE):
+        from click.shell_completion import shell_complete
+
+        sys.exit(shell_complete(cli, {}, "glintfpga", COMPLETE, instruction))
     sys.exit(run(sys.argv[1:]))
 
 

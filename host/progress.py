@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from glintfpga.host.text import is_plain
+
 __all__ = ["Progress", "counting"]
 
 PATIENCE_S = 0.7
@@ -88,7 +90,7 @@ def counting(what: str, total: float | None = None) -> Iterator[Progress]:
     clock = time.monotonic
     if not _log.isEnabledFor(logging.INFO) or _showing.locked():
         yield Progress(what, total, clock=clock)
-    elif not (sys.stderr and sys.stderr.isatty()):
+    elif not (sys.stderr and sys.stderr.isatty()) or is_plain():
         with _showing:
             yield _Lines(what, total, clock=clock)
     else:

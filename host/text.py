@@ -3,11 +3,17 @@
 
 import codecs
 import io
+import os
 import sys
 
 from glintfpga.quant.errors import InputError
 
-__all__ = ["ShownText", "one_line", "prepare_output", "typed_bytes"]
+__all__ = ["ShownText", "is_plain", "one_line", "prepare_output", "typed_bytes"]
+
+
+def is_plain() -> bool:
+    """Whether the user asked for text without escape codes: no colors, and no bars either."""
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
 def prepare_output() -> None:

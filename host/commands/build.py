@@ -21,10 +21,10 @@ _log = logging.getLogger("glintfpga")
 @click.command("build")
 @options.gateware
 @click.option(
-    "--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the placement."
+    "-s", "--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the placement."
 )
 @click.option(
-    "--out", type=options.MODEL, metavar="DIR", help="Folder of the results; default: build/BOARD."
+    "--out", type=options.PATH, metavar="DIR", help="Folder of the results; default: build/BOARD."
 )
 @options.verbosity
 def command(

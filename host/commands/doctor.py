@@ -53,7 +53,11 @@ def _shown(findings: Iterable["Finding"]) -> list["Finding"]:
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(soft_wrap=True, highlight=False)
+    from glintfpga.host.text import is_plain
+
+    console = Console(
+        soft_wrap=True, highlight=False, color_system=None if is_plain() else "auto"
+    )
     done = []
     for finding in findings:
         done.append(finding)

@@ -25,8 +25,8 @@ _log = logging.getLogger("glintfpga")
 
 
 @click.command("flash")
-@click.argument("bitstream", type=options.MODEL, required=False)
-@click.option("--board", default="tangnano20k", show_default=True, help="The board to write to.")
+@click.argument("bitstream", type=options.PATH, required=False)
+@options.board("The board to write to.")
 @click.option(
     "--persist", is_flag=True, help="Write the flash memory, so that it survives power-off."
 )

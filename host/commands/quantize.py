@@ -16,10 +16,10 @@ _log = logging.getLogger("glintfpga")
 
 @click.command("quantize")
 @click.argument("checkpoint", type=options.MODEL)
-@click.option("-o", "--output", type=options.MODEL, metavar="MODEL.glint", help="Image to write.")
+@click.option("-o", "--output", type=options.PATH, metavar="MODEL.glint", help="Image to write.")
 @click.option("--listing", is_flag=True, help="Print the block table with the cycles of each step.")
 @click.option(
-    "--report", type=options.MODEL, metavar="FILE", help="Write ranges and losses (JSON)."
+    "--report", type=options.PATH, metavar="FILE", help="Write ranges and losses (JSON)."
 )
 @click.option(
     "--plan",
