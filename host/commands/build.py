@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """``glintfpga build``."""
 
+import json
 import logging
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ _log = logging.getLogger("glintfpga")
 @click.option(
     "--out", type=options.PATH, metavar="DIR", help="Folder of the results; default: build/BOARD."
 )
+@options.json_output
 @options.verbosity
 def command(
     board: str,
@@ -35,6 +37,7 @@ def command(
     clock_mhz: float | None,
     seed: int,
     out: Path | None,
+    as_json: bool,
 ) -> None:
     """Make a bitstream, with open tools from PyPI.
 
@@ -64,7 +67,12 @@ def command(
         result = build(chosen, partial(_tell, show))
     for warning in result.warnings:
         _log.warning("warning: %s", warning)
-    click.echo(result.bitstream)
+    if as_json:
+        names = ("bitstream", "report", "manifest")
+        files = {name: str(getattr(result, name)) for name in names}
+        click.echo(json.dumps({**files, "warnings": [*result.warnings]}, indent=2))
+    else:
+        click.echo(result.bitstream)
     _log.info("report: %s; next: glintfpga flash", result.report)
 
 

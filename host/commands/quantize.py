@@ -29,6 +29,7 @@ _log = logging.getLogger("glintfpga")
     help="Bits of the numbers; the bitstream must be built for them.",
 )
 @options.lanes
+@options.json_output
 @options.verbosity
 def command(
     checkpoint: Path,
@@ -37,11 +38,13 @@ def command(
     report: Path | None,
     plan: str,
     lanes: int,
+    as_json: bool,
 ) -> None:
     """Turn a float checkpoint into the integers of an image.
 
-    CHECKPOINT is a .safetensors file or the name of a shipped model. The same checkpoint always
-    gives the same bytes, for any number of lanes; --lanes is for the listing and the report.
+    CHECKPOINT is a .safetensors file, the folder of a training or release, the name of a shipped
+    model, or - for standard input. The same checkpoint always gives the same bytes, for any number
+    of lanes; --lanes is for the listing and the report. --json prints the report too.
 
     \b
     glintfpga quantize my-model.safetensors -o my-model.glint
@@ -54,8 +57,12 @@ def command(
     from glintfpga.quant.plan import plan_of
     from glintfpga.quant.quantize import quantize
 
-    if output is None and report is None and not listing:
-        raise click.UsageError("Nothing to do: give -o MODEL.glint, --listing or --report FILE.")
+    if listing and as_json:
+        raise click.UsageError("--listing and --json exclude each other: give one of them.")
+    if output is None and report is None and not (listing or as_json):
+        raise click.UsageError(
+            "Nothing to do: give -o MODEL.glint, --listing, --report FILE or --json."
+        )
     with counting(f"quantizing {checkpoint.name}"):
         source = read_float_model(checkpoint)
         model, summary = quantize(source, plan=plan_of(int(plan)), lanes=lanes)
@@ -66,6 +73,10 @@ def command(
         _log.info("%s: %d bytes, sha256 %s", output, len(image.data), image.sha256.hex())
     if report is not None:
         write_bytes(report, (json.dumps(summary.to_json(), indent=2) + "\n").encode())
+    if as_json:
+        facts = {"output": output and str(output), "bytes": len(image.data)}
+        facts |= {"image_sha256": image.sha256.hex(), "report": summary.to_json()}
+        click.echo(json.dumps(facts, indent=2))
     if listing:
         from glintfpga.firmware.listing import listing as block_table
 
