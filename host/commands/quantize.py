@@ -74,7 +74,8 @@ def command(
     if report is not None:
         write_bytes(report, (json.dumps(summary.to_json(), indent=2) + "\n").encode())
     if as_json:
-        facts = {"output": output and str(output), "bytes": len(image.data)}
+        where = None if output is None else str(output)
+        facts: dict[str, object] = {"output": where, "bytes": len(image.data)}
         facts |= {"image_sha256": image.sha256.hex(), "report": summary.to_json()}
         click.echo(json.dumps(facts, indent=2))
     if listing:
