@@ -23,6 +23,7 @@ __all__ = ["COMMANDS", "cli", "main", "run"]
 COMMANDS = {
     "chat": "chat",
     "generate": "generate",
+    "show": "show",
     "build": "build",
     "flash": "flash",
     "load": "load",

@@ -72,8 +72,7 @@ def find_model(name: Path | None) -> Path:
         raise InputError(f"the folder {wanted!r} holds no model (none of {wants}); name a file")
     names = ", ".join(shipped_models()) or "none"
     raise InputError(
-        f"there is no model {wanted!r}; give a file, the folder of a training or release, or a "
-        f"shipped name ({names})"
+        f"there is no model {wanted!r}; give a file, a folder or a shipped name ({names})"
     )
 
 

@@ -103,7 +103,26 @@ PATH = _Path(path_type=Path)
 """A file or folder; opened with our own errors."""
 
 MODEL = _Model(path_type=Path)
-"""What `host.models.find_model` takes."""
+"""What `host.models` takes: a shipped name, a file, a folder, or - for standard input."""
+
+
+class _Shown(StringParamType):
+    """A model or a port."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        return str(MODEL.convert(value, param, ctx)) if "://" not in value else value
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        found = [*MODEL.shell_complete(ctx, param, incomplete)]
+        plain = [item for item in found if item.type == "plain"]
+        return [*plain, *_Port().shell_complete(ctx, param, incomplete)] or found
+
+
+SHOWN = _Shown()
 
 TRACE = logging.DEBUG - 1
 """Level of ``-v -v``: also writes tracebacks to a log file."""
