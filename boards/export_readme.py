@@ -62,14 +62,15 @@ _LINT = """\
 ## Lint
 
     iverilog -g2005 -t null -s top top.v cells.v
-    verilator --lint-only -Wno-CASEINCOMPLETE -Wno-UNSIGNED -Wno-WIDTH --top-module top top.v cells.v
+    verilator --lint-only {switched_off} --top-module top top.v cells.v
 
-The three warnings that are off are of the Verilog that Yosys writes: cases whose value was set before,
-and sums whose terms the language extends. Icarus 11 tells of one process that waits for nothing,
-Verilator 5.006 of nothing. To simulate, give models of the primitives in the place of `cells.v`;
-`glintfpga chat sim:` runs the same gateware.
+The three warnings that are off are of the Verilog that Yosys writes: cases whose value was set
+before, and sums whose terms the language extends. Icarus 11 tells of one process that waits for
+nothing, Verilator 5.006 of nothing. To simulate, give models of the primitives in the place of
+`cells.v`; `glintfpga chat sim:` runs the same gateware.
 
 """
+_SWITCHED_OFF = "-Wno-CASEINCOMPLETE -Wno-UNSIGNED -Wno-WIDTH"
 
 _APIO = """
 ## With apio 1.6
@@ -111,6 +112,6 @@ def readme(
         expected=", ".join(counts),
         timed_mhz=board.timed_mhz,
         cells="" if apio else _CELLS,
-        lint="" if apio else _LINT,
+        lint="" if apio else _LINT.format(switched_off=_SWITCHED_OFF),
     )
     return text + (_APIO.format(pack_options=" ".join(board.pack_options)) if apio else "")
