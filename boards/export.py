@@ -22,6 +22,7 @@ from glintfpga.boards.board import Board, board_of
 from glintfpga.boards.build import BuildOptions
 from glintfpga.boards.commands import commands_of
 from glintfpga.boards.design import device_design
+from glintfpga.boards.export_cells import black_boxes
 from glintfpga.boards.export_readme import readme
 from glintfpga.boards.steps import Steps
 from glintfpga.boards.toolchain import INSTALL
@@ -79,14 +80,15 @@ def export(
     )
     commands = commands_of(steps, _text(rendered["top.ys"]))
     assert design.expected is not None
+    rtlil = _text(rendered["top.il"])
     files = {
-        "top.v": _title(board, facts) + verilog_of(_text(rendered["top.il"])),
+        "top.v": _title(board, facts) + verilog_of(rtlil),
         "top.cst": _text(rendered["top.cst"]),
         "top.sdc": _text(rendered["top.sdc"]),
         "README.md": readme(board, facts, commands, design.expected, apio=apio),
     }
-    if apio:
-        files |= apio_files(board, commands)
+    # apio reads each .v file it finds, and brings models of the primitives.
+    files |= apio_files(board, commands) if apio else {"cells.v": black_boxes(rtlil)}
     progress(1.0)
     return Export(files=files, facts=facts)
 

@@ -23,7 +23,7 @@ clock of {clock_mhz:g} MHz, the contents of its memories inside.
 | `top.v` | the gateware; pins, PLL and multipliers are instances of the chip's primitives |
 | `top.cst` | pins |
 | `top.sdc` | clocks |
-| `export.json` | what this is, and which files `glintfpga export` may replace |
+{cells}| `export.json` | what this is, and which files `glintfpga export` may replace |
 
 ## Build
 
@@ -38,7 +38,7 @@ fewer has turned memories or multipliers into logic, and will hardly fit the chi
 
     openFPGALoader -b {board} top.fs        # or: glintfpga flash top.fs
 
-## What `glintfpga build` does besides
+{lint}## What `glintfpga build` does besides
 
 - **It repairs carry chains after routing; these commands do not.** Where the carry-in of a sum is
   a logic signal, nextpnr-himbaechel 0.11.1 puts a cell in front of the chain that may pass on the
@@ -57,6 +57,22 @@ nextpnr's clock leaves out every path through a LUT1, LUT2 or LUT3 and through m
 `glintfpga build` widens the LUTs before it routes and times every path itself; these commands do
 neither.
 """
+
+_CELLS = "| `cells.v` | the primitives as empty modules, for lint only |\n"
+
+_LINT = """\
+## Lint
+
+    iverilog -g2005 -t null -s top top.v cells.v
+    verilator --lint-only {switched_off} --top-module top top.v cells.v
+
+The three warnings that are off are of the Verilog that Yosys writes: cases whose value was set
+before, and sums whose terms the language extends. Icarus 11 tells of one process that waits for
+nothing, Verilator 5.006 of nothing. To simulate, give models of the primitives in the place of
+`cells.v`; `glintfpga chat sim:` runs the same gateware.
+
+"""
+_SWITCHED_OFF = "-Wno-CASEINCOMPLETE -Wno-UNSIGNED -Wno-WIDTH"
 
 _APIO = """
 ## With apio 1.6
@@ -96,5 +112,7 @@ def readme(
         route=shlex.join(commands.route),
         pack=shlex.join(commands.pack),
         expected=", ".join(counts),
+        cells="" if apio else _CELLS,
+        lint="" if apio else _LINT.format(switched_off=_SWITCHED_OFF),
     )
     return text + (_APIO.format(pack_options=" ".join(board.pack_options)) if apio else "")

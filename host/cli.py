@@ -3,6 +3,7 @@
 
 import difflib
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,12 +13,14 @@ import click
 from glintfpga.host.commands.options import verbosity
 from glintfpga.host.failure import report
 from glintfpga.host.streams import finish_output, let_go, prepare_output
+from glintfpga.host.text import is_plain
 
 __all__ = ["COMMANDS", "cli", "main", "run"]
 
 COMMANDS = {
     "chat": "chat",
     "generate": "generate",
+    "show": "show",
     "build": "build",
     "flash": "flash",
     "load": "load",
@@ -37,6 +40,9 @@ COMMANDS = {
     "export": "export",
 }
 """Name of a command and the module of ``commands/`` whose ``command`` it is, in help order."""
+
+COMPLETE = "_GLINTFPGA_COMPLETE"
+"""What a shell sets to ask for its completion script, or for the words that may come next."""
 
 
 class LazyGroup(click.Group):
@@ -104,12 +110,19 @@ def cli(context: click.Context) -> None:
     glintfpga generate sim: --prompt "To be" --bytes 200
     glintfpga build --board tangnano20k
     """
+    if is_plain():
+        context.color = False
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
 def main() -> None:
     """Entry point of the console script."""
+    # Only click's own `main` looks for this, which `run` goes without.
+    if instruction := os.environ.get(COMPLETE):
+        from click.shell_completion import shell_complete
+
+        sys.exit(shell_complete(cli, {}, "glintfpga", COMPLETE, instruction))
     sys.exit(run(sys.argv[1:]))
 
 

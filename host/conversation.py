@@ -51,6 +51,17 @@ class Conversation:
         self._back = back
         self._stale = True
 
+    def clear(self) -> None:
+        """Forget what was said."""
+        self.history = []
+        self.reason = None
+        self._stale = True
+
+    def use(self, image: bytes) -> None:
+        """From now on the device must hold this image; what was said to another is forgotten."""
+        self.clear()
+        self._image = image
+
     def answer(
         self, text: bytes, count: int, *, temperature: float, seed: int | None = None
     ) -> Iterator[int]:

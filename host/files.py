@@ -2,6 +2,7 @@
 """Reading and writing the files a user names on the command line."""
 
 from pathlib import Path
+from typing import IO
 
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.files import cannot_write, publish
@@ -23,16 +24,21 @@ def read_bytes(path: Path, *, what: str) -> bytes:
         if path.is_dir():
             raise InputError(f"the {what} {str(path)!r} is a folder; name a file")
         with path.open("rb") as file:
-            data = bytearray()
-            while len(data) <= MAX_BYTES and (piece := file.read(PIECE_BYTES)):
-                data += piece
+            return read_stream(file, what=f"{what} {str(path)!r}")
     except FileNotFoundError:
         raise InputError(f"the {what} {str(path)!r} does not exist; check the path") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"the {what} {str(path)!r} cannot be read: {reason}") from error
-    if len(data) > MAX_BYTES:
-        raise InputError(f"the {what} {str(path)!r} is larger than 64 MiB; name a {what} file")
+
+
+def read_stream(stream: IO[bytes], *, what: str, most: int = MAX_BYTES) -> bytes:
+    """All of a stream; ``InputError`` beyond ``most`` bytes, a power of two from 1 MiB on."""
+    data = bytearray()
+    while len(data) <= most and (piece := stream.read(PIECE_BYTES)):
+        data += piece
+    if len(data) > most:
+        raise InputError(f"the {what} is larger than {most >> 20} MiB; name another")
     return bytes(data)
 
 

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""From what a user calls a model to an image: a shipped name, a checkpoint or a .glint file."""
+"""From what a user calls a model to an image: a shipped name, a file, a folder, or stdin."""
 
+import functools
 import logging
-from functools import lru_cache
+import sys
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from glintfpga.host.files import read_bytes
+from glintfpga.host.files import read_bytes, read_stream
 from glintfpga.host.progress import counting
 from glintfpga.host.text import one_line
 from glintfpga.quant.errors import InputError
@@ -19,19 +20,34 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_MODEL",
+    "STDIN",
     "find_model",
     "image_of",
     "is_image",
+    "named",
     "read_float_model",
+    "read_model",
     "shipped_models",
     "title_of",
     "warn_of",
 ]
 
-_log = logging.getLogger("glintfpga")
-
 DEFAULT_MODEL = "blink-base"
+STDIN = Path("-")
 IMAGE_MAGIC = b"GLNT"
+_MODEL_ID = slice(64, 96)
+"""Of an image's header, see `firmware.image`."""
+
+IN_FOLDERS = (
+    "merge/champion.safetensors",
+    "best.safetensors",
+    "model.safetensors",
+    "model.glint",
+)
+"""What a folder stands for, the first that is there: the winner of the tournament of a run, the
+best of its training, the checkpoint of a release."""
+
+_log = logging.getLogger("glintfpga")
 
 
 def shipped_models() -> list[str]:
@@ -40,25 +56,72 @@ def shipped_models() -> list[str]:
 
 
 def find_model(name: Path | None) -> Path:
-    """The file behind a shipped name, a path, or nothing (the default model).
+    """The file behind a shipped name, a file, a folder, or nothing (the default model).
 
-    Raises ``InputError`` when there is no such file; a file in the working folder wins.
+    A folder is one that ``train`` or ``release`` wrote; which file of it was taken is told to the
+    user. What is in the working folder wins over a shipped name. Raises ``InputError`` when there
+    is no such model.
     """
     wanted = DEFAULT_MODEL if name is None else str(name)
     if name is not None and name.is_file():
         return name
+    if name is not None and (found := _in_folder(name)):
+        _tell(name, found.relative_to(name))
+        return found
     if wanted in shipped_models():
         return _release() / wanted / "model.safetensors"
+    if name is not None and name.is_dir():
+        wants = ", ".join(IN_FOLDERS)
+        raise InputError(f"the folder {wanted!r} holds no model (none of {wants}); name a file")
     names = ", ".join(shipped_models()) or "none"
-    raise InputError(f"there is no model {wanted!r}; give a file or a shipped name ({names})")
+    raise InputError(
+        f"there is no model {wanted!r}; give a file, a folder or a shipped name ({names})"
+    )
 
 
 def title_of(name: Path | None) -> str:
     """What to call a model: its file's name, or its folder's where the file is a model.*."""
-    path = Path(DEFAULT_MODEL) if name is None else name
-    if path.stem == "model" and name is not None and path.resolve().parent.name:
-        return path.resolve().parent.name
-    return path.stem
+    if name is None:
+        return DEFAULT_MODEL
+    if name == STDIN:
+        return "stdin"
+    whole = name.resolve()
+    if name.is_dir():
+        return whole.name or DEFAULT_MODEL
+    if name.stem == "model" and whole.parent.name:
+        return whole.parent.name
+    return name.stem
+
+
+def named(model_id: str) -> str:
+    """What to call the model of an image with this id: a shipped name, or some of the id."""
+    for name in shipped_models():
+        image = _release() / name / "model.glint"
+        if image.is_file() and image.read_bytes()[_MODEL_ID].hex() == model_id:
+            return name
+    return f"model {model_id[:16]}"
+
+
+def read_model(name: Path | None) -> tuple[Path, bytes]:
+    """The file behind a model, or ``STDIN``, and its bytes. Raises ``InputError``."""
+    if name == STDIN and not name.exists():
+        return STDIN, _piped(getattr(sys.stdin, "buffer", None))
+    path = find_model(name)
+    data = read_bytes(path, what="model")
+    if not data:
+        raise InputError(f"the model {str(path)!r} is empty")
+    return path, data
+
+
+@functools.lru_cache(maxsize=1)
+def _piped(stream: BinaryIO | None) -> bytes:
+    """All of standard input, which can be read once and may be asked for again."""
+    if stream is None or stream.isatty():
+        raise InputError("the model '-' is standard input: pipe a model into it")
+    data = read_stream(stream, what="model on standard input")
+    if not data:
+        raise InputError("the model on standard input is empty")
+    return data
 
 
 def image_of(name: Path | None, *, plan: int | None = None) -> "Image":
@@ -70,14 +133,10 @@ def image_of(name: Path | None, *, plan: int | None = None) -> "Image":
     """
     from glintfpga.firmware.image import Image
 
-    path = find_model(name)
-    # A released model comes quantized: calibration is float arithmetic, and the same everywhere
-    # only by chance.
-    released = path.with_suffix(".glint")
-    if path.is_relative_to(_release()) and plan in (None, 12) and released.exists():
-        path = released
-    data = read_bytes(path, what="model")
+    path, data = read_model(name)
     if not data.startswith(IMAGE_MAGIC):
+        if (released := _released_image(path)) and plan in (None, released.model.plan.code):
+            return released
         return _image_of_checkpoint(path, data, plan or 12)
     try:
         image = Image.from_bytes(data)
@@ -97,7 +156,7 @@ def warn_of(report: "QuantizeReport", name: Path) -> None:
         _log.warning("warning: %s: %s", one_line(str(name)), report.doubt)
 
 
-@lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=1)
 def _image_of_checkpoint(path: Path, data: bytes, plan: int) -> "Image":
     """Kept, as ``ref:`` asks for what it starts with and the session for what it holds."""
     from glintfpga.firmware.image import Image
@@ -113,13 +172,12 @@ def _image_of_checkpoint(path: Path, data: bytes, plan: int) -> "Image":
 
 def is_image(name: Path | None) -> bool:
     """Whether a model is an image, which has no floats."""
-    return read_bytes(find_model(name), what="model").startswith(IMAGE_MAGIC)
+    return read_model(name)[1].startswith(IMAGE_MAGIC)
 
 
 def read_float_model(name: Path | None) -> "Checkpoint":
     """The checkpoint of a model. Raises ``InputError`` for an image, which has no floats."""
-    path = find_model(name)
-    data = read_bytes(path, what="model")
+    path, data = read_model(name)
     if data.startswith(IMAGE_MAGIC):
         raise InputError(f"{str(path)!r} is an image of integers; name its .safetensors checkpoint")
     return _checkpoint(path, data)
@@ -129,9 +187,31 @@ def _release() -> Path:
     return Path(str(resources.files("glintfpga.train"))) / "release"
 
 
-def _checkpoint(path: Path, data: bytes) -> "Checkpoint":
-    from glintfpga.quant.checkpoint import read_checkpoint
+def _in_folder(folder: Path) -> Path | None:
+    found = (folder / file for file in IN_FOLDERS)
+    return next((path for path in found if path.is_file()), None)
 
-    if not data:
-        raise InputError(f"the model {str(path)!r} is empty")
-    return read_checkpoint(path)
+
+@functools.cache
+def _tell(folder: Path, file: Path) -> None:
+    """Once, however often a command looks."""
+    _log.info("%s: taking its %s", folder, file)
+
+
+def _released_image(path: Path) -> "Image | None":
+    """The image of a shipped checkpoint, which comes quantized.
+
+    Calibration is float arithmetic, and the same everywhere only by chance.
+    """
+    from glintfpga.firmware.image import Image
+
+    released = path.with_suffix(".glint")
+    if not (path.is_relative_to(_release()) and released.exists()):
+        return None
+    return Image.read(released)
+
+
+def _checkpoint(path: Path, data: bytes) -> "Checkpoint":
+    from glintfpga.quant.checkpoint import parse_checkpoint
+
+    return parse_checkpoint(data, name=str(path))

@@ -2,6 +2,7 @@
 """From what a user names to an open line: a serial port, ``sim:``, ``ref:`` or ``float:``."""
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,15 @@ from glintfpga.host.transport import LinkLost, SerialTransport, Transport
 from glintfpga.host.usb import sibling_of, uart_ports, warnings_of
 from glintfpga.quant.errors import DeviceError, InputError
 
-__all__ = ["SIMULATED", "SOFTWARE", "PortTransport", "choose_port", "how_timed", "port_opener"]
+__all__ = [
+    "SIMULATED",
+    "SOFTWARE",
+    "PortTransport",
+    "choose_port",
+    "how_timed",
+    "is_port",
+    "port_opener",
+]
 
 SIMULATED = "sim:"
 SOFTWARE = ("ref:", "float:")
@@ -108,6 +117,25 @@ def _found_port() -> str:
         return boards[0].device
     _log.info("no board found; using sim:, the simulated one")
     return SIMULATED
+
+
+def is_port(name: str) -> bool:
+    """Whether a word means a port where a model might be meant; ``ref`` does, but for its colon."""
+    return (
+        name in (SIMULATED, *SOFTWARE)
+        or (f"{name.lower()}:" in (SIMULATED, *SOFTWARE) and not Path(name).exists())
+        or "://" in name
+        or name.startswith("/dev/tty")
+        or re.fullmatch(r"COM\d+", name, re.IGNORECASE) is not None
+        or _is_device(name)
+    )
+
+
+def _is_device(name: str) -> bool:
+    try:
+        return Path(name).is_char_device()
+    except (OSError, ValueError):
+        return False
 
 
 def how_timed(name: str, build_id: bytes) -> str:

@@ -14,7 +14,7 @@ from bisect import bisect
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from glintfpga.host.text import one_line
+from glintfpga.host.text import is_plain, one_line
 
 __all__ = ["Progress", "Waiting", "counting", "lines_due"]
 
@@ -124,7 +124,7 @@ def counting(what: str, total: float | None = None) -> Iterator[Progress]:
     clock = time.monotonic
     if not _log.isEnabledFor(logging.INFO) or _showing.locked():
         yield Progress(what, total, clock=clock)
-    elif not (sys.stderr and sys.stderr.isatty()):
+    elif not (sys.stderr and sys.stderr.isatty()) or is_plain():
         progress = Progress(what, total, clock=clock)
         with _showing, _writing(progress):
             yield progress

@@ -2,7 +2,6 @@
 """The chat's loop: lines in, answers out as they come, Ctrl-C, and lost boards."""
 
 import contextlib
-import importlib
 import logging
 import signal
 import sys
@@ -12,26 +11,23 @@ from dataclasses import dataclass, field
 
 import click
 
-from glintfpga.firmware.messages import Counters
 from glintfpga.firmware.protocol import Reason
 from glintfpga.host.client import Client
 from glintfpga.host.conversation import Conversation
-from glintfpga.host.ports import how_timed
-from glintfpga.host.text import ShownText, typed_bytes
+from glintfpga.host.keyboard import Keyboard, Pipe, Typed
+from glintfpga.host.models import named
+from glintfpga.host.orders import Orders
+from glintfpga.host.pace import Pace
+from glintfpga.host.text import ShownText
+from glintfpga.host.transport import LinkLost
 from glintfpga.quant.errors import DeviceError, InputError
 from glintfpga.quant.template import question
-from glintfpga.quant.text_files import without_mark
 
 __all__ = ["Talk"]
 
 PATIENCE_S = 30.0
 """How long a piped chat waits for a board that went away; at a terminal the user decides."""
 RETRY_S = 0.5
-FRAME_S = 1e-3
-"""A frame closes 1 ms after its last token: tokens so close to the first came with it, and say
-nothing about the rate."""
-MAX_LINE = 1 << 20
-PROMPT = "> "
 BYTES_AND_EOS = 257
 
 _log = logging.getLogger("glintfpga")
@@ -42,7 +38,8 @@ class Talk:
     """One run of ``glintfpga chat`` over stdin, stdout and (for all but the text) stderr.
 
     A model that was trained on dialogues is asked in their form, which its image's header tells;
-    any other goes on with what was typed.
+    any other goes on with what was typed. At a terminal a line may be a command, see `orders`; in
+    a pipe all is text.
     """
 
     client: Client
@@ -50,13 +47,16 @@ class Talk:
     count: int
     temperature: float
     seed: int | None
+    title: str | None = None
+    """What to call the model; None: by what the device says of it."""
     _gone_since: float | None = field(default=None, init=False)
     _told: set[str] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
-        self._conversation = Conversation(
+        self.conversation = Conversation(
             client=self.client, image=self.image, lost=self._wait_for_board, back=self._is_back
         )
+        self._orders = Orders(self)
         # Without a console both are None.
         self._terminal = all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout))
 
@@ -65,45 +65,51 @@ class Talk:
 
         Raises ``InputError`` when the model's tokens are not bytes.
         """
-        if (vocab := self.client.vocab) > BYTES_AND_EOS:
+        self.check_vocabulary(self.client.vocab)
+        lines = Keyboard() if self._terminal else Pipe()
+        if self._terminal:
+            self.greet()
+            _log.info("/help lists commands; Ctrl-C ends an answer, Ctrl-D the chat.")
+        while not self._orders.leaving and (typed := self._read(lines)) is not None:
+            if typed.data and not (typed.may_command and self._obey(typed.data)):
+                self._answer(typed.data)
+
+    def check_vocabulary(self, vocab: int) -> None:
+        """Raise ``InputError`` for a model whose tokens are not bytes."""
+        if vocab > BYTES_AND_EOS:
             raise InputError(
                 f"the model has {vocab} tokens, which are not bytes; use generate, "
                 "which writes token numbers"
             )
-        if self._terminal:
-            _log.info("Ctrl-C ends an answer, Ctrl-D the chat.")
-        while (line := self._read_line()) is not None:
-            if line:
-                self._answer(line)
 
-    def _read_line(self) -> bytes | None:
-        """The next line without its end, or None after the last one."""
+    def greet(self) -> None:
+        """Say which model is here, where, and what it does with a question."""
+        title = self.title or named(self.client.model_id)
+        does = "answers what is typed" if self.client.for_chat else "goes on with what is typed"
+        _log.info("%s on %s: it %s.", title, self.client.link.transport.name, does)
+
+    def _read(self, lines: Keyboard | Pipe) -> Typed | None:
         with self.client.link.idle():
-            if not self._terminal:
-                data = sys.stdin.buffer.readline(MAX_LINE + 1) if sys.stdin else b""
-                if len(data) > MAX_LINE:
-                    raise InputError(f"a line of more than {MAX_LINE} bytes; break it into lines")
-                return without_mark(data.rstrip(b"\r\n")) if data else None
-            with contextlib.suppress(ImportError):
-                importlib.import_module("readline")  # line editing, where the system has it
-            try:
-                return typed_bytes(input(PROMPT))
-            except EOFError:
-                click.echo()
-                return None
-            except KeyboardInterrupt:
-                click.echo()
-                raise
+            return lines.read()
+
+    def _obey(self, line: bytes) -> bool:
+        """Whether the line was a command."""
+        try:
+            return self._orders.obey(line.decode("utf-8", "surrogateescape"))
+        except LinkLost as error:
+            # The conversation waits for the device, and loads what that must hold.
+            _log.warning("%s", error)
+            return True
 
     def _answer(self, line: bytes) -> None:
-        talk = self._conversation
+        talk = self.conversation
         if self.client.for_chat:
             line = question(line)
         # What was said before ends its line first, or the two would run into one word.
         if talk.history and talk.history[-1] != ord("\n") and talk.reason is not Reason.EOS:
             line = b"\n" + line
         shown = ShownText()
-        pace = _Pace(self.client)
+        pace = Pace(self.client)
         with self._interruptible():
             for token in talk.answer(
                 line, self.count, temperature=self.temperature, seed=self.seed
@@ -126,9 +132,9 @@ class Talk:
         """Within the block Ctrl-C asks the answer to end; a second one, or a lost board, leaves."""
 
         def ask(number: int, frame: object) -> None:
-            if self._conversation.stopping or self._gone_since is not None:
+            if self.conversation.stopping or self._gone_since is not None:
                 raise KeyboardInterrupt
-            self._conversation.stopping = True
+            self.conversation.stopping = True
 
         try:
             before = signal.signal(signal.SIGINT, ask)
@@ -149,7 +155,7 @@ class Talk:
         elif str(error) not in self._told:
             _log.warning("%s", error)
         self._told.add(str(error))
-        if self._conversation.stopping:
+        if self.conversation.stopping:
             raise KeyboardInterrupt
         time.sleep(RETRY_S)
 
@@ -157,48 +163,3 @@ class Talk:
         self._gone_since = None
         self._told.clear()
         _log.warning("the device is back; telling it the conversation again")
-
-
-class _Pace:
-    """Counts tokens and time of one answer, by the device's clock and its counters."""
-
-    def __init__(self, client: Client):
-        self.tokens = 0
-        self._client = client
-        self._before = self._counters()
-        self._first = self._last = 0.0
-        self._at_once = 0
-
-    def count_one(self) -> None:
-        self._last = self._client.link.clock()
-        if self.tokens == 0:
-            self._first = self._last
-        self.tokens += 1
-        if self._last - self._first < FRAME_S:
-            self._at_once = self.tokens
-
-    def line(self, reason: Reason | None) -> str:
-        """As ``[57 tokens, end of text; 112,000 tokens/s on the chip, ... (simulated)]``."""
-        ended = {Reason.EOS: ", end of text", Reason.BLANK_LINE: ", blank line"}
-        ended[Reason.ABORT] = ", interrupted"
-        text = f"{self.tokens} tokens{ended.get(reason, '') if reason else ''}"
-        rates = []
-        after = self._counters()
-        if self._before is not None and after is not None:
-            cycles = after.total_cycles - self._before.total_cycles
-            sampled = (after.tokens - self._before.tokens) & 0xFFFFFFFF
-            if cycles > 0 and sampled > 0 and self._client.info.clock_hz:
-                rate = sampled * self._client.info.clock_hz / cycles
-                rates.append(f"{rate:,.0f} tokens/s on the chip")
-        if self.tokens > self._at_once:
-            rate = (self.tokens - self._at_once) / (self._last - self._first)
-            rates.append(f"{rate:,.0f} over the wire")
-        how = how_timed(self._client.link.transport.name, self._client.info.build_id)
-        return f"[{text}{'; ' + ', '.join(rates) + f' ({how})' if rates else ''}]"
-
-    def _counters(self) -> Counters | None:
-        # Statistics are no reason to fail; the answer itself notices a lost device.
-        try:
-            return self._client.counters()
-        except DeviceError:
-            return None

@@ -2,12 +2,26 @@
 """Text that was typed as bytes for a model, and bytes of a model as text that is safe to show."""
 
 import codecs
+import os
 import sys
 from pathlib import Path
 
 from glintfpga.quant.errors import InputError
 
-__all__ = ["ShownText", "counted", "one_line", "shown_name", "typed_bytes", "without_controls"]
+__all__ = [
+    "ShownText",
+    "counted",
+    "is_plain",
+    "one_line",
+    "shown_name",
+    "typed_bytes",
+    "without_controls",
+]
+
+
+def is_plain() -> bool:
+    """Whether the user asked for text without escape codes: no colors, and no bars either."""
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
 def one_line(text: str) -> str:

@@ -21,7 +21,14 @@ from glintfpga.quant.files import publish
 from glintfpga.quant.spec import ModelSpec
 from glintfpga.quant.strict_json import parse_object
 
-__all__ = ["MOST_BALANCE", "Checkpoint", "FloatArray", "read_checkpoint", "write_checkpoint"]
+__all__ = [
+    "MOST_BALANCE",
+    "Checkpoint",
+    "FloatArray",
+    "parse_checkpoint",
+    "read_checkpoint",
+    "write_checkpoint",
+]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -124,10 +131,15 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"cannot read {os.fspath(path)!r}: {reason}") from error
+    return parse_checkpoint(data, name=os.fspath(path))
+
+
+def parse_checkpoint(data: bytes, *, name: str) -> Checkpoint:
+    """As ``read_checkpoint``, from the bytes of the file; errors begin with its name."""
     try:
         return _parse(data)
     except InputError as error:
-        raise InputError(f"{os.fspath(path)}: {error}") from error
+        raise InputError(f"{name}: {error}") from error
 
 
 def write_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:

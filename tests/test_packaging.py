@@ -11,6 +11,9 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SETUPTOOLS = PROJECT["tool"]["setuptools"]
+ROOT_PACKAGE = "glintfpga"
+"""A namespace, so that it has no __init__.py, of one file."""
+PACKAGES = [name for name in SETUPTOOLS["packages"] if name != ROOT_PACKAGE]
 FOLDERS = ("boards", "firmware", "hdl", "host", "quant", "sim", "train")
 
 
@@ -21,7 +24,7 @@ def packages_on_disk():
 
 
 def test_every_package_is_listed():
-    listed = {SETUPTOOLS["package-dir"][name] for name in SETUPTOOLS["packages"]}
+    listed = {SETUPTOOLS["package-dir"][name] for name in PACKAGES}
     assert listed == set(packages_on_disk())
     assert set(SETUPTOOLS["package-dir"]) == set(SETUPTOOLS["packages"])
 
@@ -35,7 +38,24 @@ def test_every_folder_with_python_is_a_package():
             assert module.parent.relative_to(ROOT).as_posix() in packages, module
 
 
-@pytest.mark.parametrize("name", SETUPTOOLS["packages"])
+def test_the_namespace_holds_one_file():
+    found = (ROOT / SETUPTOOLS["package-dir"][ROOT_PACKAGE]).glob("*.*")
+    assert [path.name for path in found] == ["__main__.py"]
+
+
+def test_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "glintfpga", "--version"],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    version = PROJECT["project"]["version"]
+    assert (done.stdout, done.stderr) == (f"glintfpga {version}\n", "")
+
+
+@pytest.mark.parametrize("name", PACKAGES)
 def test_package_maps_to_its_folder(name):
     folder = ROOT / SETUPTOOLS["package-dir"][name]
     assert folder == ROOT / name.removeprefix("glintfpga.").replace(".", "/")

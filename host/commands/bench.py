@@ -64,7 +64,8 @@ def _lines(result: dict[str, Any]) -> list[str]:
         rate = result["prefill"]["tokens_per_second_chip"]
         lines.append(f"prompt: {_shown(rate)} tokens/s on the chip")
     if (first := result["first_byte"]) is not None:
-        lines.append(f"first byte: {_shown(first['seconds'], '.6f')} s at {first['baud']} baud")
+        micros = {**first["seconds"], "value": 1e6 * first["seconds"]["value"]}
+        lines.append(f"first byte: {_shown(micros, ' us')} at {first['baud']} baud")
     for baud, entry in result["tokens_per_second_wire"].items():
         lines.append(
             f"wire at {baud} baud: {_shown(entry['reached'])} tokens/s "
@@ -73,5 +74,5 @@ def _lines(result: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _shown(number: dict[str, Any] | None, form: str = ",.0f") -> str:
-    return "no" if number is None else f"{number['value']:{form}} ({number['how']})"
+def _shown(number: dict[str, Any] | None, unit: str = "") -> str:
+    return "no" if number is None else f"{number['value']:,.0f}{unit} ({number['how']})"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """``glintfpga build``."""
 
+import json
 import logging
 from functools import partial
 from pathlib import Path
@@ -21,11 +22,12 @@ _log = logging.getLogger("glintfpga")
 @click.command("build")
 @options.gateware
 @click.option(
-    "--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the placement."
+    "-s", "--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the placement."
 )
 @click.option(
-    "--out", type=options.MODEL, metavar="DIR", help="Folder of the results; default: build/BOARD."
+    "--out", type=options.PATH, metavar="DIR", help="Folder of the results; default: build/BOARD."
 )
+@options.json_output
 @options.verbosity
 def command(
     board: str,
@@ -35,6 +37,7 @@ def command(
     clock_mhz: float | None,
     seed: int,
     out: Path | None,
+    as_json: bool,
 ) -> None:
     """Make a bitstream, with open tools from PyPI.
 
@@ -75,7 +78,12 @@ def command(
         _log.warning("warning: %s", warning)
     for line in headline(result.facts["timing"]):
         _log.info("%s", line)
-    click.echo(shown_name(result.bitstream))
+    if as_json:
+        names = ("bitstream", "report", "manifest")
+        files = {name: str(getattr(result, name)) for name in names}
+        click.echo(json.dumps({**files, "warnings": [*result.warnings]}, indent=2))
+    else:
+        click.echo(shown_name(result.bitstream))
     _log.info("report: %s; next: glintfpga flash", result.report)
 
 

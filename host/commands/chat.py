@@ -27,8 +27,9 @@ def command(
     """Chat with a device; without PORT with the board that is plugged in, or with sim:.
 
     An answer ends by itself at the end of a text, at a blank line, or after --bytes. Ctrl-C ends
-    it earlier; at the input line it leaves the chat, as Ctrl-D does. Input may be a pipe: each
-    line is a question, and the answers alone are on stdout. A model trained on dialogues, as
+    it earlier; at the input line it leaves the chat, as Ctrl-D does. /help lists the commands; a
+    text of several lines stands between \"\"\". Input may be a pipe: each line is a question, none
+    a command, and the answers alone are on stdout. A model trained on dialogues, as
     blink-instruct, answers what is typed; any other goes on with it.
 
     \b
@@ -37,6 +38,7 @@ def command(
     printf 'the ' | glintfpga chat sim: --seed 1
     glintfpga chat sim: --load blink-instruct
     """
+    from glintfpga.host.models import title_of
     from glintfpga.host.session import open_session
     from glintfpga.host.talk import Talk
 
@@ -47,4 +49,5 @@ def command(
             count=count,
             temperature=temperature,
             seed=seed,
+            title=None if model is None else title_of(model),
         ).run()

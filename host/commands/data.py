@@ -121,6 +121,7 @@ def _sign(manifest: Path, names: tuple[str, ...], person: str, folder: Path | No
 @command.command("fetch")
 @_manifest
 @click.option(
+    "-n",
     "--bytes",
     "wanted",
     type=click.IntRange(1),

@@ -54,11 +54,13 @@ def _shown(findings: Iterable["Finding"]) -> list["Finding"]:
     from rich.console import Console
     from rich.text import Text
 
+    from glintfpga.host.text import is_plain
+
     class Lines(Console):
         def on_broken_pipe(self) -> None:
             raise  # instead of an exit code of its own
 
-    console = Lines(soft_wrap=True, highlight=False)
+    console = Lines(soft_wrap=True, highlight=False, color_system=None if is_plain() else "auto")
     done = []
     for finding in findings:
         done.append(finding)

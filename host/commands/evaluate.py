@@ -31,7 +31,7 @@ _COLUMNS = "{:<22} {:<17} {:<21} {:>9} {:>8} {:>9}"
 )
 @click.option(
     "--data",
-    type=options.MODEL,
+    type=options.PATH,
     metavar="DIR",
     default=Path("data/eval"),
     show_default=True,
@@ -39,7 +39,12 @@ _COLUMNS = "{:<22} {:<17} {:<21} {:>9} {:>8} {:>9}"
 )
 @click.option("--fetch", is_flag=True, help="First fetch the public sets DIR lacks (network).")
 @click.option(
-    "--bytes", "limit", type=click.IntRange(2), metavar="N", help="First N bytes only of a text."
+    "-n",
+    "--bytes",
+    "limit",
+    type=click.IntRange(2),
+    metavar="N",
+    help="First N bytes only of a text.",
 )
 @click.option(
     "--plan",

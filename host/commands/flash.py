@@ -2,12 +2,14 @@
 """``glintfpga flash``."""
 
 import contextlib
+import json
 import logging
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,14 +27,17 @@ _log = logging.getLogger("glintfpga")
 
 
 @click.command("flash")
-@click.argument("bitstream", type=options.MODEL, required=False)
-@click.option("--board", default="tangnano20k", show_default=True, help="The board to write to.")
+@click.argument("bitstream", type=options.PATH, required=False)
+@options.board("The board to write to.")
 @click.option(
     "--persist", is_flag=True, help="Write the flash memory, so that it survives power-off."
 )
 @click.option("--serial", metavar="NUMBER", help="USB serial number, to choose among boards.")
+@options.json_output
 @options.verbosity
-def command(bitstream: Path | None, board: str, persist: bool, serial: str | None) -> None:
+def command(
+    bitstream: Path | None, board: str, persist: bool, serial: str | None, as_json: bool
+) -> None:
     """Load a bitstream into a board.
 
     BITSTREAM is a .fs file; without it the last one built in this folder, else the shipped one.
@@ -62,7 +67,21 @@ def command(bitstream: Path | None, board: str, persist: bool, serial: str | Non
                 serial_number=serial,
                 progress=partial(_hear, show),
             )
+        if as_json:
+            facts = {"board": board, "what": title, "persist": persist, **_facts(path, board)}
+            click.echo(json.dumps(facts, indent=2))
     _log.info("done; next: glintfpga chat")
+
+
+def _facts(path: Path, board: str) -> dict[str, Any]:
+    from glintfpga.boards.cache import file_digest
+    from glintfpga.boards.manifest import manifest_beside
+
+    manifest = manifest_beside(path, board=board)
+    return {
+        "bitstream_sha256": file_digest(path),
+        "manifest": None if manifest is None else asdict(manifest),
+    }
 
 
 def _hear(show: "Progress", line: str) -> None:

@@ -2,31 +2,53 @@
 """``glintfpga generate``."""
 
 import contextlib
+import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from glintfpga.host.commands import options
 
+if TYPE_CHECKING:
+    from glintfpga.host.client import Client
+
 __all__ = ["command"]
+
+MOST_BYTES = 1 << 20
+"""Of a prompt; no model sees more than the last few thousand."""
+PART_BYTES = 1024
+"""Of a prompt, between two signs of life."""
 
 
 @click.command("generate")
 @options.port
-@click.option("--prompt", default="", metavar="TEXT", help="What the text begins with (UTF-8).")
+@click.option(
+    "-p",
+    "--prompt",
+    default="",
+    metavar="TEXT",
+    help="What the text begins with (UTF-8); - is standard input.",
+)
+@click.option(
+    "--prompt-file", type=options.PATH, metavar="FILE", help="The same from a file, as it is."
+)
 @options.generation(200)
 @options.load
 @options.lanes
+@options.json_output
 @options.verbosity
 def command(
     port: str,
     prompt: str,
+    prompt_file: Path | None,
     count: int,
     temperature: float,
     seed: int | None,
     model: Path | None,
     lanes: int | None,
+    as_json: bool,
 ) -> None:
     """Write what the model says after a prompt, as raw bytes, and nothing else, to stdout.
 
@@ -35,24 +57,77 @@ def command(
 
     \b
     glintfpga generate sim: --prompt "To be" --bytes 200 --seed 1
+    glintfpga generate sim: -p "To be" -n 200 -s 1 --json
     glintfpga generate ref: --temperature 0 | xxd
     """
     from glintfpga.host.progress import counting
     from glintfpga.host.session import open_session
-    from glintfpga.host.text import typed_bytes
 
-    data = typed_bytes(prompt)
+    text = _prompt(prompt, prompt_file, model)
     with open_session(port, model=model, lanes=lanes) as session:
         client = session.client
         client.reset()
-        client.prompt(data)
+        with counting("telling the prompt", len(text) or None) as progress:
+            for start in range(0, len(text), PART_BYTES):
+                client.prompt(text[start : start + PART_BYTES])
+                progress(start)
         out = sys.stdout.buffer
         # On a terminal the bytes themselves show how far it is.
-        showing = contextlib.nullcontext() if out.isatty() else counting("generating", count)
+        bare = out.isatty() and not as_json
+        showing = contextlib.nullcontext() if bare else counting("generating", count)
+        tokens: list[int] = []
         with showing as progress:
             answer = client.generate(count, temperature=temperature, seed=seed)
             for token in answer:
-                out.write(token.id.to_bytes(1 if client.vocab <= 257 else 2, "little"))
-                out.flush()
+                if as_json:
+                    tokens.append(token.id)
+                else:
+                    out.write(token.id.to_bytes(1 if client.vocab <= 257 else 2, "little"))
+                    out.flush()
                 if progress:
                     progress(answer.count)
+        if as_json:
+            asked = {"port": port, "temperature": temperature, "seed": seed}
+            ended = None if answer.reason is None else answer.reason.name.lower()
+            facts = asked | _said(client, text, tokens) | {"ended_by": ended}
+            click.echo(json.dumps(facts, indent=2))
+
+
+def _prompt(text: str, file: Path | None, model: Path | None) -> bytes:
+    from glintfpga.host.files import read_bytes, read_stream
+    from glintfpga.host.models import STDIN
+    from glintfpga.host.text import typed_bytes
+    from glintfpga.quant.errors import InputError
+    from glintfpga.quant.text_files import without_mark
+
+    if text and file:
+        raise click.UsageError("Give --prompt or --prompt-file, not both.")
+    if text == "-" or file == STDIN:
+        if model == STDIN:
+            raise click.UsageError("Prompt and model cannot both come from standard input.")
+        if not sys.stdin:
+            raise InputError("there is no standard input to read the prompt from")
+        return without_mark(read_stream(sys.stdin.buffer, what="prompt", most=MOST_BYTES))
+    data = typed_bytes(text) if file is None else read_bytes(file, what="prompt")
+    if len(data) > MOST_BYTES:
+        raise InputError(f"the prompt has {len(data)} bytes, more than {MOST_BYTES >> 20} MiB")
+    return data
+
+
+def _said(client: "Client", prompt: bytes, tokens: list[int]) -> dict[str, object]:
+    """Text is what is shown on a terminal; the tokens are exact."""
+    from glintfpga.host.text import ShownText
+
+    def shown(data: bytes) -> str:
+        text = ShownText()
+        return text.feed(data) + text.finish()
+
+    facts: dict[str, object] = {
+        "lanes": client.info.lanes,
+        "model_id": client.model_id,
+        "prompt": shown(prompt),
+        "tokens": tokens,
+    }
+    if client.vocab <= 257:
+        facts["text"] = shown(bytes(token for token in tokens if token < 256))
+    return facts

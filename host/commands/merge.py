@@ -23,7 +23,7 @@ _COLUMNS = "{:<9} {:<17} {:>5} {:>12}  {}"
 
 
 @click.command("merge")
-@click.argument("run", type=options.MODEL, metavar="RUN_DIR")
+@click.argument("run", type=options.PATH, metavar="RUN_DIR")
 @click.option(
     "--top",
     type=click.IntRange(2, 16),

@@ -6,16 +6,20 @@ import logging
 import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
+from click.types import StringParamType
 
 from glintfpga.host.text import without_controls
 
 __all__ = [
     "MODEL",
+    "PATH",
+    "board",
     "gateware",
     "generation",
     "json_output",
@@ -61,8 +65,67 @@ class _Number(click.FloatRange):
         return number
 
 
-MODEL = _Path(path_type=Path)
-"""A .glint image or a .safetensors checkpoint; opened by ``host.models`` with our own errors."""
+class _Model(_Path):
+    """A path or a shipped name, which a shell completes first."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from glintfpga.host.models import shipped_models
+
+        return _beginning(incomplete, shipped_models()) or super().shell_complete(
+            ctx, param, incomplete
+        )
+
+
+class _Port(StringParamType):
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from glintfpga.host.ports import SIMULATED, SOFTWARE
+        from glintfpga.host.usb import uart_ports
+
+        boards = [port.device for port in uart_ports()]
+        return _beginning(incomplete, [*boards, SIMULATED, *SOFTWARE])
+
+
+class _Board(StringParamType):
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from glintfpga.boards.board import BOARDS
+
+        return _beginning(incomplete, BOARDS)
+
+
+def _beginning(incomplete: str, words: Iterable[str]) -> list[CompletionItem]:
+    return [CompletionItem(word) for word in words if word.startswith(incomplete)]
+
+
+PATH = _Path(path_type=Path)
+"""A file or folder; opened with our own errors."""
+
+MODEL = _Model(path_type=Path)
+"""What `host.models` takes: a shipped name, a file, a folder, or - for standard input."""
+
+
+class _Shown(StringParamType):
+    """A model or a port."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        return str(MODEL.convert(value, param, ctx)) if "://" not in value else value
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        found = [*MODEL.shell_complete(ctx, param, incomplete)]
+        plain = [item for item in found if item.type == "plain"]
+        return [*plain, *_Port().shell_complete(ctx, param, incomplete)] or found
+
+
+SHOWN = _Shown()
 
 TRACE = logging.DEBUG - 1
 """Level of ``-v -v``: also writes tracebacks to a log file."""
@@ -116,12 +179,24 @@ def verbosity(function: Decorated) -> Decorated:
 
 def port(function: Decorated) -> Decorated:
     """The PORT argument."""
-    return click.argument("port", metavar="PORT")(function)
+    return click.argument("port", metavar="PORT", type=_Port())(function)
 
 
 def optional_port(function: Decorated) -> Decorated:
     """The PORT argument of commands that find a board by themselves."""
-    return click.argument("port", metavar="[PORT]", required=False)(function)
+    return click.argument("port", metavar="[PORT]", required=False, type=_Port())(function)
+
+
+def board(text: str) -> Callable[[Decorated], Decorated]:
+    """--board NAME."""
+    return click.option(
+        "--board",
+        type=_Board(),
+        default="tangnano20k",
+        show_default=True,
+        metavar="NAME",
+        help=text,
+    )
 
 
 def load(function: Decorated) -> Decorated:
@@ -174,25 +249,25 @@ def gateware(function: Decorated) -> Decorated:
             metavar="NAME|PATH",
             help="Model in it; default: the shipped one. It can be replaced with load.",
         ),
-        click.option(
-            "--board", default="tangnano20k", show_default=True, help="The board to build for."
-        ),
+        board("The board to build for."),
     ):
         function = option(function)
     return function
 
 
 def generation(default_bytes: int) -> Callable[[Decorated], Decorated]:
-    """--bytes, --temperature and --seed."""
+    """-n, -t and -s."""
 
     def decorate(function: Decorated) -> Decorated:
         for option in (
             click.option(
+                "-s",
                 "--seed",
                 type=click.IntRange(0, 2**64 - 1),
                 help="Seed of the noise; without it the device goes on with its stream.",
             ),
             click.option(
+                "-t",
                 "--temperature",
                 type=_Number(0.0, 1023 / 256),
                 default=0.8,
@@ -200,6 +275,7 @@ def generation(default_bytes: int) -> Callable[[Decorated], Decorated]:
                 help="0 is greedy; rounded to 1/256.",
             ),
             click.option(
+                "-n",
                 "--bytes",
                 "count",
                 type=click.IntRange(1, 2**32 - 1),

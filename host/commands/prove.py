@@ -19,14 +19,14 @@ _log = logging.getLogger("glintfpga")
 
 
 @click.command("prove")
-@click.argument("bitstream", type=options.MODEL, required=False)
-@click.option("--board", default="tangnano20k", show_default=True, help="What it was built for.")
+@click.argument("bitstream", type=options.PATH, required=False)
+@options.board("What it was built for.")
 @click.option(
     "--shipped", "release", is_flag=True, help="The shipped bitstream, even where there is a build."
 )
 @click.option(
     "--out",
-    type=options.MODEL,
+    type=options.PATH,
     metavar="FILE",
     help="Where the figures go; default: proof.json beside a bitstream that was named or built.",
 )
@@ -51,7 +51,7 @@ _log = logging.getLogger("glintfpga")
 )
 @click.option(
     "--netlist",
-    type=options.MODEL,
+    type=options.PATH,
     metavar="FILE",
     help="Another synthesized netlist (JSON) to compare with than the recorded one.",
 )

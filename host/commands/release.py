@@ -20,23 +20,23 @@ _log = logging.getLogger("glintfpga")
 
 
 @click.command("release")
-@click.argument("run", type=options.MODEL, metavar="RUN_DIR")
+@click.argument("run", type=options.PATH, metavar="RUN_DIR")
 @click.option("--name", required=True, metavar="NAME", help="Name of the model, as blink-base.")
 @click.option(
     "--model",
-    type=options.MODEL,
+    type=options.PATH,
     metavar="PATH",
     help="Checkpoint; default: the winner of the tournament, else the best of the training.",
 )
 @click.option(
     "--data",
-    type=options.MODEL,
+    type=options.PATH,
     metavar="DIR",
     help="Evaluation sets, as for eval; without them the card has no scores.",
 )
 @click.option(
     "--out",
-    type=options.MODEL,
+    type=options.PATH,
     metavar="DIR",
     default=Path("train/release"),
     show_default=True,

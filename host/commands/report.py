@@ -16,24 +16,26 @@ _log = logging.getLogger("glintfpga")
 
 
 @click.command("report")
-@click.argument("build", metavar="[BUILD_DIR]", type=options.MODEL, required=False)
+@click.argument("build", metavar="[BUILD_DIR]", type=options.PATH, required=False)
 @click.option(
     "-o",
     "--output",
-    type=options.MODEL,
+    type=options.PATH,
     default=Path("report.html"),
     show_default=True,
     metavar="FILE",
     help="The page to write.",
 )
-@click.option("--prompt", default=PROMPT, show_default=True, help="Text whose attention is drawn.")
+@click.option(
+    "-p", "--prompt", default=PROMPT, show_default=True, help="Text whose attention is drawn."
+)
 @click.option(
     "--model",
     type=options.MODEL,
     metavar="NAME|PATH",
     help="The model that was built in, when it is not a shipped one.",
 )
-@click.option("--board", default="tangnano20k", show_default=True, help="Whose build, without one.")
+@options.board("Whose build, without one.")
 @click.option("--open", "show", is_flag=True, help="Open the page in the browser.")
 @options.verbosity
 def command(

@@ -17,8 +17,10 @@ _log = logging.getLogger("glintfpga")
 
 @click.command("sim")
 @click.option("--pty", is_flag=True, help="Offer the simulated board as a serial port (default).")
-@click.option("--trace", type=options.MODEL, metavar="FILE", help="Write a waveform (VCD) and end.")
-@click.option("--prompt", default="Hi", metavar="TEXT", help="What the traced answer follows.")
+@click.option("--trace", type=options.PATH, metavar="FILE", help="Write a waveform (VCD) and end.")
+@click.option(
+    "-p", "--prompt", default="Hi", metavar="TEXT", help="What the traced answer follows."
+)
 @options.verbosity
 def command(pty: bool, trace: Path | None, prompt: str) -> None:
     """Run the simulated board: the gateware, clock by clock, without a board.

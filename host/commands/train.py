@@ -47,17 +47,17 @@ FILES = (
 @click.option(
     "--config",
     "recipe",
-    type=options.MODEL,
+    type=options.PATH,
     metavar="FILE",
     help="Shape, stages and mixture of another run: its config.json, or a release's eval.json.",
 )
 @click.option("--minutes", type=click.FloatRange(0.01, 1e6), metavar="M", help="About so long.")
 @click.option("--tokens", type=click.IntRange(1, 10**13), metavar="N", help="About so many in all.")
 @click.option(
-    "--out", type=options.MODEL, metavar="RUN", help="Folder; default: runs/PRESET or MODEL-tuned."
+    "--out", type=options.PATH, metavar="RUN", help="Folder; default: runs/PRESET or MODEL-tuned."
 )
 @source_options
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Default: 0.")
+@click.option("-s", "--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Default: 0.")
 @click.option("--window", type=click.IntRange(1, 256), metavar="W", help="Bytes attention sees.")
 @click.option(
     "--thinking",

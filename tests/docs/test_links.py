@@ -3,6 +3,7 @@
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import click
@@ -11,6 +12,9 @@ import pytest
 from glintfpga.host.cli import cli
 
 ROOT = Path(__file__).parents[2]
+URLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]
+OURS = re.compile(rf"{re.escape(URLS['Homepage'])}/(?:blob|raw)/main/")
+"""How README.md names a file of this folder, as an index of packages shows it too."""
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 LINK = re.compile(r"\]\(([^)\s]+)\)|<img src=\"([^\"]+)\"")
 CODE = re.compile(r"^```.*?^```$|(?:^ {4}[^\n]*\n)+|`[^`\n]+`", re.DOTALL | re.MULTILINE)
@@ -30,7 +34,9 @@ def pages(pattern):
 
 
 def links(text):
-    return [a or b for a, b in LINK.findall(CODE.sub("", text)) if "://" not in (a or b)]
+    """Paths from the page, and from this folder those that begin with /."""
+    found = [OURS.sub("/", a or b) for a, b in LINK.findall(CODE.sub("", text))]
+    return [link for link in found if "://" not in link]
 
 
 def code(text):
@@ -77,7 +83,8 @@ def parse(words):
 @pytest.mark.parametrize(("page", "link"), pages(links))
 def test_link(page, link):
     path, _, anchor = link.partition("#")
-    target = (page.parent / path).resolve() if path else page
+    start = ROOT if path.startswith("/") else page.parent
+    target = (start / path.lstrip("/")).resolve() if path else page
     assert target.is_relative_to(ROOT) and target.exists()
     if anchor:
         assert anchor in anchors(target.read_text(encoding="utf-8"))
@@ -102,6 +109,18 @@ def test_file(page, name):
     assert (ROOT / name).exists()
 
 
+def test_the_readme_has_links_that_work_anywhere():
+    found = links((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(found) > 8
+    assert all(link.startswith("/") for link in found)
+
+
+def test_addresses_of_the_project():
+    assert all(url.startswith(URLS["Homepage"]) for url in URLS.values())
+    for name in ("Documentation", "Changelog"):
+        assert (ROOT / OURS.sub("", URLS[name])).is_file()
+
+
 def test_every_page_is_in_the_index():
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     linked = {link.partition("#")[0] for link in links(index)}
@@ -118,11 +137,12 @@ def test_wrong_command_lines_are_noticed(words):
 
 def test_what_is_found_in_a_page():
     text = (
-        "# A `b` c\n\n[a](x.md#y) and [b](https://c) `make all` make nothing\n\n"
+        f"# A `b` c\n\n[a](x.md#y) and [b](https://c) and [d]({URLS['Homepage']}/blob/main/d.md) "
+        "`make all` make nothing\n\n"
         "    printf 'a' | glintfpga chat sim: --bytes 3   # says\n\n"
         "Then `glintfpga load`.\n\n```console\n$ glintfpga doctor > f\nglintfpga printed\n```\n"
     )
-    assert links(text) == ["x.md#y"]
+    assert links(text) == ["x.md#y", "/d.md"]
     assert targets(text) == ["all"]
     assert list(commands(text)) == [
         (("chat", "sim:", "--bytes", "3"), True),

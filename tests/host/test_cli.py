@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+import contextlib
 import errno
 import os
 import subprocess
@@ -198,3 +199,34 @@ def test_closed_pipe_is_quiet(glint):
     )
     assert len(done.stdout) == 3
     assert done.stderr == b"141\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no pseudo-terminals")
+@pytest.mark.parametrize(
+    "variables, command",
+    [
+        ({}, "doctor"),
+        *(
+            (variables, command)
+            for variables in ({"NO_COLOR": "1"}, {"TERM": "dumb"})
+            for command in ("doctor", "verify ref: --tokens 400", "--help")
+        ),
+    ],
+)
+def test_no_escape_codes_where_none_are_wanted(variables, command):
+    environment = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+    environment |= {"TERM": "xterm", **variables}
+    ours, its = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "glintfpga", *command.split()],
+        stdin=its, stdout=its, stderr=its, env=environment,
+    ) as process:  # fmt: skip
+        os.close(its)
+        shown = b""
+        with contextlib.suppress(OSError):  # as Linux calls the end
+            while data := os.read(ours, 4096):
+                shown += data
+        process.wait(timeout=60)
+    os.close(ours)
+    assert shown
+    assert (b"\x1b" in shown) == (not variables)

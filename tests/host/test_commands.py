@@ -10,7 +10,7 @@ from glintfpga.boards.build import BuildResult
 from glintfpga.boards.toolchain import FIRST_RUN
 from glintfpga.firmware.image import Image
 from glintfpga.host import models, progress
-from glintfpga.host.models import read_float_model
+from glintfpga.host.models import find_model, read_float_model
 from glintfpga.quant.checkpoint import write_checkpoint
 
 
@@ -48,6 +48,46 @@ def test_long_answers_to_a_file_tell_how_far_they_are(command, glint, monkeypatc
     assert told == list(range(1, len(out) + 1))
 
 
+def test_generate_as_json(command, glint, image):
+    arguments = ("generate", "ref:", "--load", glint, "-n", 40, "-t", 1.5, "-s", 7, "-p", "é\x1b")
+    plain = command(*arguments)[1]
+    code, out, err = command(*arguments, "--json")
+    said = json.loads(out)
+    assert (code, err) == (0, "")
+    assert bytes(token for token in said["tokens"] if token < 256) == plain
+    assert (said["prompt"], said["seed"], said["port"]) == ("é\\x1b", 7, "ref:")
+    assert said["model_id"] == image.model_id
+    assert said["ended_by"] in ("count", "eos")
+    assert out.isascii() and "\x1b" not in said["text"]
+
+
+def test_a_prompt_from_elsewhere(command, glint, tmp_path):
+    arguments = ("generate", "ref:", "--load", glint, "-n", 20, "-t", 1.5, "-s", 1)
+    wanted = command(*arguments, "-p", "To be\n")[1]
+    text = tmp_path / "text"
+    text.write_bytes(b"To be\n")
+    assert command(*arguments, "-p", "-", stdin=b"To be\n")[1] == wanted
+    assert command(*arguments, "--prompt-file", "-", stdin=b"To be\n")[1] == wanted
+    assert command(*arguments, "--prompt-file", text)[1] == wanted
+    text.write_bytes(bytes((1 << 20) + 1))
+    assert "more than 1 MiB" in command(*arguments, "--prompt-file", text)[2]
+    code, _, err = command(*arguments, "-p", "-", stdin=text.read_bytes())
+    assert (code, err) == (2, "error: the prompt is larger than 1 MiB; name another\n")
+    for both in (["-p", "x", "--prompt-file", text], ["--load", "-", "-p", "-"]):
+        assert command(*arguments, *both)[0] == 2
+
+
+def test_models_on_standard_input(command, image, tmp_path):
+    checkpoint = find_model(None).read_bytes()
+    code, out, _ = command("quantize", "-", "-o", tmp_path / "x.glint", stdin=checkpoint)
+    assert (code, out) == (0, b"")
+    assert command("load", "ref:", "-", stdin=image.data)[0] == 0
+    out = command("generate", "ref:", "--load", "-", "-n", 3, "-t", 0, stdin=image.data)[1]
+    assert 0 < len(out) <= 3
+    (tmp_path / "a.txt").write_text("To be, or not to be")
+    assert command("eval", "-", "--data", tmp_path / "a.txt", stdin=checkpoint)[0] == 0
+
+
 def test_generate_of_two_byte_tokens(command, tmp_path, new_image):
     path = tmp_path / "big.glint"
     path.write_bytes(new_image(vocab=300, eos=None).data)
@@ -66,6 +106,14 @@ def test_load(command, glint):
     assert "the device holds" in err
 
 
+def test_load_as_json(command, glint, image):
+    code, out, _ = command("load", "ref:", glint, "--json")
+    said = json.loads(out)
+    assert (code, said["port"], said["bytes"]) == (0, "ref:", len(image.data))
+    assert said["model_id"] == image.model_id
+    assert said["seconds"]["how"] == "software"
+
+
 def test_load_of_nothing_and_of_rubbish(command, tmp_path):
     assert command("load", "ref:", "missing.glint")[0] == 2
     (tmp_path / "x.glint").write_bytes(b"GLNT rubbish")
@@ -79,6 +127,21 @@ def test_verify_passes(command, glint):
     assert (code, err) == (0, "")
     assert out.startswith(b"100 tokens, ")
     assert b" CRCs compared, 0 mismatches (model " in out
+
+
+def test_verify_as_json(command, glint, image, monkeypatch):
+    from glintfpga.firmware import commands
+
+    arguments = ("verify", "ref:", "--load", glint, "--tokens", 100, "--json")
+    said = json.loads(command(*arguments)[1])
+    assert said["model_id"] == image.model_id
+    assert (said["tokens"], said["mismatches"], said["first_mismatch"]) == (100, 0, None)
+    monkeypatch.setattr(commands, "logit_crc", _crc_that_slips(commands.logit_crc))
+    code, out, _ = command(*arguments)
+    first = json.loads(out)["first_mismatch"]
+    assert (code, first["position"], first["sampled"]) == (1, 5, False)
+    assert first["device"]["token"] == first["reference"]["token"]
+    assert first["device"]["crc"] != first["reference"]["crc"]
 
 
 def test_verify_fails_with_the_first_position(command, glint, monkeypatch):
@@ -116,7 +179,9 @@ def test_bench_as_json(command, glint):
     assert code == 0
     assert result["kind"] == "software"
     assert result["first_byte"]["seconds"]["how"] == "software"
-    assert b"wire at 115200 baud" in command("bench", "ref:", "--load", glint)[1]
+    text = command("bench", "ref:", "--load", glint)[1]
+    assert b"wire at 115200 baud" in text
+    assert re.search(rb"^first byte: [\d,]+ us \(software\) at 3000000 baud$", text, re.M)
 
 
 def test_quantize(command, tmp_path):
@@ -163,6 +228,16 @@ def test_a_model_that_quantizing_spoils_is_told_of_once(command, tmp_path, spoil
     (line,) = [line for line in err.splitlines() if line.startswith("warning: ")]
     assert line.startswith(f"warning: {spoilt}: much of the model may be lost")
     assert "the largest weight of 'embedding' is " in line
+
+
+def test_quantize_as_json(command, tmp_path):
+    said = json.loads(command("quantize", "blink-base", "--json")[1])
+    assert (said["output"], said["report"]["plan"]) == (None, 12)
+    path = tmp_path / "m.glint"
+    made = json.loads(command("quantize", "blink-base", "--json", "-o", path)[1])
+    assert made == said | {"output": str(path)}
+    assert Image.read(path).model_id == made["model_id"]
+    assert command("quantize", "blink-base", "--json", "--listing")[0] == 2
 
 
 def test_listing(command):
@@ -216,6 +291,15 @@ def test_build_names_its_steps(command, built, tmp_path):
     (options,) = built
     assert (options.model_name, options.lanes, options.plan) == ("blink-base", 2, 12)
     assert (options.clock_mhz, options.out) == (54.0, tmp_path)
+
+
+def test_build_as_json(command, built, tmp_path):
+    assert json.loads(command("build", "--json")[1]) == {
+        "bitstream": str(tmp_path / "b.fs"),
+        "report": str(tmp_path / "report.json"),
+        "manifest": str(tmp_path / "manifest.json"),
+        "warnings": ["multipliers not timed"],
+    }
 
 
 def test_build_takes_the_plan_of_an_image(command, built, tmp_path, new_image):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 import hashlib
+import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -60,6 +61,17 @@ def test_last_build_before_the_shipped_one(command, desk, write_build):
     )
     assert desk == [(BUILT, data, True)]
     assert BUILT.exists()
+
+
+def test_as_json(command, desk, write_build):
+    facts = json.loads(command("flash", "--json")[1])
+    assert (facts["board"], facts["persist"]) == (BOARD, False)
+    assert facts["bitstream_sha256"] == shipped(BOARD).manifest.bitstream_sha256
+    assert facts["manifest"]["model"] == "blink-base"
+    path = write_build(BUILT.parent / "other")
+    path.with_name("manifest.json").unlink()
+    facts = json.loads(command("flash", path, "--json")[1])
+    assert facts["manifest"] is None and str(path) in facts["what"]
 
 
 def test_build_without_a_manifest(command, desk, write_build):

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: MIT
+import io
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,8 +9,11 @@ import pytest
 from glintfpga.firmware.image import is_for_chat
 from glintfpga.host.models import (
     DEFAULT_MODEL,
+    STDIN,
     find_model,
     image_of,
+    is_image,
+    named,
     read_float_model,
     shipped_models,
     title_of,
@@ -40,10 +45,61 @@ def test_quantized_the_same_every_time():
     assert image_of(None, plan=9).model.plan.code == 9
 
 
-@pytest.mark.parametrize("name", ["nothing", "../blink-base", "/", ""])
+@pytest.mark.parametrize("name", ["nothing", "../blink-base"])
 def test_unknown_names(name):
     with pytest.raises(InputError, match=r"there is no model .* \(blink-base"):
         find_model(Path(name))
+
+
+@pytest.mark.parametrize("name", ["/", ""])
+def test_folders_without_a_model(name):
+    with pytest.raises(InputError, match=r"^the folder .* holds no model \(none of merge/champ"):
+        find_model(Path(name))
+
+
+def test_a_folder_stands_for_its_best_model(tmp_path, notes):
+    base = read_float_model(None)
+    folder = tmp_path / "mine"
+    for file in ("model.safetensors", "best.safetensors", "merge/champion.safetensors"):
+        path = folder / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_checkpoint(path, base)
+        assert find_model(folder) == path
+        assert notes[-1] == f"{folder}: taking its {Path(file)}"
+    told = len(notes)
+    assert title_of(folder) == "mine"
+    assert read_float_model(folder).spec == base.spec
+    assert len(notes) == told
+
+
+def test_a_model_on_standard_input(monkeypatch, tmp_path, image):
+    def pipe(data):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), encoding="utf-8"))
+
+    pipe(image.data)
+    assert image_of(STDIN) == image_of(STDIN) == image
+    assert is_image(STDIN) and title_of(STDIN) == "stdin"
+    pipe(find_model(None).read_bytes())
+    assert read_float_model(STDIN).spec.param_count == 1087
+    for data, reason in (
+        (b"", "on standard input is empty"),
+        (b"rubbish", "^-: cut off after 7 bytes"),
+        (bytes((64 << 20) + 1), "on standard input is larger than 64 MiB"),
+    ):
+        pipe(data)
+        with pytest.raises(InputError, match=reason):
+            read_float_model(STDIN)
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(InputError, match="pipe a model into it"):
+        image_of(STDIN)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-").write_bytes(image.data)
+    assert image_of(STDIN) == image
+
+
+def test_names_of_what_a_device_holds(image):
+    assert named(image_of(None).model_id) == "blink-base"
+    assert named(image.model_id) == f"model {image.model_id[:16]}"
 
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)

@@ -5,12 +5,11 @@ import signal
 import sys
 from dataclasses import replace
 from functools import partial
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from glintfpga.host.talk import Talk, _Pace
+from glintfpga.host.talk import Talk
 from glintfpga.quant.errors import DeviceError
 from glintfpga.quant.template import END_OF_TEXT, dialogue
 
@@ -45,7 +44,7 @@ def test_empty_input_ends_at_once(talk, capfdbinary):
 def test_bytes_that_are_no_text_reach_the_device_as_they_are(talk, world):
     run = talk(b"\xff\xfe\x00\x1b[0m\n", count=1)
     run.run()
-    assert run._conversation.history[:7] == list(b"\xff\xfe\x00\x1b[0m")
+    assert run.conversation.history[:7] == list(b"\xff\xfe\x00\x1b[0m")
 
 
 def test_answers_are_shown_as_safe_text(talk, capfdbinary):
@@ -70,7 +69,7 @@ def test_interrupt_ends_the_answer_not_the_chat(talk, world, capfdbinary):
     before = signal.getsignal(signal.SIGINT)
     run.run()
     assert signal.getsignal(signal.SIGINT) is before
-    assert b"two" in bytes(run._conversation.history)
+    assert b"two" in bytes(run.conversation.history)
     assert 1500 <= world.device.counters.tokens < 2800
 
 
@@ -113,7 +112,7 @@ def test_board_comes_back(talk, world, monkeypatch, caplog):
     world.on_read = unplug
     run.run()
     assert len(naps) == 3
-    assert len(run._conversation.history) == 3 + 400
+    assert len(run.conversation.history) == 3 + 400
 
 
 def test_each_reason_for_the_wait_is_told_once(talk, world, monkeypatch, notes):
@@ -160,29 +159,6 @@ def test_models_of_other_tokens(new_world, new_image):
     talk = Talk(client=client, image=None, count=5, temperature=0.0, seed=None)
     with pytest.raises(Exception, match="has 300 tokens, which are not bytes"):
         talk.run()
-
-
-@pytest.mark.parametrize(
-    ("times_s", "rate"),
-    [
-        ((0.0, 0.1, 0.2), "; 10 over the wire (software)"),
-        ((5.0, 5.0, 5.1, 5.1), "; 20 over the wire (software)"),
-        ((0.0, 0.0005, 0.0009), ""),
-        ((3.0,), ""),
-    ],
-)
-def test_a_rate_is_told_only_from_several_frames(times_s, rate):
-    """Tokens of the first frame arrive at once; those after it took the time."""
-    now = [0.0]
-    transport = SimpleNamespace(name="ref:")
-    link = SimpleNamespace(clock=lambda: now[0], transport=transport)
-    client = SimpleNamespace(
-        link=link, counters=lambda: None, info=SimpleNamespace(clock_hz=0, build_id=bytes(8))
-    )
-    pace = _Pace(client)
-    for now[0] in times_s:
-        pace.count_one()
-    assert pace.line(None) == f"[{len(times_s)} tokens{rate}]"
 
 
 class Scripted:
@@ -261,14 +237,14 @@ def test_any_other_model_goes_on(scripted):
 def test_what_is_told_again_keeps_its_turns(scripted, monkeypatch):
     """EOS has no spelling; without something in its place an answer would run on into a turn."""
     talk, model, world = scripted(b"Go\nOn\n", [YES, NO], chat=True)
-    read = talk._read_line
+    read = talk._read
 
-    def unplug():
+    def unplug(lines):
         if model.texts == [NO]:
             world.reset()
             model.told.clear()
-        return read()
+        return read(lines)
 
-    monkeypatch.setattr(talk, "_read_line", unplug)
+    monkeypatch.setattr(talk, "_read", unplug)
     talk.run()
     assert model.told[-len("Go.Yes..On.No.") :] == [*b"Go\nYes.\nOn\nNo."]

@@ -99,7 +99,7 @@ def test_the_other_commands(windows, model, tmp_path):
             ("generate", "ref:", "--load", r"D:\no such.glint"),
             2,
             (
-                r"there is no model 'D:\\no such.glint'; give a file or a shipped name "
+                r"there is no model 'D:\\no such.glint'; give a file, a folder or a shipped name "
                 "(blink-base, blink-instruct)"
             ),
         ),

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+"""``glintfpga show``."""
+
+import json
+from pathlib import Path
+
+import click
+
+from glintfpga.host.commands import options
+
+__all__ = ["command"]
+
+
+@click.command("show")
+@click.argument("name", metavar="[MODEL|PORT]", type=options.SHOWN, required=False)
+@options.lanes
+@options.json_output
+@options.verbosity
+def command(name: str | None, lanes: int, as_json: bool) -> None:
+    """Say what a model or a device is: shape, size, hashes, golden values; alone: what ships.
+
+    MODEL is a .safetensors checkpoint, a .glint image, the folder of a training or release, a
+    shipped name, or - for standard input; of a checkpoint also the image that it becomes is
+    described. PORT is as for chat. The lines of a device come from its hello.
+
+    \b
+    glintfpga show
+    glintfpga show blink-base
+    glintfpga show my-model.glint --json
+    glintfpga show /dev/ttyUSB1
+    """
+    from glintfpga.host.described import device_facts, lines, model_facts, shipped_facts
+    from glintfpga.host.ports import is_port
+    from glintfpga.host.session import open_session
+
+    if name is None:
+        facts = shipped_facts()
+    elif is_port(name):
+        with open_session(name, lanes=lanes, fast=False) as session:
+            facts = device_facts(session.client)
+    else:
+        facts = model_facts(Path(name))
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    for line in lines(facts):
+        click.echo(line)
