@@ -214,9 +214,9 @@ class Steps:
             log=self.logs / "route.log",
             listen=_Phases(_ROUTE_PHASES, listen),
         )
-        netlists = (json.loads(_text_of(folder / f"top.{name}.json")) for name in ("syn", "pnr"))
         compared = check_routed(
-            *netlists,
+            json.loads(_text_of(folder / "top.syn.json")),
+            json.loads(_text_of(folder / "top.pnr.json")),
             json.loads(_text_of(folder / "report.json")),
             _text_of(self.logs / "route.log"),
             cst=_text_of(folder / "top.cst"),
