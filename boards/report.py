@@ -58,7 +58,6 @@ def summary(
     used = utilization(routed)
     used["LUT4"]["used"] = lut_slots["logic"]
     return {
-        "timing": dict(timing),
         "untimed_pins": dict(untimed_pins),
         "utilization": used,
         "lut_route_through": lut_slots["route_through"],
@@ -69,6 +68,7 @@ def summary(
         "cycles": None if cycles is None else dict(cycles),
         "steps": [dict(step) for step in steps],
         "warnings": list(warnings),
+        "timing": dict(timing),
     }
 
 

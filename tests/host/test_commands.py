@@ -255,7 +255,7 @@ def test_quantize_leaves_old_outputs_when_it_fails(command, tmp_path, glint):
 
 
 @pytest.fixture
-def built(monkeypatch, tmp_path):
+def built(monkeypatch, tmp_path, timing_json):
     asked = []
 
     def build(options, progress):
@@ -270,7 +270,7 @@ def built(monkeypatch, tmp_path):
             bitstream=bitstream,
             report=report,
             manifest=manifest,
-            facts={},
+            facts={"timing": timing_json()},
             warnings=("multipliers not timed",),
         )
 

@@ -20,14 +20,14 @@ def added(command, files):
     arguments = ("--licence", "CC0", "--origin", "here", "--by", "Ann")
     code, out, err = command("data", "add", files / "m.json", files / "a.txt", *arguments)
     assert (code, out) == (0, b"")
-    assert err.endswith("m.json: 1 sources, 1 without a second person's sign-off\n")
+    assert err.endswith("m.json: 1 source, 1 without a second person's sign-off\n")
     return files / "m.json"
 
 
 def test_from_text_to_verdict(command, added, files):
     code, out, err = command("data", "check", added, "--eval", files / "set.txt")
     assert code == 2
-    assert "is refused: 1 sources have no second person's sign-off" in err
+    assert "is refused: 1 source has no second person's sign-off" in err
     assert command("data", "sign", added, "--by", "Ann")[0] == 2
     assert command("data", "sign", added, "a.txt", "--by", "Ben")[0] == 0
     code, out, err = command("data", "check", added, "--eval", files / "set.txt")

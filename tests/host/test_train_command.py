@@ -146,7 +146,7 @@ def test_a_full_disk_harms_nothing_that_was_saved(text, tmp_path):
     # No file may grow beyond 4 KiB; a state needs 14. The system says so as of a full disk.
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))"
     full = start(run, text, 1_000_000, first=limit)
-    assert full.wait(60) == 2
+    assert full.wait(60) == 3
     err = (tmp_path / "run.err").read_text()
     assert err.startswith("error: cannot write ") and "free space" in err
     assert err.count("\n") == 1
