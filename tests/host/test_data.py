@@ -20,7 +20,7 @@ def added(command, files):
     arguments = ("--licence", "CC0", "--origin", "here", "--by", "Ann")
     code, out, err = command("data", "add", files / "m.json", files / "a.txt", *arguments)
     assert (code, out) == (0, b"")
-    assert err.endswith("m.json: 1 sources, 1 without a second person's sign-off\n")
+    assert err.endswith("m.json: 1 source, 1 without a second person's sign-off\n")
     return files / "m.json"
 
 
