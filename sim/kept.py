@@ -70,7 +70,7 @@ def _checked(data: bytes) -> bytes:
 
 def _keep(path: Path, content: bytes) -> None:
     folder = path.parent
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     check_own_folder(folder)
     publish(path, hashlib.sha256(content).digest() + content)
