@@ -27,7 +27,7 @@ def added(command, files):
 def test_from_text_to_verdict(command, added, files):
     code, out, err = command("data", "check", added, "--eval", files / "set.txt")
     assert code == 2
-    assert "is refused: 1 source has no second person's sign-off" in err
+    assert "is refused: a second person's sign-off is missing for 1 of its sources" in err
     assert command("data", "sign", added, "--by", "Ann")[0] == 2
     assert command("data", "sign", added, "a.txt", "--by", "Ben")[0] == 0
     code, out, err = command("data", "check", added, "--eval", files / "set.txt")

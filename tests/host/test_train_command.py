@@ -148,7 +148,7 @@ def test_a_full_disk_harms_nothing_that_was_saved(text, tmp_path):
     full = start(run, text, 1_000_000, first=limit)
     assert full.wait(60) == 3
     err = (tmp_path / "run.err").read_text()
-    assert err.startswith("error: cannot write ") and "free space" in err
+    assert err.startswith("error: cannot write ") and "File too large" in err
     assert err.count("\n") == 1
     assert saved == {path: path.read_bytes() for path in run.rglob("*.safetensors")}
     assert start(run, text, 1_000_000).wait(120) == 0

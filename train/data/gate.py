@@ -75,8 +75,8 @@ class Check:
         found = []
         if self.unreviewed:
             found.append(
-                f"{len(self.unreviewed)} sources have no second person's sign-off, as "
-                f"{self.unreviewed[0]!r}: run glintfpga data sign"
+                f"a second person's sign-off is missing for {len(self.unreviewed)} of its "
+                f"sources, as {self.unreviewed[0]!r}: run glintfpga data sign"
             )
         if self.foreign:
             found.append(
