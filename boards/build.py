@@ -152,7 +152,7 @@ def build_design(
 
     began = time.monotonic()
     run.tell("report", "", 0.0, 0.0)
-    report = steps.report(results, warnings=run.warnings)
+    report = steps.report(results)
     bitstream = out / f"{name}.fs"
     publish(bitstream, results["pack"].path("top.fs").read_bytes())
     manifest = {
@@ -179,7 +179,7 @@ def build_design(
         report=out / "report.json",
         manifest=out / "manifest.json",
         facts=report,
-        warnings=tuple(run.warnings),
+        warnings=tuple(report["warnings"]),
     )
 
 
@@ -189,7 +189,6 @@ class _Run:
     def __init__(self, cache: Cache, progress: Progress | None):
         self.cache = cache
         self.progress = progress
-        self.warnings: list[str] = []
 
     def __call__(self, step: Step, results: Mapping[str, Result]) -> Result:
         began = time.monotonic()

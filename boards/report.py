@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""What a build is made of and how fast it is: report.json and the same as text."""
+"""What a build is made of and how fast it is: report.json."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from glintfpga.boards.lut4 import THROUGH
-from glintfpga.boards.timing import report as timing_report
 
-__all__ = ["count_lut_slots", "summary", "text", "utilization"]
+__all__ = ["count_lut_slots", "summary", "utilization"]
 
 _SHOWN = ("LUT4", "ALU", "DFF", "BSRAM", "MULT18X18", "MULT9X9", "RAM16SDP4", "rPLL", "IOB")
 
@@ -71,21 +70,3 @@ def summary(
         "timing": dict(timing),
     }
 
-
-def text(report: Mapping[str, Any]) -> str:
-    """The report as a table for people, lines of at most 80 columns."""
-    lines = [timing_report.text(report["timing"], steps=False)]
-    for name in _SHOWN:
-        if name in report["utilization"]:
-            item = report["utilization"][name]
-            share = 100 * item["used"] / max(item["available"], 1)
-            lines.append(f"{name:<20} {item['used']:>8} of {item['available']:>6} {share:>6.1f} %")
-    if report["cycles"]:
-        lines.append("")
-        lines += [f"{name:<20} {value:>8} cycles" for name, value in report["cycles"].items()]
-    lines.append("")
-    for step in report["steps"]:
-        note = " (cached)" if step["cached"] else ""
-        lines.append(f"{step['name']:<20} {step['seconds']:>8.1f} s{note}")
-    lines += [f"warning: {warning}" for warning in report["warnings"]]
-    return "\n".join(lines) + "\n"

@@ -28,6 +28,7 @@ Results = Mapping[str, Result]
 
 # The packer knows the top level by this name only.
 _TOP = "top"
+_WARNINGS = "warnings.json"
 
 # What the tools say on their way, what we say then, how far they are, and about how many lines
 # there are until the next: measured on default builds, where "routing clocks" is wide nets too.
@@ -148,7 +149,7 @@ class Steps:
             ),
         ]
 
-    def report(self, results: Results, *, warnings: Sequence[str]) -> dict[str, Any]:
+    def report(self, results: Results) -> dict[str, Any]:
         """Contents of report.json from the results of all steps."""
         compared = results["route"].json("compared.json")
         return summary(
@@ -165,7 +166,11 @@ class Steps:
                 for name, result in results.items()
             ],
             cycles=self.design.cycles,
-            warnings=[*compared["warnings"], *warnings],
+            warnings=[
+                *results["synth"].json(_WARNINGS),
+                *compared["warnings"],
+                *results["pack"].json(_WARNINGS),
+            ],
         )
 
     def _elaborate(self, folder: Path, results: Results, listen: Listen) -> None:
@@ -189,7 +194,7 @@ class Steps:
             log=self.logs / "synth.log",
             listen=_Phases(_SYNTH_PHASES, listen),
         )
-        complaints_of(YOSYS.name, _text_of(self.logs / "synth.log"))
+        _write(folder / _WARNINGS, complaints_of(YOSYS.name, _text_of(self.logs / "synth.log")))
 
     def _check(self, folder: Path, results: Results, listen: Listen) -> None:
         netlist = results["synth"].json("top.syn.json")
@@ -281,7 +286,7 @@ class Steps:
     def _pack(self, folder: Path, results: Results, listen: Listen) -> None:
         _copy(results["carry"], "top.pnr.json", folder)
         GOWIN_PACK.run(self.pack_arguments(), folder=folder, log=self.logs / "pack.log")
-        complaints_of(GOWIN_PACK.name, _text_of(self.logs / "pack.log"))
+        _write(folder / _WARNINGS, complaints_of(GOWIN_PACK.name, _text_of(self.logs / "pack.log")))
         (folder / "top.pnr.json").unlink()
 
     def pack_arguments(self) -> list[str]:

@@ -65,6 +65,7 @@ __all__ = [
     "Image",
     "Section",
     "is_for_chat",
+    "model_id_of",
 ]
 
 MAGIC = b"GLNT"
@@ -148,7 +149,7 @@ class Image:
 
         It is not that of the whole file, which `sha256sum` prints.
         """
-        return self.header[64:96].hex()
+        return model_id_of(self.header)
 
     @property
     def crc(self) -> int:
@@ -254,6 +255,11 @@ def _descriptor(model: QuantizedModel, layout: Layout, index: int) -> np.ndarray
 def is_for_chat(header: bytes) -> bool:
     """Whether the model of an image's header was trained on dialogues."""
     return bool(header[_TARGETS_AT] & _CHAT)
+
+
+def model_id_of(header: bytes) -> str:
+    """The model id in an image's header, or at the start of a file, in hexadecimal."""
+    return header[64:96].hex()
 
 
 def unpack_header(data: bytes) -> tuple[ModelSpec, tuple[int, ...], dict[Section, int]]:

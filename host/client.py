@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from glintfpga.firmware.image import is_for_chat
+from glintfpga.firmware.image import is_for_chat, model_id_of
 from glintfpga.firmware.messages import (
     Counters,
     Done,
@@ -110,7 +110,7 @@ class Client:
     def model_id(self) -> str:
         """The model it holds, as `glintfpga.firmware.image.Image.model_id`."""
         self._need_model()
-        return self.info.image_header[64:96].hex()
+        return model_id_of(self.info.image_header)
 
     def connect(self) -> HelloInfo:
         """Greet the device, again if the line was lost; a running answer is forgotten."""

@@ -3,6 +3,7 @@
 
 from collections.abc import Callable, Iterator
 
+from glintfpga.firmware.image import model_id_of
 from glintfpga.firmware.protocol import BAUDS, NEWLINE, Reason
 from glintfpga.host.client import Answer, Client
 from glintfpga.host.transport import LinkLost
@@ -113,7 +114,7 @@ class Conversation:
         self._stale = False
 
     def _holds(self, image: bytes) -> bool:
-        return self.client.has_model and self.client.model_id == image[64:96].hex()
+        return self.client.has_model and self.client.model_id == model_id_of(image)
 
     def _reach(self, error: DeviceError) -> None:
         while True:

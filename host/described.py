@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glintfpga.firmware.golden import GOLDEN_LANES
-from glintfpga.firmware.image import HEADER_BYTES, unpack_header
+from glintfpga.firmware.image import HEADER_BYTES, model_id_of, unpack_header
 from glintfpga.firmware.layout import ROWS
 from glintfpga.firmware.protocol import HelloInfo, SelfTest
 from glintfpga.host.models import image_of, named, read_model, shipped_models, title_of
@@ -110,7 +110,7 @@ def _image(header: bytes) -> Facts:
     golden = (int.from_bytes(header[at : at + 4], "little") for at in (36, 40, 44))
     values = zip(GOLDEN_LANES, golden, strict=True)
     return {
-        "model_id": header[64:96].hex(),
+        "model_id": model_id_of(header),
         "plan": plan_of(plan).code,
         "golden": {str(lanes): f"{value:08x}" for lanes, value in values},
     }

@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from glintfpga.boards.timing.report import ROUTER_LEAVES_OUT
 from glintfpga.host.files import read_bytes, write_bytes
 from glintfpga.quant.errors import GlintError, InputError
 from glintfpga.quant.evaluation.sets import WHOLE_SETS
@@ -159,7 +160,7 @@ def table(figures: dict[str, Any]) -> str:
         (
             "the same as the router tells it",
             f"{figures['router_mhz']:.1f} MHz",
-            "from nextpnr: no multipliers, no port B addresses of block RAMs, no long wires",
+            f"from nextpnr, without {ROUTER_LEAVES_OUT}",
         ),
         (
             "tokens a second on the chip, sampling and CRC on",
@@ -180,7 +181,7 @@ def table(figures: dict[str, Any]) -> str:
         ("time to first byte, 3 Mbaud", f"{figures['first_byte_s'] * 1e6:.0f} us", "simulated"),
         (
             "LUT4 / block RAM / MULT18X18",
-            " / ".join(f"{i['used']} of {i['available']}" for i in (lut, ram, dsp)),
+            " / ".join(f"{i['used']:,} of {i['available']:,}" for i in (lut, ram, dsp)),
             "from nextpnr",
         ),
     ]

@@ -35,8 +35,6 @@ __all__ = [
 DEFAULT_MODEL = "blink-base"
 STDIN = Path("-")
 IMAGE_MAGIC = b"GLNT"
-_MODEL_ID = slice(64, 96)
-"""Of an image's header, see `firmware.image`."""
 
 IN_FOLDERS = (
     "merge/champion.safetensors",
@@ -95,9 +93,11 @@ def title_of(name: Path | None) -> str:
 
 def named(model_id: str) -> str:
     """What to call the model of an image with this id: a shipped name, or some of the id."""
+    from glintfpga.firmware.image import model_id_of
+
     for name in shipped_models():
         image = _release() / name / "model.glint"
-        if image.is_file() and image.read_bytes()[_MODEL_ID].hex() == model_id:
+        if image.is_file() and model_id_of(image.read_bytes()) == model_id:
             return name
     return f"model {model_id[:16]}"
 

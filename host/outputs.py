@@ -54,7 +54,7 @@ CHECK = _kind("a record of glintfpga data check", _object_with("manifest_sha256"
 BUILD = {
     "blink.fs": _kind("a bitstream", rb"(//[^\n]*\n|\s)*[01]{8}"),
     "report.json": _kind("the report of a build", _object_with("utilization")),
-    "timing.json": _kind("the timing of a build", _object_with("limit_mhz")),
+    "timing.json": _kind("the timing of a build", rb'\s*\{\s*"clock_mhz"\s*:'),
     "floorplan.json": _kind("the floorplan of a build", _object_with("columns")),
     "manifest.json": _kind("the manifest of a build", _object_with("bitstream")),
 }

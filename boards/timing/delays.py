@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
@@ -48,12 +48,6 @@ class Assumptions:
     """Of the product register."""
     pad: float = 0.0
     """From pad to wire and back. What is beyond is not synchronous to the clock: UART, lights."""
-
-    def __str__(self) -> str:
-        return ", ".join(
-            f"{field.name.replace('_', ' ')} {getattr(self, field.name):g} ns"
-            for field in fields(self)
-        )
 
 
 ASSUMED = Assumptions()

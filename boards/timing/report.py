@@ -27,7 +27,9 @@ from glintfpga.quant.errors import InputError
 
 __all__ = [
     "MARGIN",
+    "ROUTER_LEAVES_OUT",
     "TIMING",
+    "assumptions",
     "check_margin",
     "headline",
     "router_view",
@@ -39,6 +41,10 @@ __all__ = [
 TIMING = "timing.json"
 MARGIN = 0.10
 """Least share by which every path must be faster than the clock asks."""
+ROUTER_LEAVES_OUT = (
+    "multipliers, addresses and outputs of port B of block RAMs, LUTs that it adds in front of "
+    "registers, long wires, and what hangs on a wire"
+)
 _TOLERANCE = 0.005
 _HISTOGRAM_STEP_NS = 0.5
 _BEL = re.compile(r"X(\d+)Y(\d+)/")
@@ -182,6 +188,11 @@ def _path(path: Path, timing: Timing, sources: Mapping[str, str]) -> dict[str, A
     }
 
 
+def assumptions(assumed: Mapping[str, float]) -> str:
+    """The assumed delays as text."""
+    return ", ".join(f"{name.replace('_', ' ')} {ns:g} ns" for name, ns in assumed.items())
+
+
 def headline(timing: Mapping[str, Any]) -> list[str]:
     """Both clocks, and what each leaves out, in two lines."""
     margin, wanted = (100 * timing[name] for name in ("margin", "margin_wanted"))
@@ -192,36 +203,26 @@ def headline(timing: Mapping[str, Any]) -> list[str]:
     router = timing["router"]["limit_mhz"]
     if router is None:
         return [ours]
-    theirs = (
-        f"  the router says {router:.1f} MHz: without multipliers, addresses of port B of block "
-        "RAMs, long wires and what hangs on a wire"
-    )
+    theirs = f"  the router says {router:.1f} MHz: without {ROUTER_LEAVES_OUT}"
     return [ours, theirs]
 
 
-def text(timing: Mapping[str, Any], *, steps: bool = True) -> str:
-    """The timing as a table for people; with `steps` the cells of each path, wires left out."""
-    assumed = ", ".join(
-        f"{name.replace('_', ' ')} {value:g} ns" for name, value in timing["assumed"].items()
-    )
+def text(timing: Mapping[str, Any]) -> str:
+    """The timing as a table for people, with the cells of each path."""
     left_out = sum(timing["left_out"].values())
     unknown = f"{left_out} hops of {', '.join(timing['left_out'])}" if left_out else "no wire"
     hold = (
         f"  hold: {timing['hold_slack_ns']:.3f} ns to spare by the smallest numbers of the slow "
         f"corner; clock skew {timing['skew_ns']:.3f} ns; without a number: {unknown}"
     )
-    lines = [
-        *headline(timing),
-        f"  computed from the chip database, grade {timing['grade']}; assumed: {assumed}",
-        hold,
-    ]
+    source = f"  computed from the chip database, grade {timing['grade']}; assumed: "
+    lines = [*headline(timing), source + assumptions(timing["assumed"]), hold]
     for path in timing["paths"]:
         lines.append(
             f"{path['from']:>15} -> {path['to']:<15} {path['delay_ns']:7.2f} ns "
             f"{path['mhz']:6.1f} MHz, {path['wires_ns']:.2f} ns of it wires"
         )
-        if steps:
-            lines += _step_lines(path["steps"])
+        lines += _step_lines(path["steps"])
     return "\n".join(lines) + "\n"
 
 

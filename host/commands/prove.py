@@ -57,7 +57,7 @@ _log = logging.getLogger("glintfpga")
 )
 @click.option(
     "--vendor",
-    type=options.MODEL,
+    type=options.PATH,
     metavar="FILE",
     envvar="GLINTFPGA_PRIM_SIM",
     show_envvar=True,
@@ -99,7 +99,8 @@ def command(
     with _chosen(bitstream, board, release) as (path, title):
         if bitstream is not None or (not release and path.parent == Path("build", board)):
             out = out or path.parent / PROOF
-        output = Output(path=out, kind=KIND, sources=[path, model, netlist]) if out else None
+        sources = [path, model, netlist, vendor]
+        output = Output(path=out, kind=KIND, sources=sources) if out else None
         _log.info("proving %s", title)
         proof = run(
             path,

@@ -16,7 +16,7 @@ __all__ = ["command"]
 @options.lanes
 @options.json_output
 @options.verbosity
-def command(name: str | None, lanes: int, as_json: bool) -> None:
+def command(name: str | None, lanes: int | None, as_json: bool) -> None:
     """Say what a model or a device is: shape, size, hashes, golden values; alone: what ships.
 
     MODEL is a .safetensors checkpoint, a .glint image, the folder of a training or release, a

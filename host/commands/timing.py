@@ -13,8 +13,8 @@ __all__ = ["command"]
 
 
 @click.command("timing")
-@click.argument("build", metavar="[BUILD_DIR]", type=options.MODEL, required=False)
-@click.option("--board", default="tangnano20k", show_default=True, help="Whose build, without one.")
+@click.argument("build", metavar="[BUILD_DIR]", type=options.PATH, required=False)
+@options.board("Whose build, without one.")
 @options.json_output
 @options.verbosity
 def command(build: Path | None, board: str, as_json: bool) -> None:
@@ -32,4 +32,4 @@ def command(build: Path | None, board: str, as_json: bool) -> None:
     from glintfpga.host.report.clock import timing_of
 
     timing = timing_of(build or folder_of(board))
-    click.echo(json.dumps(timing, indent=1) if as_json else text(timing), nl=as_json)
+    click.echo(json.dumps(timing, indent=2) if as_json else text(timing), nl=as_json)

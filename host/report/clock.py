@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glintfpga.boards.timing.report import TIMING
+from glintfpga.boards.timing.report import ROUTER_LEAVES_OUT, TIMING, assumptions
 from glintfpga.host.report.fields import Fields, read_json
 from glintfpga.host.report.markup import Markup, element, figure, shortened
 from glintfpga.quant.errors import InputError
@@ -53,11 +53,6 @@ class TimingFacts:
     hold_slack_ns: float
     slack: Slack
     paths: tuple[KindPath, ...]
-
-    @property
-    def assumptions(self) -> str:
-        """The assumed delays as text."""
-        return ", ".join(f"{name.replace('_', ' ')} {ns:g} ns" for name, ns in self.assumed.items())
 
 
 def timing_of(folder: Path) -> dict[str, Any]:
@@ -145,8 +140,7 @@ def slack_picture(timing: TimingFacts, clock_mhz: float) -> Markup:
         class_="slack",
     )
     router = "" if timing.router_mhz is None else (
-        f" The router says {timing.router_mhz:.1f} MHz: it leaves out multipliers, addresses of "
-        "port B of block RAMs, and long wires."
+        f" The router says {timing.router_mhz:.1f} MHz: it leaves out {ROUTER_LEAVES_OUT}."
     )
     left_out = sum(timing.left_out.values())
     caption = (
@@ -154,8 +148,9 @@ def slack_picture(timing: TimingFacts, clock_mhz: float) -> Markup:
         f"block RAMs, multipliers and pads settles, in steps of {slack.step_ns:g} ns. The worst "
         f"path allows {timing.limit_mhz:.1f} MHz, {100 * timing.margin:.1f} % more than asked. "
         f"Computed from the chip database's delays of grade {timing.grade}, its slow corner; "
-        f"assumed, as it has no number: {timing.assumptions}. Wires without a number: "
-        f"{left_out:,} hops. Hold, with wires of no length: {timing.hold_slack_ns:.3f} ns to spare."
+        f"assumed, as it has no number: {assumptions(timing.assumed)}. Wires without a number: "
+        f"{left_out:,} hops. Hold, by the smallest numbers of that corner: "
+        f"{timing.hold_slack_ns:.3f} ns to spare."
         + router
     )
     picture = element("div", chart, _table(timing.paths))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from importlib import resources
 
 from glintfpga.boards.board import BOARDS
+from glintfpga.boards.timing.report import assumptions
 from glintfpga.firmware.schedule import step_cycles
 from glintfpga.host.report.attention import attention_picture, attention_weights
 from glintfpga.host.report.bars import CycleBar, cycles_picture, utilization_picture
@@ -148,7 +149,7 @@ def _facts(build: Build) -> Markup:
         (
             "every path allows",
             f"{build.timing.limit_mhz:.2f} MHz",
-            f"{_COMPUTED}; assumed: {build.timing.assumptions}",
+            f"{_COMPUTED}; assumed: {assumptions(build.timing.assumed)}",
         ),
         ("placer's seed", str(manifest.seed), ""),
         ("carry chains", f"{build.carry_heads:,} heads repaired", "counted by the build"),

@@ -113,7 +113,7 @@ PROOFS = {
         "FrameTransmitter",
         (
             Fault(
-                'm.d.comb += write.en.eq(1)\n                m.next = "DELIMIT"',
+                'm.d.comb += writing.eq(1)\n                m.next = "DELIMIT"',
                 'm.next = "DELIMIT"',
                 "nor in half 0 while it is filled",
                 14,

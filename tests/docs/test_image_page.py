@@ -35,7 +35,7 @@ def test_header(page, blink, block_names):
             assert value.decode() == shown
         elif name == "zero":
             assert not any(value)
-        elif name == "sha256":
+        elif name == "model_id":
             assert value.hex().startswith(shown.rstrip("."))
         else:
             assert value == int(shown, 0), name

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 import importlib
+import json
 import os
 from pathlib import Path
 
@@ -40,6 +41,9 @@ def written(tmp_path_factory):
         TRACE.name: b"$timescale 1 ps $end\n$var wire 1 ! clk $end\n",
         PROOF.name: (release.folder / "proof.json").read_bytes(),
         BUILD["blink.fs"].name: release.bitstream,
+        BUILD["timing.json"].name: json.dumps(
+            json.loads((release.folder / "report.json").read_text())["timing"]
+        ).encode(),
         **{
             BUILD[name].name: (release.folder / name).read_bytes()
             for name in ("report.json", "floorplan.json", "manifest.json")

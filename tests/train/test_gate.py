@@ -112,7 +112,7 @@ def test_unreviewed(clean, evaluation):
     clean.write_text(json.dumps(data))
     found = check(clean, evaluation=evaluation)
     assert found.unreviewed == ("a.txt",)
-    assert "no second person's sign-off" in checked(clean).reasons[0]
+    assert "a second person's sign-off is missing" in checked(clean).reasons[0]
 
 
 @pytest.mark.parametrize(
