@@ -60,6 +60,8 @@ def check_place(path: Path) -> None:
 
     A file would take the place of /dev/null too. ``EnvironmentProblem`` where nothing can be.
     """
+    if path == Path("-"):
+        raise InputError("the output '-' would be a file of that name; name another")
     try:
         if path.is_dir():
             raise InputError(f"the output {str(path)!r} is a folder; name a file in it")

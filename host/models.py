@@ -78,16 +78,15 @@ def find_model(name: Path | None) -> Path:
 
 
 def title_of(name: Path | None) -> str:
-    """What to call a model: its file's name, or its folder's where the file is a model.*."""
+    """What to call a model: its file's name, or its folder's where that tells more."""
     if name is None:
         return DEFAULT_MODEL
     if name == STDIN:
         return "stdin"
-    whole = name.resolve()
     if name.is_dir():
-        return whole.name or DEFAULT_MODEL
-    if name.stem == "model" and whole.parent.name:
-        return whole.parent.name
+        return name.resolve().name or DEFAULT_MODEL
+    if name.stem == "model" and name.parent.name:
+        return name.parent.name
     return name.stem
 
 
@@ -104,7 +103,7 @@ def named(model_id: str) -> str:
 
 def read_model(name: Path | None) -> tuple[Path, bytes]:
     """The file behind a model, or ``STDIN``, and its bytes. Raises ``InputError``."""
-    if name == STDIN and not name.exists():
+    if name == STDIN:
         return STDIN, _piped(getattr(sys.stdin, "buffer", None))
     path = find_model(name)
     data = read_bytes(path, what="model")

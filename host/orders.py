@@ -92,8 +92,9 @@ class Orders:
         except ValueError:
             value = -1.0
         if not 0 <= value <= MAX_TEMPERATURE / 256:
-            limit = MAX_TEMPERATURE / 256
-            raise InputError(f"a temperature is a number from 0 to {limit:.2f}, not {rest!r}")
+            raise InputError(
+                f"a temperature is a number from 0 to {MAX_TEMPERATURE / 256:g}, not {rest!r}"
+            )
         self._talk.temperature = value
         _log.info("[temperature %g]", value)
 

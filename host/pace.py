@@ -5,6 +5,7 @@ from glintfpga.firmware.messages import Counters
 from glintfpga.firmware.protocol import Reason
 from glintfpga.host.client import Client
 from glintfpga.host.ports import how_timed
+from glintfpga.host.text import counted
 from glintfpga.quant.errors import DeviceError
 
 __all__ = ["Pace"]
@@ -37,14 +38,14 @@ class Pace:
         """As ``[57 tokens, end of text; 122,172 tokens/s on the chip, ... (simulated)]``."""
         ended = {Reason.EOS: ", end of text", Reason.BLANK_LINE: ", blank line"}
         ended[Reason.ABORT] = ", interrupted"
-        text = f"{self.tokens} token{'' if self.tokens == 1 else 's'}"
+        text = counted(self.tokens, "token")
         text += ended.get(reason, "") if reason else ""
         rates = []
         if rate := self._on_chip():
             rates.append(f"{rate:,.0f} tokens/s on the chip")
         if self.tokens > self._at_once:
             rate = (self.tokens - self._at_once) / (self._last - self._first)
-            rates.append(f"{rate:,.0f} over the wire")
+            rates.append(f"{rate:,.0f} tokens/s over the wire")
         how = how_timed(self._client.link.transport.name, self._client.info.build_id)
         return f"[{text}{'; ' + ', '.join(rates) + f' ({how})' if rates else ''}]"
 

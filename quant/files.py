@@ -20,8 +20,8 @@ DISK_ERRORS = {
 """What is wrong with a disk, whatever was to be written, and what to do."""
 
 
-def publish(path: Path, data: bytes) -> None:
-    """Write to a temporary file beside ``path``, then rename.
+def publish(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Write to a temporary file beside ``path``, then rename; ``private``: for its owner alone.
 
     Raises ``EnvironmentProblem`` when it cannot be written (a full disk, no permission). What was
     there before then stays.
@@ -35,7 +35,8 @@ def publish(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_mask())  # that of a plain `open`; this one was its owner's alone
+        if not private:
+            temporary.chmod(0o666 & ~_mask())  # that of a plain `open`
         temporary.replace(path)
     except BaseException as error:
         if temporary is not None:

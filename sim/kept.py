@@ -16,7 +16,7 @@ from pathlib import Path
 
 import wasmtime
 
-from glintfpga.quant.errors import InputError
+from glintfpga.quant.errors import GlintError
 from glintfpga.quant.files import publish
 from glintfpga.sim.paths import cache_dir, check_own_folder, read_own
 
@@ -48,7 +48,7 @@ def compiled(engine: wasmtime.Engine, code: bytes) -> wasmtime.Module:
     except (OSError, ValueError, wasmtime.WasmtimeError) as error:
         _log.debug("compiling the simulation, once: %s", error)
     module = wasmtime.Module(engine, code)
-    with contextlib.suppress(OSError, InputError):  # nobody needs it
+    with contextlib.suppress(OSError, GlintError):  # nobody needs it
         _keep(path, bytes(module.serialize()))
     return module
 
@@ -73,7 +73,7 @@ def _keep(path: Path, content: bytes) -> None:
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     check_own_folder(folder)
-    publish(path, hashlib.sha256(content).digest() + content)
+    publish(path, hashlib.sha256(content).digest() + content, private=True)
     files = sorted(folder.glob(f"*{_SUFFIX}"), key=lambda file: file.stat().st_mtime)
     for old in files[:-KEPT]:
         old.unlink()

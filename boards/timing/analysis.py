@@ -39,7 +39,7 @@ Pin = tuple[str, str]
 """Name of a cell and of its port."""
 
 _CLOCK_PORTS = frozenset(("CLK", "CLKA", "CLKB", "CLK0", "CLK1"))
-_NO_WIRE = Reach(0.0, 0.0, 0.0, 0.0)
+_NO_WIRE = Reach(0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,18 @@ def analyse(netlist: Netlist, delays: Delays, assumed: Assumptions = ASSUMED) ->
     """Time every path of a routed netlist.
 
     Raises InputError for cells without delays, for more than one clock, for a combinational loop,
-    and for an input that is not on its net.
+    for an input that is not on its net or whose driver nothing times, and for what is no routed
+    netlist.
     """
+    try:
+        return _analyse(netlist, delays, assumed)
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"the routed netlist is malformed ({type(error).__name__}: {error}): route again"
+        ) from error
+
+
+def _analyse(netlist: Netlist, delays: Delays, assumed: Assumptions) -> Timing:
     graph = _Graph(netlist, delays, assumed)
     arrivals = _Arrivals(graph)
     endpoints = []
@@ -198,6 +208,8 @@ class _Graph:
         kind = kind_of(cell)
         for port, bits in cell["connections"].items():
             if bits and cell["port_directions"][port] == "output":
+                if bits[0] in self.driver:
+                    raise InputError(f"two cells drive the net of {port!r} of {name!r}")
                 self.driver[bits[0]] = (name, port)
         if kind is not None:
             for start in starts_of(cell, self.delays, self.assumed):
@@ -255,8 +267,15 @@ class _Graph:
 
     def _clocks(self, bit: int) -> bool:
         """Whether a net is not a constant, to which unused clocks are tied."""
-        name, _ = self.driver[bit]
-        return not str(self.cells[name]["type"]).startswith("GOWIN_")
+        return not str(self.cells[self.driver[bit][0]]["type"]).startswith("GOWIN_")
+
+    def drives_data(self, driver: Pin) -> bool:
+        """Whether an output is not a constant: one of a cell without inputs, such as a LUT of 1."""
+        cell = self.cells[driver[0]]
+        return driver in self.started or any(
+            bits and cell["port_directions"][port] == "input"
+            for port, bits in cell["connections"].items()
+        )
 
     def in_order(self) -> Iterator[Pin]:
         """Outputs that start or pass on paths, each after those that it follows.
@@ -285,7 +304,11 @@ class _Arrivals:
     def at_input(self, pin: Pin) -> dict[str, float]:
         """Arrivals at an input; {} where the driver is a constant."""
         driver = self.graph.driver.get(self.graph.bit(pin))
-        if driver is None or not self._at.get(driver):
+        if driver is None:
+            return {}
+        if driver not in self._at and self.graph.drives_data(driver):
+            raise InputError(f"nothing times {driver[0]!r}, which drives {pin[0]!r}: route again")
+        if not self._at.get(driver):
             return {}
         late = self.graph.reach(pin).total
         return {kind: at + late for kind, (at, _) in self._at[driver].items()}

@@ -25,6 +25,7 @@ KINDS = ("register", "memory", "multiplier", "pad", "clock generator")
 
 _LUT = re.compile(r"LUT[1-4]")
 _REGISTER = re.compile(r"DFF[SRPC]?E?")
+_IN_SLICES = re.compile(r"LUT[1-4]|ALU|DFF\w*")
 _MEMORY = re.compile(r"SP|SPX9|SDP|SDPX9|SDPB|SDPX9B|DP|DPX9|DPB|DPX9B")
 _MULTIPLIER = re.compile(r"MULT(9X9|18X18)")
 _PAD = re.compile(r"[IOT]BUF|IOBUF")
@@ -237,13 +238,14 @@ class Pins:
         tile, _, bel = place.partition("/")
         number = re.search(r"\d+$", bel)
         name: str | None
+        slot = number[0] if number else ""
+        if not slot and _IN_SLICES.fullmatch(cell["type"]):
+            raise ValueError(f"a {cell['type']} is at {place!r}")
         if _LUT.fullmatch(cell["type"]) or cell["type"] == "ALU":
-            assert number is not None
             letter = {"I0": "A", "I1": "B", "I2": "C", "I3": "D"}.get(port)
-            name = f"{letter}{number[0]}" if letter else None
+            name = f"{letter}{slot}" if letter else None
         elif kind_of(cell) == "register":
-            assert number is not None
-            name = self._register_pin(int(number[0]), port)
+            name = self._register_pin(int(slot), port)
         elif cell["type"] == "RAM16SDP4":
             name = self._lut_ram_pin(port)
         else:

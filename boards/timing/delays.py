@@ -108,6 +108,10 @@ class Delays:
                 return self.of(group, name)
         return None
 
+    def is_long(self, wire: str) -> bool:
+        """Whether it is a long wire, which the router times as nothing."""
+        return self.database.wire_delay.get(wire) in _LONG_WIRES
+
     def load(self, wire: str) -> float:
         """What each hop that leaves `wire` adds to the delay of all of them."""
         kind = self.database.wire_delay.get(wire, "")

@@ -31,7 +31,9 @@ class Reach:
     """How late a wire is after the net's driver, in ns."""
 
     hops: float
-    """Of the wires themselves."""
+    """Of the wires themselves, but long ones."""
+    long: float
+    """Of long wires."""
     fan_out: float
     """Of what hangs on them, without the first."""
     driver: float
@@ -42,10 +44,10 @@ class Reach:
     @property
     def total(self) -> float:
         """All of it."""
-        return self.hops + self.fan_out + self.driver
+        return self.hops + self.long + self.fan_out + self.driver
 
 
-_NOTHING = Reach(0.0, 0.0, 0.0, 0.0)
+_NOTHING = Reach(0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass
@@ -106,10 +108,12 @@ def _reach(
         hop = delays.hop(name)
         if hop is None:
             tree.unknown[delays.database.wire_delay.get(name, name)] += 1
+        longest = hop.longest if hop else 0.0
         load = leaving[source] * delays.load(name)
         first = source not in before
         tree.at[following] = Reach(
-            reach.hops + (hop.longest if hop else 0.0),
+            reach.hops + (0.0 if delays.is_long(name) else longest),
+            reach.long + (longest if delays.is_long(name) else 0.0),
             reach.fan_out + (0.0 if first else load),
             reach.driver + (load if first else 0.0),
             reach.shortest + (hop.shortest if hop else 0.0),

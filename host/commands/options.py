@@ -43,6 +43,8 @@ class _Path(click.Path):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Path:
+        if not os.fspath(value):
+            self.fail("the name is empty", param, ctx)
         try:
             path = Path(os.fsdecode(super().convert(value, param, ctx)))
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):

@@ -2,6 +2,7 @@
 """``glintfpga prove``."""
 
 import contextlib
+import importlib
 import json
 import logging
 from collections.abc import Iterator
@@ -96,6 +97,7 @@ def command(
     from glintfpga.host.proof import run
     from glintfpga.quant.errors import DeviceError
 
+    importlib.import_module("apycula")  # here, so that what is missing is told as prove's
     with _chosen(bitstream, board, release) as (path, title):
         if bitstream is not None or (not release and path.parent == Path("build", board)):
             out = out or path.parent / PROOF

@@ -68,6 +68,8 @@ def timing_of(folder: Path) -> dict[str, Any]:
             for field in ("clock_mhz", "margin_wanted", "skew_ns"):
                 timing.number(field)
             return {field: timing.raw(field) for field in timing.names()}
+    if not folder.is_dir():
+        raise InputError(f"{str(folder)!r} is no folder; name one that glintfpga build wrote")
     raise InputError(f"there is no {TIMING} in {str(folder)!r}; run: glintfpga build")
 
 

@@ -97,6 +97,8 @@ def find_sets(data: Path) -> list[Path]:
     """The sets of a folder, or the one file that is named. Raises ``InputError`` for none."""
     if data.is_file():
         return [data]
+    if not data.exists():
+        raise InputError(f"{os.fspath(data)!r} does not exist; name another --data, or use --fetch")
     found = sorted(path for path in data.glob("*") if path.name.endswith(_TEXT + _OBJECTS))
     if not found:
         raise InputError(

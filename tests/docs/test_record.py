@@ -43,7 +43,10 @@ def test_progress_of_slow_machines_is_left_out(record):
 @pytest.mark.parametrize(
     ("output", "kept"),
     [
-        ("[9 tokens; 270 over the wire (software)]", "[9 tokens; N over the wire (software)]"),
+        (
+            "[9 tokens; 270 tokens/s over the wire (software)]",
+            "[9 tokens; N tokens/s over the wire (software)]",
+        ),
         ("[9 tokens; 1,270 tokens/s on the chip (simulated)]", None),
         ("4948 bytes in 0.019 s; the", "4948 bytes in N s; the"),
         ("page.html: 315 KB, open", "page.html: N KB, open"),

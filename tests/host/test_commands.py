@@ -20,7 +20,7 @@ def test_piped_chat(command, glint):
     assert code == 0
     assert out.endswith(b"\n")
     # A quick machine answers within one frame, which tells no rate.
-    assert re.search(r"^\[30 tokens(; [\d,]+ over the wire \(software\))?\]$", err, re.M)
+    assert re.search(r"^\[30 tokens(; [\d,]+ tokens/s over the wire \(software\))?\]$", err, re.M)
     quiet = command("-q", *arguments, stdin=b"the ")
     assert quiet == (0, out, "")
 

@@ -92,9 +92,6 @@ def test_a_model_on_standard_input(monkeypatch, tmp_path, image):
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(InputError, match="pipe a model into it"):
         image_of(STDIN)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "-").write_bytes(image.data)
-    assert image_of(STDIN) == image
 
 
 def test_names_of_what_a_device_holds(image):
@@ -153,3 +150,16 @@ def test_titles(tmp_path):
     assert title_of(None) == "blink-base"
     assert title_of(Path("some/nine.glint")) == "nine"
     assert title_of(tmp_path / "champion" / "model.safetensors") == "champion"
+    assert title_of(Path("model.glint")) == "model"
+
+
+def test_a_dash_is_standard_input_even_beside_a_file_of_that_name(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-").write_bytes(image_of(None).data)
+    code, _, err = command("load", "ref:", "-", stdin=b"junk")
+    assert (code, "not a safetensors file" in err) == (2, True)
+
+
+def test_an_empty_name_is_refused(command):
+    code, _, err = command("quantize", "", "--listing")
+    assert code == 2 and "the name is empty" in err

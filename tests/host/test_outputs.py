@@ -189,3 +189,11 @@ def test_a_check_destroys_no_file(command, tmp_path):
     code, _, err = command("data", "check", tmp_path / "text.json")
     assert code == 2 and "is there and not a record of glintfpga data check" in err
     assert (tmp_path / "text.check.json").read_text() == "mine"
+
+
+def test_a_dash_is_no_output(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = command("quantize", "blink-base", "-o", "-")
+    assert (code, out) == (2, b"")
+    assert err == "error: the output '-' would be a file of that name; name another\n"
+    assert not (tmp_path / "-").exists()

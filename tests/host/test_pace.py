@@ -27,8 +27,8 @@ class Played:
 @pytest.mark.parametrize(
     ("times_s", "text"),
     [
-        ((0.0, 0.1, 0.2), "[3 tokens; 10 over the wire (software)]"),
-        ((5.0, 5.0, 5.1, 5.1), "[4 tokens; 20 over the wire (software)]"),
+        ((0.0, 0.1, 0.2), "[3 tokens; 10 tokens/s over the wire (software)]"),
+        ((5.0, 5.0, 5.1, 5.1), "[4 tokens; 20 tokens/s over the wire (software)]"),
         ((0.0, 0.0005, 0.0009), "[3 tokens]"),
         ((3.0,), "[1 token]"),
         ((), "[0 tokens]"),

@@ -121,6 +121,39 @@ def test_long_wires_cost(placed, delays):
     assert analyse(placed.netlist(), delays).period_ns == pytest.approx(alone + extra)
 
 
+def test_two_drivers_are_refused(placed, delays):
+    placed.cell("other", "LUT4", "X2Y2/LUT2", inputs={"I0": "a"}, outputs={"F": "b"})
+    with pytest.raises(InputError, match="^two cells drive the net of 'F'"):
+        analyse(placed.netlist(), delays)
+
+
+def test_a_driver_that_nothing_times_is_refused(placed, delays):
+    placed.cells["lut"]["type"] = "BUFG"
+    with pytest.raises(InputError, match="^nothing times 'lut', which drives 'last'"):
+        analyse(placed.netlist(), delays)
+
+
+@pytest.mark.parametrize("routing", ["a;b;c", "a;X1Y1/A;1", "X2Y2/Q0;;1;X2Y2/A1;X2Y2/A1;1"])
+def test_malformed_nets_are_refused(placed, delays, routing):
+    placed.nets["a"] = routing
+    with pytest.raises(InputError, match="routed netlist"):
+        analyse(placed.netlist(), delays)
+
+
+@pytest.mark.parametrize("missing", ["netnames", "cells"])
+def test_malformed_netlists_are_refused(placed, delays, missing):
+    netlist = placed.netlist()
+    del netlist["modules"]["top"][missing]
+    with pytest.raises(InputError, match="netlist"):
+        analyse(netlist, delays)
+
+
+def test_cells_without_a_place_are_refused(placed, delays):
+    placed.cells["lut"]["attributes"] = {}
+    with pytest.raises(InputError, match="routed netlist"):
+        analyse(placed.netlist(), delays)
+
+
 def test_wires_without_a_number_are_counted(placed, delays):
     placed.net("a", "X2Y2/Q0", "X2Y2/X01/Q0", "X2Y2/DLLDLY_OUT/X01", "X2Y2/A1/DLLDLY_OUT")
     assert analyse(placed.netlist(), delays).unknown == {"ISB": 1}

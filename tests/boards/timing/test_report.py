@@ -61,6 +61,17 @@ def test_the_router_is_recomputed(timing, routed):
         summary(timing, clock_mhz=27.0, routed=slower, sources={})
 
 
+def test_long_wires_are_no_difference_to_the_router(placed, delays):
+    placed.net("a", "X2Y2/Q0", "X2Y2/X01/Q0", "X2Y2/LB01/X01", "X2Y2/A1/LB01")
+    timing = analyse(placed.netlist(), delays)
+    wires = timing.wires(("lut", "I0"))
+    assert wires.long > 0.06
+    routing = {"type": "routing", "to": {"cell": "lut", "port": "I0"}, "delay": wires.hops}
+    path = {"from": "clk", "to": "clk", "path": [routing]}
+    view = router_view(timing, {"critical_paths": [path], "fmax": {"clk": {"achieved": 90}}})
+    assert view["difference"] == 0
+
+
 def test_a_router_without_paths(timing):
     view = router_view(timing, {"critical_paths": [], "fmax": {}})
     assert set(view.values()) == {None}
