@@ -32,6 +32,9 @@ class Rest:
     simulation shows by name, except `FREE`; the `TIMERS` may have counted on by one, and `skip`
     lets them count to where something happens.
 
+    Exact to a tick: the prescaler of the tick and a few other registers have no name in the
+    simulation, so each rest that bytes end takes up to a millisecond off both timers.
+
     Members: ``found``, whether the device stands still.
     """
 

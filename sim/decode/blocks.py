@@ -112,7 +112,8 @@ def multipliers(chip: Chip, tiles: _Tiles, site: Site) -> list[Multiplier]:
         table = chip.block_table(f"DSP{macro}", "DSP", site, DSP_TILES)
         nines = table.read("M9MODE_EN", fuses) is not None
         halves = [at for at in range(4) if table.read(_enable(at), fuses) is not None]
-        attributes: dict[str, int | str] = {"M9MODE_EN": "ENABLE"} if nines else {}
+        # The mode alone, without a multiplier that has it, is nobody's.
+        attributes: dict[str, int | str] = {"M9MODE_EN": "ENABLE"} if nines and halves else {}
         read = {at: _Half(table, fuses, at) for at in halves}
         for half in read.values():
             attributes |= half.attributes()
