@@ -58,18 +58,14 @@ _OF_RAM = (
 class Account:
     """What the circuit of an `Extractor` explains, after its walk.
 
-    `router` is another one than the extractor's, which shall know the wires that count and no more.
+    `router` is not the extractor's: that one holds only the wires that the circuit uses.
     """
 
     def __init__(self, extractor: Extractor, router: Router):
         self._chip = extractor.chip
         self._extractor = extractor
         self._router = router
-        self._bels: dict[tuple[int, int], set[str]] = {}
-        for name in extractor.cells:
-            where, _, bel = name.partition("_")
-            column, row = (int(number) for number in where[1:].split("Y"))
-            self._bels.setdefault((row, column), set()).add(bel)
+        self._bels = extractor.bels_by_tile()
         self._block_tiles = {
             (*site.tile(number), site.kind)
             for site in self._chip.sites

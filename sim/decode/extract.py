@@ -82,6 +82,15 @@ class Extractor:
         }
         return Netlist(tuple(self.cells.values()), self.inputs, outputs, wires)
 
+    def bels_by_tile(self) -> dict[tuple[int, int], set[str]]:
+        """The cells of the circuit by row and column of their tile: LUT0, DFF3, RAM16."""
+        bels: dict[tuple[int, int], set[str]] = {}
+        for name in self.cells:
+            where, _, bel = name.partition("_")
+            column, row = (int(number) for number in where[1:].split("Y"))
+            bels.setdefault((row, column), set()).add(bel)
+        return bels
+
     def net(self, wire: Wire | int) -> int:
         """The net of an output, whose cell is wanted from now on."""
         if isinstance(wire, int):

@@ -70,11 +70,7 @@ class FuseMap:
         self._extractor = extractor
         self._chip = extractor.chip
         self._bitmap = bitmap
-        self._bels: dict[tuple[int, int], set[str]] = {}
-        for name in extractor.cells:
-            where, _, bel = name.partition("_")
-            column, row = (int(number) for number in where[1:].split("Y"))
-            self._bels.setdefault((row, column), set()).add(bel)
+        self._bels = extractor.bels_by_tile()
         self._blocks = {
             site.tile(number): site.kind
             for site in self._chip.sites
