@@ -25,9 +25,9 @@ MUTANTS := 0
 .PHONY: build test test-train chat sim release proof figures docs fuzz nightly lint clean system-python system-test
 
 build: $(VENV)/.base $(VENV)/.build
-	$(BIN)/python -m glintfpga.sim.rebuild --check
+	PYTHONPATH=tests $(BIN)/python -m support.shipping.rebuild_sim --check
 	$(BIN)/glintfpga build --board $(BOARD)
-	@$(BIN)/python -m glintfpga.boards.renew --board $(BOARD) --check || true
+	@PYTHONPATH=tests $(BIN)/python -m support.shipping.renew_release --board $(BOARD) --check || true
 
 test: system-test $(VENV)/.base $(VENV)/.test
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(PYTEST_ARGS)
@@ -49,10 +49,10 @@ chat: $(VENV)/.base
 	$(BIN)/glintfpga chat
 
 sim: $(VENV)/.base $(VENV)/.dev
-	$(BIN)/python -m glintfpga.sim.rebuild
+	PYTHONPATH=tests $(BIN)/python -m support.shipping.rebuild_sim
 
 release: $(VENV)/.base $(VENV)/.build
-	$(BIN)/python -m glintfpga.boards.renew --board $(BOARD)
+	PYTHONPATH=tests $(BIN)/python -m support.shipping.renew_release --board $(BOARD)
 	$(MAKE) proof
 
 proof: PROOF := boards/release/$(BOARD)/proof.json
@@ -62,7 +62,7 @@ proof: system-python $(VENV)/.base $(VENV)/.prove
 	$(BIN)/python docs/proof_table.py $(PROOF)
 
 figures: $(VENV)/.base $(VENV)/.build
-	$(BIN)/python -m glintfpga.host.figures $(if $(EVAL),--eval $(EVAL))
+	PYTHONPATH=tests $(BIN)/python docs/figures.py $(if $(EVAL),--eval $(EVAL))
 
 docs: $(VENV)/.base
 	$(BIN)/python docs/floorplan.py

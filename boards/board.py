@@ -116,7 +116,7 @@ TANGNANO20K = Board(
         ),
         dsp=MappingProxyType(dict.fromkeys((18, 36), tuple(range(1, 47, 9)))),
     ),
-    platform_class="glintfpga.boards.tangnano20k:TangNano20kPlatform",
+    platform_class="glintfpga.boards.tangnano20k.platform:TangNano20kPlatform",
     dividers=MappingProxyType(
         {54.0: (0, 1, 16), 67.5: (1, 4, 16), 81.0: (0, 2, 8), 94.5: (1, 6, 8), 108.0: (0, 3, 8)}
     ),

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
 """From a design to a bitstream, in named steps that are kept by content.
 
-    elaborate   gateware to RTLIL, memory contents set apart          boards.contents
+    elaborate   gateware to RTLIL, memory contents set apart          boards.gowin.bram_signatures
     synth       RTLIL to a netlist of cells
-    check       multipliers and memories against what is declared     boards.resources
-    lut4        all LUTs made LUT4, which the router can time         boards.lut4
-    route       placement and routing; all that went in comes out     boards.losses
+    check       multipliers and memories against what is declared     boards.gowin.resources
+    lut4        all LUTs made LUT4, which the router can time         boards.gowin.lut4
+    route       placement and routing; all that went in comes out     boards.gowin.losses
     timing      every path; the clock must have its margin            boards.timing
-    memory      the model's words into the routed netlist             boards.memory
+    memory      the model's words into the routed netlist             boards.gowin.bram_patch
                 and where its cells lie                               boards.floorplan
-    carry       repair of carry chain heads                           boards.carry
+    carry       repair of carry chain heads                           boards.gowin.carry
     pack        netlist to bitstream
     report      report.json, floorplan.json and manifest.json
 
@@ -29,12 +29,12 @@ from glintfpga.boards.board import Board, board_of
 from glintfpga.boards.cache import Cache, Result, file_digest
 from glintfpga.boards.design import Design, device_design
 from glintfpga.boards.floorplan import FLOORPLAN
+from glintfpga.boards.gowin.timing.report import TIMING, check_margin
 from glintfpga.boards.manifest import gateware_facts
 from glintfpga.boards.steps import Step, Steps
-from glintfpga.boards.timing.report import TIMING, check_margin
 from glintfpga.boards.toolchain import TOOLS, check_tools
-from glintfpga.quant.files import publish
-from glintfpga.quant.lock import locked
+from glintfpga.quant.files.atomic import publish
+from glintfpga.quant.files.lock import locked
 
 __all__ = ["STEPS", "BuildOptions", "BuildResult", "Progress", "build", "build_design"]
 
@@ -213,8 +213,8 @@ class _Run:
 
 
 def _image_facts(image: bytes) -> dict[str, Any]:
-    from glintfpga.firmware.image import Image
-    from glintfpga.firmware.protocol import VERSION
+    from glintfpga.firmware.blink.image import Image
+    from glintfpga.firmware.wire.protocol import VERSION
 
     model = Image.from_bytes(image).model
     return {

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.files import DISK_ERRORS, cannot_write
-from glintfpga.quant.strict_json import parse_object
+from glintfpga.quant.files.atomic import DISK_ERRORS, cannot_write
+from glintfpga.quant.files.strict_json import parse_object
 
 __all__ = ["Cache", "Result", "digest_of", "file_digest"]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from glintfpga.boards.board import Board
 from glintfpga.boards.cache import digest_of, file_digest
-from glintfpga.boards.resources import Resources
-from glintfpga.firmware.schedule import step_cycles, token_cycles
+from glintfpga.boards.gowin.resources import Resources
+from glintfpga.firmware.blink.schedule import step_cycles, token_cycles
+from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.spec import ModelSpec
 
 __all__ = ["Design", "device_design", "expected_resources", "source_digest"]
 
@@ -83,8 +83,8 @@ def device_design(
 
     Raises InputError for an image of another number plan.
     """
-    from glintfpga.firmware.image import Image
-    from glintfpga.quant.plan import plan_of
+    from glintfpga.firmware.blink.image import Image
+    from glintfpga.quant.blink.plan import plan_of
 
     plan = plan_of(plan_code)
     model = None if image is None else Image.from_bytes(image)

@@ -22,8 +22,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from glintfpga.boards.board import Board
-from glintfpga.boards.lut4 import THROUGH
-from glintfpga.boards.memory import Netlist, cells_of
+from glintfpga.boards.gowin.bram_patch import Netlist, cells_of
+from glintfpga.boards.gowin.lut4 import THROUGH
 
 __all__ = ["FLOORPLAN", "KINDS", "ROUTE_THROUGH", "block_of", "floorplan"]
 

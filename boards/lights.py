@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What the row of LEDs says.
 
-    idle        one LED breathes, about once in three seconds
-    thinking    a light runs along the row, one step in 1/16 s
-    error       all blink together, twice a second: there is no model
-    failed      every other one, in turn, twice a second: the model failed the self-test
+idle        one LED breathes, about once in three seconds
+thinking    a light runs along the row, one step in 1/16 s
+error       all blink together, twice a second: there is no model
+failed      every other one, in turn, twice a second: the model failed the self-test
 """
 
 from amaranth.hdl import Cat, Module, Mux, Signal

@@ -9,7 +9,7 @@ from typing import Any
 
 from glintfpga.boards.cache import digest_of, file_digest
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.strict_json import parse_object
+from glintfpga.quant.files.strict_json import parse_object
 
 __all__ = ["MANIFEST", "Manifest", "gateware_facts", "manifest_beside", "read_manifest"]
 

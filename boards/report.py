@@ -4,7 +4,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from glintfpga.boards.lut4 import THROUGH
+from glintfpga.boards.gowin.lut4 import THROUGH
 
 __all__ = ["count_lut_slots", "summary", "utilization"]
 
@@ -49,8 +49,8 @@ def summary(
     """The contents of report.json.
 
     `routed` is the report of the router and `untimed_pins` counts the pins that it gives no delay,
-    `timing` is timing.json, `luts` counts what `boards.lut4` changed, `cells` counts cells after
-    synthesis, `memories` gives depth, width and cells of each, `lut_slots` is from
+    `timing` is timing.json, `luts` counts what `boards.gowin.lut4` changed, `cells` counts cells
+    after synthesis, `memories` gives depth, width and cells of each, `lut_slots` is from
     `count_lut_slots`, `steps` name, seconds and cached. `cycles` is the table of cycles a token,
     where the gateware has one.
     """
@@ -69,4 +69,3 @@ def summary(
         "warnings": list(warnings),
         "timing": dict(timing),
     }
-

@@ -7,7 +7,7 @@
     floorplan.json   where its cells lie
     proof.json       what `glintfpga prove` says of it
 
-`boards.renew` writes the folder, `make proof` the last file.
+`support.shipping.renew_release` writes the folder, `make proof` the last file.
 """
 
 import contextlib
@@ -30,7 +30,8 @@ PACKED = f"{BITSTREAM}.xz"
 MAX_PACKED = 4 << 20
 MAX_UNPACKED = 16 << 20
 MAX_MEMORY = 32 << 20
-"""Of the unpacker, in bytes; the dictionary that `boards.renew` packs with needs 9 MB."""
+"""Of the unpacker, in bytes; the dictionary that `support.shipping.renew_release` packs with needs
+9 MB."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glintfpga.boards import carry, contents, lut4, memory, resources, sources
+from glintfpga.boards import sources
 from glintfpga.boards.board import Board
 from glintfpga.boards.cache import Result
-from glintfpga.boards.complaints import complaints_of
 from glintfpga.boards.design import Design
 from glintfpga.boards.floorplan import FLOORPLAN, floorplan
-from glintfpga.boards.losses import check_routed
-from glintfpga.boards.memory import cells_of
+from glintfpga.boards.gowin import bram_patch, bram_signatures, carry, lut4, resources
+from glintfpga.boards.gowin.bram_patch import cells_of
+from glintfpga.boards.gowin.losses import check_routed
+from glintfpga.boards.gowin.timing import report as timing
+from glintfpga.boards.gowin.timing.analysis import analyse
+from glintfpga.boards.gowin.timing.delays import delays_of
+from glintfpga.boards.gowin.tool_warnings import complaints_of
 from glintfpga.boards.report import count_lut_slots, summary
-from glintfpga.boards.timing import report as timing
-from glintfpga.boards.timing.analysis import analyse
-from glintfpga.boards.timing.delays import delays_of
 from glintfpga.boards.toolchain import FIRST_RUN, GOWIN_PACK, NEXTPNR, YOSYS
 
 __all__ = ["Step", "Steps"]
@@ -62,9 +63,7 @@ class Step:
 class Steps:
     """The steps for one design. Tool logs are written to `<logs>/<step>.log`."""
 
-    def __init__(
-        self, *, design: Design, board: Board, clock_mhz: float, seed: int, logs: Path
-    ):
+    def __init__(self, *, design: Design, board: Board, clock_mhz: float, seed: int, logs: Path):
         self.design = design
         self.board = board
         self.clock_mhz = clock_mhz
@@ -177,11 +176,11 @@ class Steps:
         plan = self.board.platform().prepare(self.design.top(), _TOP, emit_src=True)
         listen("taking memory contents out", 0.8)
         rtlil, positions = sources.split(_text(plan.files[f"{_TOP}.il"]))
-        rtlil, words = contents.split(rtlil)
+        rtlil, words = bram_signatures.split(rtlil)
         _write(folder / sources.SOURCES, positions)
         # As bytes: later steps depend on these files, whose newlines are the same everywhere.
         (folder / "top.il").write_bytes(rtlil.encode())
-        (folder / "contents.json").write_bytes(contents.dump(words).encode())
+        (folder / "contents.json").write_bytes(bram_signatures.dump(words).encode())
         for name in ("top.ys", "top.cst", "top.sdc"):
             (folder / name).write_bytes(_text(plan.files[name]).encode())
 
@@ -198,9 +197,9 @@ class Steps:
 
     def _check(self, folder: Path, results: Results, listen: Listen) -> None:
         netlist = results["synth"].json("top.syn.json")
-        words = contents.load(_read(results["elaborate"], "contents.json"))
+        words = bram_signatures.load(_read(results["elaborate"], "contents.json"))
         cells = resources.check(netlist, self.design.expected, self.board)
-        memory.locate(netlist, words)
+        bram_patch.locate(netlist, words)
         _write(folder / "cells.json", cells)
 
     def _lut4(self, folder: Path, results: Results, listen: Listen) -> None:
@@ -258,9 +257,9 @@ class Steps:
 
     def _memory(self, folder: Path, results: Results, listen: Listen) -> None:
         netlist = results["route"].json("top.pnr.json")
-        words = contents.load(_read(results["elaborate"], "contents.json"))
-        placement = memory.locate(netlist, words)
-        memory.fill(netlist, words, placement)
+        words = bram_signatures.load(_read(results["elaborate"], "contents.json"))
+        placement = bram_patch.locate(netlist, words)
+        bram_patch.fill(netlist, words, placement)
         _write(folder / "top.pnr.json", netlist)
         _write(folder / "lut_slots.json", count_lut_slots(cells_of(netlist)))
         timed = results["timing"].json(timing.TIMING)

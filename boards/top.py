@@ -5,8 +5,8 @@ from amaranth.hdl import ClockDomain, Elaboratable, Module
 from amaranth.lib import io, wiring
 
 from glintfpga.boards.board import Board
+from glintfpga.boards.gowin.pll import ClockGenerator
 from glintfpga.boards.lights import Lights
-from glintfpga.boards.pll import ClockGenerator
 
 __all__ = ["BoardTop"]
 

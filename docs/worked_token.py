@@ -10,14 +10,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from glintfpga.firmware.schedule import Loop, Rows, Word, program, step_cycles
+from glintfpga.firmware.blink.schedule import Loop, Rows, Word, program, step_cycles
 from glintfpga.host.models import image_of
-from glintfpga.quant import blocks
-from glintfpga.quant.model import PassWeights, QuantizedModel
-from glintfpga.quant.qformat import QFormat, shift_round
-from glintfpga.quant.reference import ReferenceModel, logit_crc
-from glintfpga.quant.sampler import Sampler
-from glintfpga.quant.tables import silu_table
+from glintfpga.quant.blink import blocks
+from glintfpga.quant.blink.model import PassWeights, QuantizedModel
+from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
+from glintfpga.quant.blink.tables import silu_table
+from glintfpga.quant.numbers.qformat import QFormat, shift_round
+from glintfpga.quant.numbers.sampler import Sampler
 
 LANES = 4
 TEXT = b"the "

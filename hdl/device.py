@@ -7,12 +7,12 @@ from amaranth.hdl import Elaboratable, Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from glintfpga.firmware.image import Image
-from glintfpga.firmware.protocol import BAUDS, IMAGE_HEADER, HelloFlag, HelloInfo, SelfTest
-from glintfpga.hdl.core import Core
-from glintfpga.hdl.service import Service
-from glintfpga.hdl.uart import UARTReceiver, UARTTransmitter
-from glintfpga.quant.plan import PLAN12, NumberPlan
+from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.wire.protocol import BAUDS, IMAGE_HEADER, HelloFlag, HelloInfo, SelfTest
+from glintfpga.hdl.link.uart import UARTReceiver, UARTTransmitter
+from glintfpga.hdl.row.core import Core
+from glintfpga.hdl.service.service import Service
+from glintfpga.quant.blink.plan import PLAN12, NumberPlan
 
 __all__ = ["STATUS", "Device", "hello_info"]
 
@@ -91,9 +91,7 @@ class Device(wiring.Component):
         m.submodules.receiver = receiver = UARTReceiver(clk_hz=self.clk_hz, bauds=self.bauds)
         transmitter = UARTTransmitter(clk_hz=self.clk_hz, bauds=self.bauds)
         m.submodules.transmitter = transmitter
-        m.submodules.service = service = Service(
-            clk_hz=self.clk_hz, plan=self.plan, info=self.info
-        )
+        m.submodules.service = service = Service(clk_hz=self.clk_hz, plan=self.plan, info=self.info)
         m.submodules.core = core = Core(lanes=self.lanes, plan=self.plan, image=self.image)
         wiring.connect(m, service.tx, transmitter.i)
         connect_core(m, service, core)

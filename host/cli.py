@@ -11,9 +11,9 @@ from pathlib import Path
 import click
 
 from glintfpga.host.commands.options import verbosity
-from glintfpga.host.failure import report
-from glintfpga.host.streams import finish_output, let_go, prepare_output
-from glintfpga.host.text import is_plain
+from glintfpga.host.console.failure import report
+from glintfpga.host.console.streams import finish_output, let_go, prepare_output
+from glintfpga.host.console.text import is_plain
 
 __all__ = ["COMMANDS", "cli", "main", "run"]
 

@@ -8,15 +8,15 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from glintfpga.host.files import read_bytes, read_stream
-from glintfpga.host.progress import counting
-from glintfpga.host.text import one_line
+from glintfpga.host.console.progress import counting
+from glintfpga.host.console.text import one_line
+from glintfpga.host.files.named import read_bytes, read_stream
 from glintfpga.quant.errors import InputError
 
 if TYPE_CHECKING:
-    from glintfpga.firmware.image import Image
-    from glintfpga.quant.checkpoint import Checkpoint
-    from glintfpga.quant.quantize_report import QuantizeReport
+    from glintfpga.firmware.blink.image import Image
+    from glintfpga.quant.blink.checkpoint import Checkpoint
+    from glintfpga.quant.blink.quantize_report import QuantizeReport
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -92,7 +92,7 @@ def title_of(name: Path | None) -> str:
 
 def named(model_id: str) -> str:
     """What to call the model of an image with this id: a shipped name, or some of the id."""
-    from glintfpga.firmware.image import model_id_of
+    from glintfpga.firmware.blink.image import model_id_of
 
     for name in shipped_models():
         image = _release() / name / "model.glint"
@@ -130,7 +130,7 @@ def image_of(name: Path | None, *, plan: int | None = None) -> "Image":
 
     Raises ``InputError`` when the file is not a model or an image has another plan.
     """
-    from glintfpga.firmware.image import Image
+    from glintfpga.firmware.blink.image import Image
 
     path, data = read_model(name)
     if not data.startswith(IMAGE_MAGIC):
@@ -158,9 +158,9 @@ def warn_of(report: "QuantizeReport", name: Path) -> None:
 @functools.lru_cache(maxsize=1)
 def _image_of_checkpoint(path: Path, data: bytes, plan: int) -> "Image":
     """Kept, as ``ref:`` asks for what it starts with and the session for what it holds."""
-    from glintfpga.firmware.image import Image
-    from glintfpga.quant.plan import plan_of
-    from glintfpga.quant.quantize import quantize
+    from glintfpga.firmware.blink.image import Image
+    from glintfpga.quant.blink.plan import plan_of
+    from glintfpga.quant.blink.quantize import quantize
 
     with counting(f"quantizing {path.name}"):
         model, report = quantize(_checkpoint(path, data), plan=plan_of(plan))
@@ -202,7 +202,7 @@ def _released_image(path: Path) -> "Image | None":
 
     Calibration is float arithmetic, and the same everywhere only by chance.
     """
-    from glintfpga.firmware.image import Image
+    from glintfpga.firmware.blink.image import Image
 
     released = path.with_suffix(".glint")
     if not (path.is_relative_to(_release()) and released.exists()):
@@ -211,6 +211,6 @@ def _released_image(path: Path) -> "Image | None":
 
 
 def _checkpoint(path: Path, data: bytes) -> "Checkpoint":
-    from glintfpga.quant.checkpoint import parse_checkpoint
+    from glintfpga.quant.blink.checkpoint import parse_checkpoint
 
     return parse_checkpoint(data, name=str(path))

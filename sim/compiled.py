@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import wasmtime
 
 from glintfpga.quant.errors import EnvironmentProblem, InputError
-from glintfpga.sim.kept import compiled
+from glintfpga.sim.module_cache import compiled
 
 __all__ = ["CompiledSim", "Item", "NativeProgram", "Program", "WasmProgram"]
 
@@ -62,7 +62,7 @@ class WasmProgram:
 
 
 class NativeProgram:
-    """A shared library, as `glintfpga.sim.cxxrtl.build_native` makes it.
+    """A shared library, as `support.cxxrtl.build_native` makes it.
 
     A library has one state a process: opening it again gives the same simulation.
     """

@@ -4,14 +4,14 @@
 from functools import partial
 from typing import Protocol
 
-from glintfpga.firmware.device import SoftwareDevice
-from glintfpga.firmware.endpoint import Endpoint, Role
-from glintfpga.firmware.image import Image
-from glintfpga.firmware.messages import set_baud, take_message
-from glintfpga.firmware.numerics import reference_model
-from glintfpga.firmware.protocol import BAUDS, HelloInfo, Op
+from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.device.numerics import reference_model
+from glintfpga.firmware.device.software_device import SoftwareDevice
+from glintfpga.firmware.wire.endpoint import Endpoint, Role
+from glintfpga.firmware.wire.messages import set_baud, take_message
+from glintfpga.firmware.wire.protocol import BAUDS, HelloInfo, Op
 from glintfpga.quant.errors import DeviceError
-from glintfpga.quant.sampler import Sampler
+from glintfpga.quant.numbers.sampler import Sampler
 
 __all__ = ["Exchange", "Line", "SimHost", "SoftwareLine"]
 

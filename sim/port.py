@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The simulated board as a port: its time passes while the host waits in `SimPort.read`."""
 
-from glintfpga.firmware.protocol import BAUDS
+from glintfpga.firmware.wire.protocol import BAUDS
 from glintfpga.quant.errors import DeviceError
 from glintfpga.sim.compiled import CompiledSim
-from glintfpga.sim.rest import BAUD, Rest
+from glintfpga.sim.idle import BAUD, Rest
 from glintfpga.sim.shipped import shipped_sim
 
 __all__ = ["SimPort", "open_sim_port"]

@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 from glintfpga.quant.errors import EnvironmentProblem, InputError
-from glintfpga.quant.strict_json import parse_object
+from glintfpga.quant.files.strict_json import parse_object
 from glintfpga.sim.compiled import CompiledSim, WasmProgram
 
 __all__ = ["SimManifest", "shipped_manifest", "shipped_sim", "write_manifest"]

@@ -3,9 +3,9 @@
 
 from pathlib import Path
 
-from glintfpga.firmware.messages import generate, prompt
-from glintfpga.firmware.protocol import BAUDS
-from glintfpga.quant.files import cannot_write
+from glintfpga.firmware.wire.messages import generate, prompt
+from glintfpga.firmware.wire.protocol import BAUDS
+from glintfpga.quant.files.atomic import cannot_write
 from glintfpga.sim.exchange import SimHost
 from glintfpga.sim.port import open_sim_port
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import settings
 
-from glintfpga.boards.bitstream import footer, header
 from glintfpga.boards.board import TANGNANO20K
-from glintfpga.sim.damage import TALLY, sealed
+from glintfpga.boards.gowin.bitstream_file import footer, header
+from support.damage import TALLY, sealed
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("nightly", max_examples=1000, deadline=None, print_blob=True)
@@ -74,7 +74,12 @@ def timing_json():
             first | {"kind": "clock-to-out", "delay_ns": 0.25, "cell": "a.b_DFF_Q"},
             step | {"kind": "wires", "delay_ns": 1.0, "cell": "a.c_LUT4_F", "net": "a.wire"},
             step
-            | {"kind": "logic", "delay_ns": 8.7, "cell": "a.c_LUT4_F", "source": "hdl/core.py:7"},
+            | {
+                "kind": "logic",
+                "delay_ns": 8.7,
+                "cell": "a.c_LUT4_F",
+                "source": "hdl/row/core.py:7",
+            },
         ]
         path = {"from": "register", "to": "memory", "delay_ns": 9.95, "wires_ns": 1.0}
         return {

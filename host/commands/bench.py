@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from glintfpga.host.commands import options
-from glintfpga.host.text import one_line
+from glintfpga.host.console.text import one_line
 
 __all__ = ["command"]
 
@@ -32,10 +32,10 @@ def command(port: str, model: Path | None, lanes: int | None, as_json: bool) -> 
     glintfpga bench /dev/ttyUSB1
     glintfpga bench sim: --json
     """
-    from glintfpga.host.bench import STEPS, bench
-    from glintfpga.host.ports import how_timed
-    from glintfpga.host.progress import counting
-    from glintfpga.host.session import open_session
+    from glintfpga.host.console.progress import counting
+    from glintfpga.host.device.bench import STEPS, bench
+    from glintfpga.host.device.connect import open_session
+    from glintfpga.host.ports.open_port import how_timed
 
     with open_session(port, model=model, lanes=lanes) as session:
         how = how_timed(session.client.link.transport.name, session.client.info.build_id)

@@ -12,7 +12,7 @@ import click
 from glintfpga.host.commands import options
 
 if TYPE_CHECKING:
-    from glintfpga.host.progress import Progress
+    from glintfpga.host.console.progress import Progress
 
 __all__ = ["command"]
 
@@ -51,12 +51,12 @@ def command(
     """
     from glintfpga.boards.board import board_of
     from glintfpga.boards.build import BuildOptions, build
-    from glintfpga.boards.timing.report import headline
+    from glintfpga.boards.gowin.timing.report import headline
+    from glintfpga.host.console.progress import counting
+    from glintfpga.host.console.signals import tidy_end
+    from glintfpga.host.console.text import shown_name
+    from glintfpga.host.files.outputs import BUILD, Output
     from glintfpga.host.models import image_of, title_of
-    from glintfpga.host.outputs import BUILD, Output
-    from glintfpga.host.progress import counting
-    from glintfpga.host.signals import tidy_end
-    from glintfpga.host.text import shown_name
 
     folder = out or Path("build", board_of(board).name)
     for name, kind in BUILD.items():

@@ -38,9 +38,9 @@ def command(
     printf 'the ' | glintfpga chat sim: --seed 1
     glintfpga chat sim: --load blink-instruct
     """
+    from glintfpga.host.chat.loop import Talk
+    from glintfpga.host.device.connect import open_session
     from glintfpga.host.models import title_of
-    from glintfpga.host.session import open_session
-    from glintfpga.host.talk import Talk
 
     with open_session(port, model=model, lanes=lanes) as session:
         Talk(

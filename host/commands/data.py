@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from glintfpga.host.commands import options
-from glintfpga.host.text import counted, one_line
+from glintfpga.host.console.text import counted, one_line
 
 if TYPE_CHECKING:
     from glintfpga.train.data.gate import Check
@@ -75,7 +75,7 @@ def _add(
     each line is a dialogue: {"messages": [{"role": "user", "content": "..."}, ...]}, user and
     assistant in turn.
     """
-    from glintfpga.host.outputs import same
+    from glintfpga.host.files.outputs import same
     from glintfpga.quant.errors import InputError
     from glintfpga.train.data.manifest import (
         Manifest,
@@ -92,9 +92,7 @@ def _add(
     old = Manifest(folder=place, sources=())
     if manifest.exists():
         old = read_manifest(manifest, folder=folder)
-    new = [
-        describe(place, path, licence=licence, origin=origin, added_by=person) for path in files
-    ]
+    new = [describe(place, path, licence=licence, origin=origin, added_by=person) for path in files]
     write_manifest(manifest, with_sources(old, new))
     _say_unsigned(manifest, with_sources(old, new))
 
@@ -134,14 +132,9 @@ def _sign(manifest: Path, names: tuple[str, ...], person: str, folder: Path | No
 @options.verbosity
 def _fetch(manifest: Path, wanted: int, person: str) -> None:
     """Fetch text of FineWeb-Edu (sample-100BT) beside MANIFEST and enter it; needs a network."""
-    from glintfpga.host.progress import counting
+    from glintfpga.host.console.progress import counting
     from glintfpga.train.data.fineweb import fetch_fineweb
-    from glintfpga.train.data.manifest import (
-        Manifest,
-        read_manifest,
-        with_sources,
-        write_manifest,
-    )
+    from glintfpga.train.data.manifest import Manifest, read_manifest, with_sources, write_manifest
 
     old = Manifest(folder=manifest.parent, sources=())
     if manifest.exists():
@@ -171,8 +164,8 @@ def _check(manifest: Path, evaluation: Path | None, folder: Path | None, as_json
 
     Writes what it found beside MANIFEST, where train looks for it; fails when the text is refused.
     """
-    from glintfpga.host.outputs import CHECK, Output
-    from glintfpga.host.progress import counting
+    from glintfpga.host.console.progress import counting
+    from glintfpga.host.files.outputs import CHECK, Output
     from glintfpga.quant.errors import InputError
     from glintfpga.train.data.gate import check, record_path
 

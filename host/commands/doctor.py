@@ -31,10 +31,10 @@ def command(as_json: bool) -> None:
     glintfpga doctor
     glintfpga doctor --json
     """
+    from glintfpga.host.console.text import counted
     from glintfpga.host.doctor.check import Level
     from glintfpga.host.doctor.checkup import examine
     from glintfpga.host.doctor.machine import Machine
-    from glintfpga.host.text import counted
     from glintfpga.quant.errors import EnvironmentProblem
 
     coming = examine(Machine.here())
@@ -54,7 +54,7 @@ def _shown(findings: Iterable["Finding"]) -> list["Finding"]:
     from rich.console import Console
     from rich.text import Text
 
-    from glintfpga.host.text import is_plain
+    from glintfpga.host.console.text import is_plain
 
     class Lines(Console):
         def on_broken_pipe(self) -> None:
@@ -75,7 +75,7 @@ def _shown(findings: Iterable["Finding"]) -> list["Finding"]:
 
 def _plain(text: str) -> str:
     """One line a terminal can show: names of files and devices may hold anything."""
-    from glintfpga.host.text import ShownText
+    from glintfpga.host.console.text import ShownText
 
     shown = ShownText()
     line = shown.feed(text.replace("\n", " ").encode("utf-8", "backslashreplace"))

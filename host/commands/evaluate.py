@@ -77,8 +77,8 @@ def command(
     glintfpga eval blink-base --fetch
     glintfpga eval blink-base --data wikitext2-test.txt.xz
     """
-    from glintfpga.host.progress import counting
-    from glintfpga.host.text import one_line
+    from glintfpga.host.console.progress import counting
+    from glintfpga.host.console.text import one_line
     from glintfpga.quant.evaluation.fetch import fetch_sets
     from glintfpga.quant.evaluation.sets import find_sets, read_set
 
@@ -124,7 +124,7 @@ def _scorers(
 
 
 def _line(score: "Score") -> str:
-    from glintfpga.host.text import one_line
+    from glintfpga.host.console.text import one_line
 
     return _COLUMNS.format(
         one_line(score.benchmark),

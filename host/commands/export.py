@@ -38,12 +38,12 @@ def command(
     glintfpga export verilog --apio && cd verilog && apio build
     """
     from glintfpga.boards.build import BuildOptions
-    from glintfpga.boards.export import export
-    from glintfpga.host.folder import check, fill
+    from glintfpga.boards.export.verilog import export
+    from glintfpga.host.console.progress import counting
+    from glintfpga.host.console.signals import tidy_end
+    from glintfpga.host.console.text import shown_name
+    from glintfpga.host.files.output_folder import check, fill
     from glintfpga.host.models import image_of, title_of
-    from glintfpga.host.progress import counting
-    from glintfpga.host.signals import tidy_end
-    from glintfpga.host.text import shown_name
 
     check(folder)
     image = image_of(model, plan=plan)

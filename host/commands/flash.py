@@ -16,7 +16,7 @@ import click
 from glintfpga.host.commands import options
 
 if TYPE_CHECKING:
-    from glintfpga.host.progress import Progress
+    from glintfpga.host.console.progress import Progress
 
 __all__ = ["chosen", "command"]
 
@@ -49,10 +49,10 @@ def command(
     glintfpga flash build/tangnano20k/blink.fs --persist
     """
     from glintfpga.boards.board import board_of
-    from glintfpga.boards.flash import flash
-    from glintfpga.host.progress import counting
-    from glintfpga.host.signals import tidy_end
-    from glintfpga.host.usb import warnings_of
+    from glintfpga.boards.flash.openfpgaloader import flash
+    from glintfpga.host.console.progress import counting
+    from glintfpga.host.console.signals import tidy_end
+    from glintfpga.host.ports.usb import warnings_of
 
     board_of(board)
     for line in warnings_of():

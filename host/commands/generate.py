@@ -12,7 +12,7 @@ import click
 from glintfpga.host.commands import options
 
 if TYPE_CHECKING:
-    from glintfpga.host.client import Client
+    from glintfpga.host.device.client import Client
 
 __all__ = ["command"]
 
@@ -60,8 +60,8 @@ def command(
     glintfpga generate sim: -p "To be" -n 200 -s 1 --json
     glintfpga generate ref: --temperature 0 | xxd
     """
-    from glintfpga.host.progress import counting
-    from glintfpga.host.session import open_session
+    from glintfpga.host.console.progress import counting
+    from glintfpga.host.device.connect import open_session
 
     text = _prompt(prompt, prompt_file, model)
     with open_session(port, model=model, lanes=lanes) as session:
@@ -94,11 +94,11 @@ def command(
 
 
 def _prompt(text: str, file: Path | None, model: Path | None) -> bytes:
-    from glintfpga.host.files import read_bytes, read_stream
+    from glintfpga.host.console.text import typed_bytes
+    from glintfpga.host.files.named import read_bytes, read_stream
     from glintfpga.host.models import STDIN
-    from glintfpga.host.text import typed_bytes
     from glintfpga.quant.errors import InputError
-    from glintfpga.quant.text_files import without_mark
+    from glintfpga.quant.files.text import without_mark
 
     if text and file:
         raise click.UsageError("Give --prompt or --prompt-file, not both.")
@@ -116,7 +116,7 @@ def _prompt(text: str, file: Path | None, model: Path | None) -> bytes:
 
 def _said(client: "Client", prompt: bytes, tokens: list[int]) -> dict[str, object]:
     """Text is what is shown on a terminal; the tokens are exact."""
-    from glintfpga.host.text import ShownText
+    from glintfpga.host.console.text import ShownText
 
     def shown(data: bytes) -> str:
         text = ShownText()

@@ -29,9 +29,9 @@ def command(port: str, model: Path, as_json: bool) -> None:
     \b
     glintfpga load /dev/ttyUSB1 my-model.safetensors
     """
+    from glintfpga.host.device.connect import check_fits, load, open_session
     from glintfpga.host.models import image_of
-    from glintfpga.host.ports import how_timed
-    from glintfpga.host.session import check_fits, load, open_session
+    from glintfpga.host.ports.open_port import how_timed
     from glintfpga.quant.errors import DeviceError
 
     with open_session(port) as session:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from glintfpga.host.commands import options
-from glintfpga.host.text import one_line
-from glintfpga.host.training import source_options
+from glintfpga.host.console.text import one_line
+from glintfpga.host.training.corpus_and_scores import source_options
 
 if TYPE_CHECKING:
-    from glintfpga.train.tournament import Bracket
+    from glintfpga.train.merge.tournament import Bracket
 
 __all__ = ["command"]
 
@@ -66,16 +66,16 @@ def command(
     \b
     glintfpga merge runs/blink
     """
-    from glintfpga.host.bracket import bracket_picture
-    from glintfpga.host.files import write_bytes
-    from glintfpga.host.progress import counting
-    from glintfpga.host.training import cores, find_sources
+    from glintfpga.host.console.progress import counting
+    from glintfpga.host.files.named import write_bytes
+    from glintfpga.host.training.bracket import bracket_picture
+    from glintfpga.host.training.corpus_and_scores import cores, find_sources
     from glintfpga.quant.errors import InputError
-    from glintfpga.train.config import TrainConfig
-    from glintfpga.train.judge import judge_command
-    from glintfpga.train.record import write_sources
-    from glintfpga.train.shape import for_chip
-    from glintfpga.train.tournament import play
+    from glintfpga.train.engine.shape import for_chip
+    from glintfpga.train.merge.score_worker import judge_command
+    from glintfpga.train.merge.tournament import play
+    from glintfpga.train.run.config import TrainConfig
+    from glintfpga.train.run.run_log import write_sources
 
     checkpoints = sorted((run / "checkpoints").glob("*.safetensors"))
     if not checkpoints:
@@ -108,8 +108,8 @@ def command(
 
 def _judged_by(run: Path) -> str:
     """What the scores of a run's checkpoints are of, and in which numbers."""
-    from glintfpga.train.config import TrainConfig
-    from glintfpga.train.record import read_sources
+    from glintfpga.train.run.config import TrainConfig
+    from glintfpga.train.run.run_log import read_sources
 
     config, sources = TrainConfig.read(run / "config.json"), read_sources(run)
     names = [one_line(name) for name, _ in sources.texts(sources.corpus(config.kept))]

@@ -14,7 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 from click.types import StringParamType
 
-from glintfpga.host.text import without_controls
+from glintfpga.host.console.text import without_controls
 
 __all__ = [
     "MODEL",
@@ -40,9 +40,7 @@ class _Path(click.Path):
     A name that is too long, has a NUL or leads through a locked folder would fail later, anywhere.
     """
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Path:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         if not os.fspath(value):
             self.fail("the name is empty", param, ctx)
         try:
@@ -84,8 +82,8 @@ class _Port(StringParamType):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        from glintfpga.host.ports import SIMULATED, SOFTWARE
-        from glintfpga.host.usb import uart_ports
+        from glintfpga.host.ports.open_port import SIMULATED, SOFTWARE
+        from glintfpga.host.ports.usb import uart_ports
 
         boards = [port.device for port in uart_ports()]
         return _beginning(incomplete, [*boards, SIMULATED, *SOFTWARE])
@@ -114,9 +112,7 @@ MODEL = _Model(path_type=Path)
 class _Shown(StringParamType):
     """A model or a port."""
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         return str(MODEL.convert(value, param, ctx)) if "://" not in value else value
 
     def shell_complete(

@@ -91,10 +91,10 @@ def command(
     glintfpga prove --shipped --out proof.json
     glintfpga prove build/tangnano20k/blink.fs --mutants 512
     """
+    from glintfpga.host.files.outputs import PROOF as KIND
+    from glintfpga.host.files.outputs import Output
     from glintfpga.host.models import image_of
-    from glintfpga.host.outputs import PROOF as KIND
-    from glintfpga.host.outputs import Output
-    from glintfpga.host.proof import run
+    from glintfpga.host.proof.run import run
     from glintfpga.quant.errors import DeviceError
 
     importlib.import_module("apycula")  # here, so that what is missing is told as prove's

@@ -19,9 +19,7 @@ _log = logging.getLogger("glintfpga")
 @click.argument("checkpoint", type=options.MODEL)
 @click.option("-o", "--output", type=options.PATH, metavar="MODEL.glint", help="Image to write.")
 @click.option("--listing", is_flag=True, help="Print the block table with the cycles of each step.")
-@click.option(
-    "--report", type=options.PATH, metavar="FILE", help="Write ranges and losses (JSON)."
-)
+@click.option("--report", type=options.PATH, metavar="FILE", help="Write ranges and losses (JSON).")
 @click.option(
     "--plan",
     type=click.Choice(["12", "9"]),
@@ -51,12 +49,12 @@ def command(
     glintfpga quantize my-model.safetensors -o my-model.glint
     glintfpga quantize blink-base --listing --lanes 4
     """
-    from glintfpga.firmware.image import Image
+    from glintfpga.firmware.blink.image import Image
+    from glintfpga.host.console.progress import counting
+    from glintfpga.host.files.outputs import IMAGE, RANGES, Output
     from glintfpga.host.models import STDIN, find_model, read_float_model, warn_of
-    from glintfpga.host.outputs import IMAGE, RANGES, Output
-    from glintfpga.host.progress import counting
-    from glintfpga.quant.plan import plan_of
-    from glintfpga.quant.quantize import quantize
+    from glintfpga.quant.blink.plan import plan_of
+    from glintfpga.quant.blink.quantize import quantize
 
     if listing and as_json:
         raise click.UsageError("--listing and --json exclude each other: give one of them.")
@@ -86,6 +84,6 @@ def command(
         facts |= {"model_id": image.model_id, "image_sha256": digest, "report": summary.to_json()}
         click.echo(json.dumps(facts, indent=2))
     if listing:
-        from glintfpga.firmware.listing import listing as block_table
+        from glintfpga.firmware.blink.listing import listing as block_table
 
         click.echo(block_table(image, lanes), nl=False)

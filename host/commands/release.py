@@ -52,16 +52,16 @@ def command(run: Path, name: str, model: Path | None, data: Path | None, out: Pa
     \b
     glintfpga release runs/blink --name blink-base --data data/eval
     """
+    from glintfpga.host.console.progress import counting
+    from glintfpga.host.console.text import counted, one_line
+    from glintfpga.host.files.outputs import check_folder
     from glintfpga.host.models import warn_of
-    from glintfpga.host.outputs import check_folder
-    from glintfpga.host.progress import counting
-    from glintfpga.host.text import counted, one_line
-    from glintfpga.quant.checkpoint import read_checkpoint
+    from glintfpga.quant.blink.checkpoint import read_checkpoint
     from glintfpga.quant.evaluation.rows import Score
     from glintfpga.quant.evaluation.scorers import FixedScorer, FloatScorer, Scorer
     from glintfpga.quant.evaluation.sets import find_sets, read_set
-    from glintfpga.train.config import TrainConfig
-    from glintfpga.train.publish import champion_of, image_of_release, release
+    from glintfpga.train.release.publish import champion_of, image_of_release, release
+    from glintfpga.train.run.config import TrainConfig
 
     folder = out / name
     check_folder(folder, record="eval.json", files=FILES, what="a release")

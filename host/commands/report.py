@@ -50,8 +50,8 @@ def command(
     glintfpga report
     glintfpga report build/tangnano20k -o page.html --prompt "To be, or not" --open
     """
-    from glintfpga.host.outputs import PAGE, Output
-    from glintfpga.host.progress import counting
+    from glintfpga.host.console.progress import counting
+    from glintfpga.host.files.outputs import PAGE, Output
     from glintfpga.host.report.attention import prompt_ids
     from glintfpga.host.report.inputs import read_build
     from glintfpga.host.report.page import page
@@ -75,7 +75,7 @@ def _open(page: Path) -> None:
     """Show a page in the browser; a note where there is none."""
     import webbrowser
 
-    from glintfpga.host.streams import silenced
+    from glintfpga.host.console.streams import silenced
 
     # What opens pages may try many browsers, and complain about each.
     with silenced():

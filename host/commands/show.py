@@ -29,9 +29,9 @@ def command(name: str | None, lanes: int | None, as_json: bool) -> None:
     glintfpga show my-model.glint --json
     glintfpga show /dev/ttyUSB1
     """
-    from glintfpga.host.described import device_facts, lines, model_facts, shipped_facts
-    from glintfpga.host.ports import is_port
-    from glintfpga.host.session import open_session
+    from glintfpga.host.device.connect import open_session
+    from glintfpga.host.device.describe import device_facts, lines, model_facts, shipped_facts
+    from glintfpga.host.ports.open_port import is_port
 
     if name is None:
         facts = shipped_facts()

@@ -53,9 +53,9 @@ def command(pty: bool, trace: Path | None, prompt: str) -> None:
 
 
 def _write_trace(path: Path, prompt: str) -> None:
-    from glintfpga.host.outputs import TRACE, Output
-    from glintfpga.host.progress import counting
-    from glintfpga.host.text import typed_bytes
+    from glintfpga.host.console.progress import counting
+    from glintfpga.host.console.text import typed_bytes
+    from glintfpga.host.files.outputs import TRACE, Output
     from glintfpga.sim.trace import record_trace
 
     output = Output(path=path, kind=TRACE)

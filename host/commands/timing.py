@@ -28,7 +28,7 @@ def command(build: Path | None, board: str, as_json: bool) -> None:
     glintfpga timing
     glintfpga timing build/seed2 --json
     """
-    from glintfpga.boards.timing.report import text
+    from glintfpga.boards.gowin.timing.report import text
     from glintfpga.host.report.clock import timing_of
 
     timing = timing_of(build or folder_of(board))

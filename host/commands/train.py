@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from glintfpga.host.commands import options
-from glintfpga.host.recipe import config_for, planned, sized, speed_text
-from glintfpga.host.training import source_options
+from glintfpga.host.training.corpus_and_scores import source_options
+from glintfpga.host.training.recipe import config_for, planned, sized, speed_text
 
 if TYPE_CHECKING:
-    from glintfpga.host.progress import Progress
-    from glintfpga.train.config import TrainConfig
-    from glintfpga.train.run import Run, Status
+    from glintfpga.host.console.progress import Progress
+    from glintfpga.train.run.config import TrainConfig
+    from glintfpga.train.run.run import Run, Status
 
 __all__ = ["command"]
 
@@ -119,11 +119,16 @@ def command(
     glintfpga train --tokens 1000000000 --manifest text.json --out runs/mine
     glintfpga train --start blink-base --manifest dialogues.json --out runs/instruct
     """
+    from glintfpga.host.files.outputs import check_folder
     from glintfpga.host.models import find_model, title_of
-    from glintfpga.host.outputs import check_folder
-    from glintfpga.host.training import cores, find_sources, open_streams, reviewed
-    from glintfpga.train.run import Run
-    from glintfpga.train.tuning import keep_start
+    from glintfpga.host.training.corpus_and_scores import (
+        cores,
+        find_sources,
+        open_streams,
+        reviewed,
+    )
+    from glintfpga.train.run.finetune import keep_start
+    from glintfpga.train.run.run import Run
 
     if minutes is not None and tokens is not None:
         raise click.UsageError("Give --minutes or --tokens, not both.")
@@ -167,7 +172,7 @@ def _unspaced(config: "TrainConfig") -> dict[str, Any]:
 
 
 def _watched(run: "Run", workers: int) -> Path:
-    from glintfpga.host.progress import counting
+    from glintfpga.host.console.progress import counting
 
     with counting(f"training in {run.folder}", run.config.tokens) as show:
         return run.go(workers=workers, progress=_Pace(show, len(run.config.stages)))
@@ -205,8 +210,8 @@ class _Pace:
 
 
 def _draw(run: "Run") -> None:
-    from glintfpga.host.curves import curves_picture
-    from glintfpga.host.files import write_bytes
+    from glintfpga.host.files.named import write_bytes
+    from glintfpga.host.training.curves import curves_picture
 
     picture = curves_picture(run.record.curves())
     if picture is not None:
@@ -216,11 +221,11 @@ def _draw(run: "Run") -> None:
 
 def _tell(run: "Run", best: Path) -> None:
     """Print the eval lines of the best checkpoint."""
-    from glintfpga.host.text import one_line
-    from glintfpga.host.training import scored
-    from glintfpga.quant.spec import ModelSpec
-    from glintfpga.quant.text_files import read_text
-    from glintfpga.train.store import read_model
+    from glintfpga.host.console.text import one_line
+    from glintfpga.host.training.corpus_and_scores import scored
+    from glintfpga.quant.blink.spec import ModelSpec
+    from glintfpga.quant.files.text import read_text
+    from glintfpga.train.run.model_files import read_model
 
     model = read_model(best)
     texts: dict[str, bytes] = {}
@@ -247,8 +252,8 @@ def _tell_dialogues(run: "Run", best: Path) -> None:
 
     It is over what chooses checkpoints: held-out dialogues and, where some are named, texts.
     """
-    from glintfpga.train.tuning import START
-    from glintfpga.train.worker import judge
+    from glintfpga.train.run.finetune import START
+    from glintfpga.train.run.worker import judge
 
     numerics = "fixed" if run.config.stages[-1].plan else "float"
     compared = {"before": run.folder / START} if run.config.start else {}

@@ -10,7 +10,7 @@ import click
 from glintfpga.host.commands import options
 
 if TYPE_CHECKING:
-    from glintfpga.host.verify import Verification
+    from glintfpga.host.device.verify import Verification
 
 __all__ = ["command"]
 
@@ -29,9 +29,7 @@ __all__ = ["command"]
 @options.lanes
 @options.json_output
 @options.verbosity
-def command(
-    port: str, tokens: int, model: Path | None, lanes: int | None, as_json: bool
-) -> None:
+def command(port: str, tokens: int, model: Path | None, lanes: int | None, as_json: bool) -> None:
     """Compare every logit of a device, through a CRC a token, with the integer reference.
 
     The reference is computed now, from the model that the device must hold: the shipped one, or
@@ -41,10 +39,10 @@ def command(
     glintfpga verify /dev/ttyUSB1 --tokens 10000
     glintfpga verify sim:
     """
+    from glintfpga.host.console.progress import counting
+    from glintfpga.host.device.connect import holds, open_session
+    from glintfpga.host.device.verify import verify
     from glintfpga.host.models import image_of
-    from glintfpga.host.progress import counting
-    from glintfpga.host.session import holds, open_session
-    from glintfpga.host.verify import verify
     from glintfpga.quant.errors import DeviceError, InputError
 
     with open_session(port, model=model, lanes=lanes) as session:

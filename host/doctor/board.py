@@ -4,7 +4,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from glintfpga.boards.flash_failures import DRIVER_STEP
+from glintfpga.boards.flash.failures import DRIVER_STEP
 from glintfpga.host.doctor.check import Finding, ok, problem, warning
 from glintfpga.host.doctor.machine import Machine
 from glintfpga.host.doctor.sysfs import usb_devices
@@ -12,7 +12,7 @@ from glintfpga.host.doctor.sysfs import usb_devices
 if TYPE_CHECKING:
     from serial.tools.list_ports_common import ListPortInfo
 
-    from glintfpga.host.usb import BridgePort
+    from glintfpga.host.ports.usb import BridgePort
 
 __all__ = ["board"]
 
@@ -26,7 +26,7 @@ ABSENT = {
 
 def board(machine: Machine) -> Iterator[Finding]:
     """The ports with their roles, and the known troubles of bridges and drivers."""
-    from glintfpga.host.usb import NO_FIRMWARE, bridge_ports, serial_ports, warnings_of
+    from glintfpga.host.ports.usb import NO_FIRMWARE, bridge_ports, serial_ports, warnings_of
 
     infos = sorted(serial_ports())
     ports = bridge_ports(infos)
@@ -41,7 +41,7 @@ def board(machine: Machine) -> Iterator[Finding]:
 
 
 def _roles(ports: Sequence["BridgePort"], infos: Sequence["ListPortInfo"]) -> Iterator[Finding]:
-    from glintfpga.host.usb import JTAG_INTERFACE, UART_INTERFACE
+    from glintfpga.host.ports.usb import JTAG_INTERFACE, UART_INTERFACE
 
     for port in ports:
         who = f"of a board (USB serial number {port.serial_number or 'unknown'})"
@@ -65,7 +65,7 @@ def _described(info: "ListPortInfo") -> str:
 
 def _drivers(machine: Machine, ports: Sequence["BridgePort"]) -> Iterator[Finding]:
     """Boards with the wrong driver on one of their halves."""
-    from glintfpga.host.usb import JTAG_INTERFACE
+    from glintfpga.host.ports.usb import JTAG_INTERFACE
 
     for name in dict.fromkeys(port.board for port in ports):
         halves = [port for port in ports if port.board == name]
@@ -85,7 +85,7 @@ def _drivers(machine: Machine, ports: Sequence["BridgePort"]) -> Iterator[Findin
 
 
 def _absent(machine: Machine) -> Finding:
-    from glintfpga.host.usb import BRIDGE
+    from glintfpga.host.ports.usb import BRIDGE
 
     if machine.system == "linux" and any(
         device.ident == BRIDGE for device in usb_devices(machine.root)

@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from glintfpga.boards.flash import loader, loader_version, release_of, uses_package
-from glintfpga.boards.flash_failures import OLDEST_LOADER
+from glintfpga.boards.flash.failures import OLDEST_LOADER
+from glintfpga.boards.flash.openfpgaloader import loader, loader_version, release_of, uses_package
 from glintfpga.host.doctor.check import Finding, ok, split_error, warning
 from glintfpga.host.doctor.machine import Machine
 from glintfpga.quant.errors import EnvironmentProblem, GlintError

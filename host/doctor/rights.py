@@ -5,11 +5,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from glintfpga.boards.flash_failures import RULE_STEP
+from glintfpga.boards.flash.failures import RULE_STEP
 from glintfpga.host.doctor.check import Finding, ok, problem, warning
 from glintfpga.host.doctor.machine import Machine
 from glintfpga.host.doctor.sysfs import usb_devices
-from glintfpga.host.groups import access_step, group_of, join_step
+from glintfpga.host.ports.user_groups import access_step, group_of, join_step
 
 __all__ = ["groups", "udev"]
 
@@ -22,7 +22,7 @@ USB_GROUP = "plugdev"
 
 def udev(machine: Machine) -> Iterator[Finding]:
     """Whether the board's programmer may be opened; without a board, whether a rule is there."""
-    from glintfpga.host.usb import BRIDGE
+    from glintfpga.host.ports.usb import BRIDGE
 
     if machine.system != "linux":
         return
@@ -61,7 +61,7 @@ def _rule(root: Path) -> Path | None:
 
 def groups(machine: Machine) -> Iterator[Finding]:
     """Whether the ports of the board may be opened; without one, the groups that it takes."""
-    from glintfpga.host.usb import bridge_ports
+    from glintfpga.host.ports.usb import bridge_ports
 
     if machine.system != "linux":
         return

@@ -12,7 +12,7 @@ from glintfpga.boards.toolchain import NEXTPNR, YOSYS
 from glintfpga.host.doctor.check import Finding, ok, problem, warning
 from glintfpga.host.doctor.machine import Machine
 from glintfpga.host.doctor.tools import package_folder
-from glintfpga.sim.paths import cache_dir
+from glintfpga.quant.files.cache_folder import cache_dir
 
 __all__ = ["build_caches", "compiled_tools", "disk"]
 

@@ -8,13 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from glintfpga.boards import toolchain
-from glintfpga.boards.flash import loader, loader_version, release_of
-from glintfpga.boards.flash_failures import (
-    LIBRARIES,
-    OLDEST_LOADER,
-    install_step,
-    library_step,
-)
+from glintfpga.boards.flash.failures import LIBRARIES, OLDEST_LOADER, install_step, library_step
+from glintfpga.boards.flash.openfpgaloader import loader, loader_version, release_of
 from glintfpga.host.doctor.check import Finding, ok, problem, split_error, warning
 from glintfpga.host.doctor.machine import Machine
 from glintfpga.quant.errors import EnvironmentProblem, GlintError

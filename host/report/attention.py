@@ -5,10 +5,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glintfpga.host.report.markup import Markup, element, figure, formatted, join
-from glintfpga.quant.blocks import MAX_RESCALE
+from glintfpga.quant.blink.blocks import MAX_RESCALE
+from glintfpga.quant.blink.model import QuantizedModel
+from glintfpga.quant.blink.reference import ReferenceModel
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.model import QuantizedModel
-from glintfpga.quant.reference import ReferenceModel
 
 __all__ = ["MAX_PROMPT", "attention_picture", "attention_weights", "prompt_ids"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glintfpga.boards.timing.report import ROUTER_LEAVES_OUT, TIMING, assumptions
+from glintfpga.boards.gowin.timing.report import ROUTER_LEAVES_OUT, TIMING, assumptions
 from glintfpga.host.report.fields import Fields, read_json
 from glintfpga.host.report.markup import Markup, element, figure, shortened
 from glintfpga.quant.errors import InputError
@@ -42,7 +42,7 @@ class KindPath:
 
 @dataclass(frozen=True, kw_only=True)
 class TimingFacts:
-    """What static timing found; see ``boards.timing.report``."""
+    """What static timing found; see ``boards.gowin.timing.report``."""
 
     limit_mhz: float
     margin: float
@@ -141,8 +141,10 @@ def slack_picture(timing: TimingFacts, clock_mhz: float) -> Markup:
         ),
         class_="slack",
     )
-    router = "" if timing.router_mhz is None else (
-        f" The router says {timing.router_mhz:.1f} MHz: it leaves out {ROUTER_LEAVES_OUT}."
+    router = (
+        ""
+        if timing.router_mhz is None
+        else (f" The router says {timing.router_mhz:.1f} MHz: it leaves out {ROUTER_LEAVES_OUT}.")
     )
     left_out = sum(timing.left_out.values())
     caption = (
@@ -152,8 +154,7 @@ def slack_picture(timing: TimingFacts, clock_mhz: float) -> Markup:
         f"Computed from the chip database's delays of grade {timing.grade}, its slow corner; "
         f"assumed, as it has no number: {assumptions(timing.assumed)}. Wires without a number: "
         f"{left_out:,} hops. Hold, by the smallest numbers of that corner: "
-        f"{timing.hold_slack_ns:.3f} ns to spare."
-        + router
+        f"{timing.hold_slack_ns:.3f} ns to spare." + router
     )
     picture = element("div", chart, _table(timing.paths))
     return figure("slack", "How fast it could run", picture, caption)

@@ -6,9 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NoReturn
 
-from glintfpga.host.files import read_bytes
+from glintfpga.host.files.named import read_bytes
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.strict_json import parse_object
+from glintfpga.quant.files.strict_json import parse_object
 
 __all__ = ["Fields", "read_json"]
 

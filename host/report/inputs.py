@@ -9,9 +9,9 @@ from glintfpga.boards.floorplan import FLOORPLAN
 from glintfpga.boards.manifest import MANIFEST, Manifest, read_manifest
 from glintfpga.host.report.clock import TimingFacts, read_timing
 from glintfpga.host.report.fields import Fields, read_json
+from glintfpga.quant.blink.reference import LANES
+from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.reference import LANES
-from glintfpga.quant.spec import ModelSpec
 
 __all__ = [
     "REPORT",

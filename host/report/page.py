@@ -6,8 +6,8 @@ from dataclasses import replace
 from importlib import resources
 
 from glintfpga.boards.board import BOARDS
-from glintfpga.boards.timing.report import assumptions
-from glintfpga.firmware.schedule import step_cycles
+from glintfpga.boards.gowin.timing.report import assumptions
+from glintfpga.firmware.blink.schedule import step_cycles
 from glintfpga.host.report.attention import attention_picture, attention_weights
 from glintfpga.host.report.bars import CycleBar, cycles_picture, utilization_picture
 from glintfpga.host.report.clock import slack_picture

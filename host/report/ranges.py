@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from glintfpga.host.report.markup import Markup, element, figure, formatted, join
-from glintfpga.quant.quantize_report import QuantizeReport, TensorRow
+from glintfpga.quant.blink.quantize_report import QuantizeReport, TensorRow
 
 __all__ = ["LEFT", "RIGHT", "ranges_picture"]
 
@@ -73,9 +73,8 @@ def _tensor(name: str, rows: Sequence[TensorRow]) -> Markup:
     ratios = sorted({f"{row.snr_db:.0f}" for row in rows if row.snr_db is not None}, key=float)
     snr = f"{' to '.join(dict.fromkeys((ratios[0], ratios[-1])))} dB" if ratios else ""
     largest = max(row.largest for row in rows)
-    label = (
-        f"{name}: format {shown}, largest {largest:.3g}, {saturated} of {count} saturated"
-        + (f", {snr}" if snr else "")
+    label = f"{name}: format {shown}, largest {largest:.3g}, {saturated} of {count} saturated" + (
+        f", {snr}" if snr else ""
     )
     return element(
         "div",

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from glintfpga.boards.manifest import Manifest
 from glintfpga.host.models import image_of, read_float_model, shipped_models
+from glintfpga.quant.blink.model import QuantizedModel
+from glintfpga.quant.blink.plan import plan_of
+from glintfpga.quant.blink.quantize import quantize
+from glintfpga.quant.blink.quantize_report import QuantizeReport
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.model import QuantizedModel
-from glintfpga.quant.plan import plan_of
-from glintfpga.quant.quantize import quantize
-from glintfpga.quant.quantize_report import QuantizeReport
 
 __all__ = ["Subject", "subject_of"]
 

@@ -95,7 +95,8 @@ def _runs(steps: Sequence[PathStep]) -> Markup:
         (
             run.type if run.cells == 1 else f"{run.type} × {run.cells}",
             shortened(run.first.cell),
-            _place(run.first) if _place(run.first) == _place(run.last)
+            _place(run.first)
+            if _place(run.first) == _place(run.last)
             else f"{_place(run.first)} to {_place(run.last)}",
             f"{run.logic_ns:.2f}",
             f"{run.wires_ns:.2f}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from glintfpga.quant.checkpoint import FloatArray
+from glintfpga.quant.blink.checkpoint import FloatArray
 from glintfpga.quant.evaluation.losses import Progress, surprise, walk
 from glintfpga.quant.evaluation.perplexity import (
     WINDOW_PROTOCOL,

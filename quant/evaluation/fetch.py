@@ -13,7 +13,7 @@ from typing import Any
 
 from glintfpga.quant.errors import EnvironmentProblem
 from glintfpga.quant.evaluation.wikitext import detokenized, leaderboard_text
-from glintfpga.quant.files import publish
+from glintfpga.quant.files.atomic import publish
 
 __all__ = ["fetch_sets"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glintfpga.quant.checkpoint import FloatArray
+from glintfpga.quant.blink.checkpoint import FloatArray
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.evaluation.scorers import IdArray, Scorer
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glintfpga.quant.checkpoint import FloatArray
+from glintfpga.quant.blink.checkpoint import FloatArray
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.evaluation.losses import Passage, Progress, losses
 from glintfpga.quant.evaluation.rows import Score, proportion_error

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glintfpga.quant.checkpoint import FloatArray
+from glintfpga.quant.blink.checkpoint import FloatArray
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.evaluation.losses import Passage, Progress, losses, pieces
 from glintfpga.quant.evaluation.rows import Score, ratio_error

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from glintfpga.quant.checkpoint import FloatArray
+from glintfpga.quant.blink.checkpoint import FloatArray
 
 __all__ = ["Score", "proportion_error", "ratio_error"]
 

@@ -9,11 +9,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from glintfpga.quant.checkpoint import Checkpoint, FloatArray
-from glintfpga.quant.float_model import FloatModel
-from glintfpga.quant.model import QuantizedModel
-from glintfpga.quant.reference import ReferenceModel
-from glintfpga.quant.spec import ModelSpec
+from glintfpga.quant.blink.checkpoint import Checkpoint, FloatArray
+from glintfpga.quant.blink.float_model import FloatModel
+from glintfpga.quant.blink.model import QuantizedModel
+from glintfpga.quant.blink.reference import ReferenceModel
+from glintfpga.quant.blink.spec import ModelSpec
 
 __all__ = ["FixedScorer", "FloatScorer", "Scorer", "TableScorer"]
 

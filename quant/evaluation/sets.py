@@ -31,8 +31,8 @@ from glintfpga.quant.evaluation.pairs import Pair, score_pairs
 from glintfpga.quant.evaluation.perplexity import Page, continuous, per_page_byte, windows
 from glintfpga.quant.evaluation.rows import Score
 from glintfpga.quant.evaluation.scorers import Scorer
-from glintfpga.quant.strict_json import parse_object
-from glintfpga.quant.text_files import MAX_TEXT_BYTES, oddity_of, pieces, read_text
+from glintfpga.quant.files.strict_json import parse_object
+from glintfpga.quant.files.text import MAX_TEXT_BYTES, oddity_of, pieces, read_text
 
 __all__ = ["WHOLE_SETS", "EvaluationSet", "find_sets", "read_set"]
 

@@ -2,7 +2,7 @@
 import pytest
 
 from glintfpga.boards.board import BOARDS, board_of
-from glintfpga.boards.pll import solve
+from glintfpga.boards.gowin.pll import solve
 from glintfpga.quant.errors import InputError
 
 

@@ -11,11 +11,11 @@ from amaranth.lib.wiring import In, Out
 from glintfpga.boards.board import board_of
 from glintfpga.boards.build import STEPS, build_design
 from glintfpga.boards.design import Design
-from glintfpga.boards.memory import cells_of
-from glintfpga.boards.resources import Resources
+from glintfpga.boards.gowin.bram_patch import cells_of
+from glintfpga.boards.gowin.resources import Resources
 from glintfpga.boards.toolchain import YOSYS
 from glintfpga.boards.top import BoardTop
-from glintfpga.hdl.multiplier import Multiplier
+from glintfpga.hdl.primitives.multiplier import Multiplier
 
 pytestmark = pytest.mark.slow
 

@@ -3,14 +3,14 @@ import numpy as np
 import pytest
 
 from glintfpga.boards.board import board_of
-from glintfpga.boards.contents import split
 from glintfpga.boards.design import device_design
-from glintfpga.firmware.image import Image
-from glintfpga.hdl.hello import HEADER_AT
+from glintfpga.boards.gowin.bram_signatures import split
+from glintfpga.firmware.blink.image import Image
+from glintfpga.hdl.service.hello import HEADER_AT
+from glintfpga.quant.blink.plan import PLAN12
+from glintfpga.quant.blink.random_model import random_model
+from glintfpga.quant.blink.spec import PRESETS
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.plan import PLAN12
-from glintfpga.quant.random_model import random_model
-from glintfpga.quant.spec import PRESETS
 
 BOARD = board_of("tangnano20k")
 

@@ -10,7 +10,7 @@ from glintfpga.boards import floorplan as module
 from glintfpga.boards.board import TANGNANO20K
 from glintfpga.boards.floorplan import block_of, floorplan
 from glintfpga.hdl.device import Device
-from glintfpga.quant.plan import PLANS
+from glintfpga.quant.blink.plan import PLANS
 
 FLOOR = TANGNANO20K.floor
 CORE = "device.core"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from glintfpga.boards.cache import Cache
 from glintfpga.boards.manifest import manifest_beside, read_manifest
 from glintfpga.quant.errors import InputError
-from glintfpga.sim.damage import attempt, damaged, damaged_json
+from support.damage import attempt, damaged, damaged_json
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from glintfpga.boards import shipped as module
-from glintfpga.boards.bitstream import check_bitstream
 from glintfpga.boards.board import board_of
+from glintfpga.boards.gowin.bitstream_file import check_bitstream
 from glintfpga.boards.manifest import manifest_beside
-from glintfpga.boards.renew import pack
 from glintfpga.boards.shipped import MAX_PACKED, MAX_UNPACKED, read_release, shipped
 from glintfpga.quant.errors import EnvironmentProblem, InputError
+from support.shipping.renew_release import pack
 
 BOARD = "tangnano20k"
 

@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from glintfpga.boards.sources import split
-from glintfpga.hdl.delay import delay
+from glintfpga.hdl.primitives.delay import delay
 
 
 class Late(wiring.Component):

@@ -10,9 +10,9 @@ from glintfpga.boards import build as build_module
 from glintfpga.boards import steps as steps_module
 from glintfpga.boards.board import board_of
 from glintfpga.boards.build import STEPS, build_design
-from glintfpga.boards.contents import split
 from glintfpga.boards.design import Design, source_digest
-from glintfpga.boards.resources import Resources
+from glintfpga.boards.gowin.bram_signatures import split
+from glintfpga.boards.gowin.resources import Resources
 from glintfpga.quant.errors import InputError
 
 BOARD = board_of("tangnano20k")
@@ -54,9 +54,7 @@ class FakeTools:
             log.write_text("")
             act(folder, arguments)
 
-        return SimpleNamespace(
-            name=name, identity=lambda: f"{name} {self.versions[name]}", run=run
-        )
+        return SimpleNamespace(name=name, identity=lambda: f"{name} {self.versions[name]}", run=run)
 
     def synthesize(self, folder, arguments):
         found = split((folder / "top.il").read_text())[1]
@@ -176,9 +174,7 @@ def test_words_end_up_in_the_bitstream(tools, tmp_path):
     assert manifest["tools"] == tools.versions
     report = json.loads(result.report.read_text())
     assert report["carry_heads_repaired"] == 1
-    assert report["memories"] == {
-        "top.table": {"depth": 16, "width": 4, "cells": ["table.0.0"]}
-    }
+    assert report["memories"] == {"top.table": {"depth": 16, "width": 4, "cells": ["table.0.0"]}}
     assert [step["name"] for step in report["steps"]] == list(STEPS)[:-1]
     assert json.loads((tmp_path / "floorplan.json").read_text())["board"] == "tangnano20k"
 

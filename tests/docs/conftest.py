@@ -1,26 +1,13 @@
 # SPDX-License-Identifier: MIT
-import importlib.util
 import re
 from pathlib import Path
 
 import pytest
 
-from glintfpga.firmware.image import Image
+from glintfpga.firmware.blink.image import Image
+from support.scripts import load_script
 
 ROOT = Path(__file__).parents[2]
-
-
-def script(name):
-    """A script of docs/, which is no package."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def load_script():
-    return script
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +54,7 @@ def blink():
 def pytest_generate_tests(metafunc):
     """A test with ``block`` runs once for each console block of each page."""
     if "block" in metafunc.fixturenames:
-        record = script("record")
+        record = load_script("record")
         cases = [
             pytest.param(block, id=f"{page.stem}-{number}")
             for page in record.PAGES

@@ -7,13 +7,14 @@ from glintfpga.boards.floorplan import FLOORPLAN
 from glintfpga.boards.shipped import release_folder
 from glintfpga.host.report.inputs import read_floorplan
 from glintfpga.host.report.palette import color_of
+from support.scripts import load_script
 
 SVG = "{http://www.w3.org/2000/svg}"
 MAX_BYTES = 200_000
 
 
 @pytest.fixture(scope="module")
-def script(load_script):
+def script():
     return load_script("floorplan")
 
 

@@ -6,8 +6,8 @@ import struct
 
 import pytest
 
-from glintfpga.firmware.image import HEADER_BYTES, ROW_BYTES, Section
-from glintfpga.quant.plan import PLAN9, PLAN12
+from glintfpga.firmware.blink.image import HEADER_BYTES, ROW_BYTES, Section
+from glintfpga.quant.blink.plan import PLAN9, PLAN12
 
 TYPES = {"u8": "B", "u16": "H", "u32": "I"}
 

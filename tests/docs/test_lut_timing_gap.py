@@ -5,9 +5,11 @@ import re
 
 import pytest
 
+from support.scripts import load_script
+
 
 @pytest.fixture(scope="module")
-def gap(load_script):
+def gap():
     return load_script("lut_timing_gap")
 
 

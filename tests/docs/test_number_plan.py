@@ -7,15 +7,16 @@ import re
 import numpy as np
 import pytest
 
-from glintfpga.firmware.image import Image
-from glintfpga.quant import blocks, gumbel
-from glintfpga.quant.plan import PLAN9, PLAN12
-from glintfpga.quant.random_model import random_model
-from glintfpga.quant.reference import ReferenceModel, logit_crc
-from glintfpga.quant.sampler import Sampler
-from glintfpga.quant.spec import ModelSpec
-from glintfpga.quant.tables import RECIPROCAL, RSQRT, exp2_table, rope_table, silu_table
-from glintfpga.quant.trivium import Trivium, seed_key
+from glintfpga.firmware.blink.image import Image
+from glintfpga.quant.blink import blocks
+from glintfpga.quant.blink.plan import PLAN9, PLAN12
+from glintfpga.quant.blink.random_model import random_model
+from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
+from glintfpga.quant.blink.spec import ModelSpec
+from glintfpga.quant.blink.tables import RECIPROCAL, RSQRT, exp2_table, rope_table, silu_table
+from glintfpga.quant.numbers import gumbel
+from glintfpga.quant.numbers.sampler import Sampler
+from glintfpga.quant.numbers.trivium import Trivium, seed_key
 
 SPECS = {
     "small window": ModelSpec(loops=2, hidden=6, vocab=33, window=5, eos=32, thinking=2),

@@ -3,9 +3,10 @@
 
 import json
 
-from glintfpga.sim.proof.campaign import Campaign
-from glintfpga.sim.proof.mutants import Patch
-from glintfpga.sim.proof.planter import Mutant
+from glintfpga.sim.gowin.faults.campaign import Campaign
+from glintfpga.sim.gowin.faults.mutants import Patch
+from glintfpga.sim.gowin.faults.sampler import Mutant
+from support.scripts import load_script
 
 PROOF = {
     "bitstream_sha256": "ab" * 32,
@@ -14,7 +15,7 @@ PROOF = {
 }
 
 
-def test_tables(load_script):
+def test_tables():
     script = load_script("proof_table")
     assert "| RTL | 9 tokens | 1,234 | none |" in script.stages(PROOF)
     logic = PROOF["stages"][0] | {"name": "logic", "cycles": 0}
@@ -34,7 +35,7 @@ def test_tables(load_script):
     assert "| logic | silent | w | 2 |" in page
 
 
-def test_only_what_a_proof_has_is_replaced(load_script, tmp_path):
+def test_only_what_a_proof_has_is_replaced(tmp_path):
     script = load_script("proof_table")
     script.PAGE = page = tmp_path / "proof.md"
     marks = "<!-- figures -->\nold\n<!-- end -->\ntext\n<!-- faults -->\nolder\n<!-- end -->\n"

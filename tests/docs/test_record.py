@@ -3,9 +3,11 @@
 
 import pytest
 
+from support.scripts import load_script
+
 
 @pytest.fixture(scope="module")
-def record(load_script):
+def record():
     return load_script("record")
 
 

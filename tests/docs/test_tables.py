@@ -4,15 +4,15 @@
 import pytest
 
 from glintfpga.boards.design import expected_resources
-from glintfpga.firmware import protocol
-from glintfpga.firmware.image import HEADER_BYTES
-from glintfpga.firmware.messages import Counters, Done, Generate
-from glintfpga.firmware.protocol import Data, Hello, HelloInfo, HelloReply
-from glintfpga.quant.gumbel import GUMBEL
-from glintfpga.quant.plan import PLAN9, PLAN12
-from glintfpga.quant.qformat import QFormat
-from glintfpga.quant.spec import PRESETS
-from glintfpga.quant.tables import RECIPROCAL, RSQRT, exp2_table, silu_table
+from glintfpga.firmware.blink.image import HEADER_BYTES
+from glintfpga.firmware.wire import protocol
+from glintfpga.firmware.wire.messages import Counters, Done, Generate
+from glintfpga.firmware.wire.protocol import Data, Hello, HelloInfo, HelloReply
+from glintfpga.quant.blink.plan import PLAN9, PLAN12
+from glintfpga.quant.blink.spec import PRESETS
+from glintfpga.quant.blink.tables import RECIPROCAL, RSQRT, exp2_table, silu_table
+from glintfpga.quant.numbers.gumbel import GUMBEL
+from glintfpga.quant.numbers.qformat import QFormat
 
 COBS_AND_ZERO = 2
 

@@ -4,13 +4,13 @@ import zlib
 import numpy as np
 import pytest
 
-from glintfpga.firmware.device import SoftwareDevice
-from glintfpga.firmware.endpoint import Endpoint, Role
-from glintfpga.firmware.messages import Done, take_message
-from glintfpga.firmware.numerics import LoadedModel
-from glintfpga.firmware.protocol import Op
+from glintfpga.firmware.device.numerics import LoadedModel
+from glintfpga.firmware.device.software_device import SoftwareDevice
+from glintfpga.firmware.wire.endpoint import Endpoint, Role
+from glintfpga.firmware.wire.messages import Done, take_message
+from glintfpga.firmware.wire.protocol import Op
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.sampler import Sampler
+from glintfpga.quant.numbers.sampler import Sampler
 
 
 class ToyNumerics:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import atheris
 
-from glintfpga.host.parsers import TARGETS, taken
+from support.fuzz_targets import TARGETS, taken
 
 CORPUS = Path(__file__).parent / "corpus"
 BUILD = Path(__file__).parent.parent.parent / "build" / "fuzz"

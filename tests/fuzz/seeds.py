@@ -12,18 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
-from glintfpga.boards.bitstream import footer, header
 from glintfpga.boards.board import TANGNANO20K
-from glintfpga.firmware.image import Image
-from glintfpga.firmware.messages import Counters, Done, generate, message, prompt, score
-from glintfpga.firmware.protocol import Data, DataFlag, HelloFlag, HelloInfo, Op
+from glintfpga.boards.gowin.bitstream_file import footer, header
+from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.wire.messages import Counters, Done, generate, message, prompt, score
+from glintfpga.firmware.wire.protocol import Data, DataFlag, HelloFlag, HelloInfo, Op
 from glintfpga.host.models import image_of
-from glintfpga.host.parsers import SESSION
-from glintfpga.quant.checkpoint import Checkpoint, write_checkpoint
-from glintfpga.quant.plan import PLANS
-from glintfpga.quant.random_model import random_model
-from glintfpga.quant.spec import ModelSpec
-from glintfpga.sim.damage import sealed
+from glintfpga.quant.blink.checkpoint import Checkpoint, write_checkpoint
+from glintfpga.quant.blink.plan import PLANS
+from glintfpga.quant.blink.random_model import random_model
+from glintfpga.quant.blink.spec import ModelSpec
+from support.damage import sealed
+from support.fuzz_targets import SESSION
 
 CORPUS = Path(__file__).parent / "corpus"
 SPEC = ModelSpec(loops=1, hidden=1, vocab=2, window=1, eos=None)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from glintfpga.host import parsers
-from glintfpga.host.parsers import TARGETS, taken
 from glintfpga.quant.errors import InputError
+from support import fuzz_targets
+from support.fuzz_targets import TARGETS, taken
 
 HERE = Path(__file__).parent
 CORPUS = HERE / "corpus"
@@ -47,7 +47,7 @@ def test_a_defect_is_noticed(monkeypatch, error, caught):
     def parse(data):
         raise error
 
-    monkeypatch.setitem(parsers.TARGETS, "json", parse)
+    monkeypatch.setitem(fuzz_targets.TARGETS, "json", parse)
     with pytest.raises(caught):
         taken("json", b"{}")
 

@@ -5,11 +5,12 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
 
-from glintfpga.firmware.device import SoftwareDevice
-from glintfpga.firmware.endpoint import Endpoint, Role
-from glintfpga.firmware.golden import GOLDEN_LANES
-from glintfpga.firmware.image import Image
-from glintfpga.firmware.messages import (
+from glintfpga.firmware.blink.golden import GOLDEN_LANES
+from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.device.numerics import reference_model
+from glintfpga.firmware.device.software_device import SoftwareDevice
+from glintfpga.firmware.wire.endpoint import Endpoint, Role
+from glintfpga.firmware.wire.messages import (
     Counters,
     Done,
     generate,
@@ -18,16 +19,15 @@ from glintfpga.firmware.messages import (
     score,
     take_message,
 )
-from glintfpga.firmware.numerics import reference_model
-from glintfpga.firmware.protocol import BAUDS, HelloFlag, Op, SelfTest, Status
-from glintfpga.hdl.core import Core
+from glintfpga.firmware.wire.protocol import BAUDS, HelloFlag, Op, SelfTest, Status
 from glintfpga.hdl.device import Device, connect_core, hello_info
-from glintfpga.hdl.service import Service
-from glintfpga.quant.plan import PLAN9, PLAN12
-from glintfpga.quant.random_model import random_model
-from glintfpga.quant.sampler import Sampler
-from glintfpga.quant.spec import ModelSpec
-from glintfpga.sim.bench import simulate
+from glintfpga.hdl.row.core import Core
+from glintfpga.hdl.service.service import Service
+from glintfpga.quant.blink.plan import PLAN9, PLAN12
+from glintfpga.quant.blink.random_model import random_model
+from glintfpga.quant.blink.spec import ModelSpec
+from glintfpga.quant.numbers.sampler import Sampler
+from support.component_bench import simulate
 
 CLK_HZ = 27_000_000
 LANES = 4

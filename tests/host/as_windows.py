@@ -40,7 +40,7 @@ class ComPort:
         if self.name == "COM3":
             error = PermissionError(errno.EACCES, "Access is denied.")
         elif self.name in ("COM5", "\\\\.\\COM12"):
-            from glintfpga.firmware.port import open_software_port
+            from glintfpga.firmware.device.software_port import open_software_port
             from glintfpga.host.models import image_of
 
             self.behind = open_software_port("ref", image=image_of(None).data)

@@ -10,19 +10,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from glintfpga.firmware.device import SoftwareDevice
-from glintfpga.firmware.image import Image
-from glintfpga.firmware.numerics import reference_model
-from glintfpga.firmware.protocol import BAUDS, FALLBACK_ERRORS
+from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.device.numerics import reference_model
+from glintfpga.firmware.device.software_device import SoftwareDevice
+from glintfpga.firmware.wire.protocol import BAUDS, FALLBACK_ERRORS
 from glintfpga.host.cli import run
-from glintfpga.host.client import Client
-from glintfpga.host.link import Link
-from glintfpga.host.transport import LinkLost
-from glintfpga.quant.plan import PLANS
-from glintfpga.quant.random_model import random_model
-from glintfpga.quant.sampler import Sampler
-from glintfpga.quant.spec import ModelSpec
-from glintfpga.sim.virtual import resampled
+from glintfpga.host.device.client import Client
+from glintfpga.host.device.link import Link
+from glintfpga.host.ports.transport import LinkLost
+from glintfpga.quant.blink.plan import PLANS
+from glintfpga.quant.blink.random_model import random_model
+from glintfpga.quant.blink.spec import ModelSpec
+from glintfpga.quant.numbers.sampler import Sampler
+from support.virtual_uart import resampled
 
 TICK_S = 0.0005
 

@@ -66,7 +66,7 @@ def test_bash_itself_completes(tmp_path):
 
 def test_ports(monkeypatch):
     board = SimpleNamespace(device="/dev/ttyUSB1")
-    monkeypatch.setattr("glintfpga.host.usb.uart_ports", lambda: [board])
+    monkeypatch.setattr("glintfpga.host.ports.usb.uart_ports", lambda: [board])
     assert words("chat") == ["/dev/ttyUSB1", "sim:", "ref:", "float:"]
     assert words("verify", incomplete="/dev/") == ["/dev/ttyUSB1"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from glintfpga.firmware.image import is_for_chat
+from glintfpga.firmware.blink.image import is_for_chat
 from glintfpga.host.models import (
     DEFAULT_MODEL,
     STDIN,
@@ -18,7 +18,7 @@ from glintfpga.host.models import (
     shipped_models,
     title_of,
 )
-from glintfpga.quant.checkpoint import write_checkpoint
+from glintfpga.quant.blink.checkpoint import write_checkpoint
 from glintfpga.quant.errors import InputError
 
 HOSTILE = {

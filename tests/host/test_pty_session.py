@@ -8,9 +8,7 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.skipif(
-    sys.platform == "win32", reason="there are no pseudo-terminals"
-)
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
 
 MODEL = {"loops": 2, "vocab": 128, "eos": None}
 ASKED = ("--prompt", "To be", "--bytes", 40, "--temperature", 0.9, "--seed", 3)

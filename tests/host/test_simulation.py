@@ -5,13 +5,13 @@ import contextlib
 
 import pytest
 
-from glintfpga.firmware.endpoint import HELLO_S
-from glintfpga.firmware.protocol import BAUDS
-from glintfpga.host import session as session_module
-from glintfpga.host import usb
-from glintfpga.host.link import Link
-from glintfpga.host.ports import PortTransport
-from glintfpga.host.session import open_session
+from glintfpga.firmware.wire.endpoint import HELLO_S
+from glintfpga.firmware.wire.protocol import BAUDS
+from glintfpga.host.device import connect as session_module
+from glintfpga.host.device.connect import open_session
+from glintfpga.host.device.link import Link
+from glintfpga.host.ports import usb
+from glintfpga.host.ports.open_port import PortTransport
 from glintfpga.sim.port import open_sim_port
 
 

@@ -5,8 +5,8 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from glintfpga.sim import cxxrtl
 from glintfpga.sim.compiled import CompiledSim, NativeProgram
+from support import cxxrtl
 
 DIVISOR = 9
 CLK_HZ = 27e6

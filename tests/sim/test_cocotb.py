@@ -6,19 +6,19 @@ from pathlib import Path
 
 import numpy as np
 
-from glintfpga.firmware.image import Image
-from glintfpga.firmware.protocol import Op
+from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.wire.protocol import Op
 from glintfpga.hdl.device import Device
-from glintfpga.quant.checkpoint import read_checkpoint
-from glintfpga.quant.float_model import FloatModel
-from glintfpga.quant.plan import PLAN9, PLAN12
-from glintfpga.quant.quantize import quantize
-from glintfpga.quant.quantize_report import snr_db
-from glintfpga.quant.random_model import random_model
-from glintfpga.quant.reference import ReferenceModel, logit_crc
-from glintfpga.quant.spec import ModelSpec
-from glintfpga.sim.cocotb_bench import Bench
-from glintfpga.sim.cocotb_runner import run_cocotb
+from glintfpga.quant.blink.checkpoint import read_checkpoint
+from glintfpga.quant.blink.float_model import FloatModel
+from glintfpga.quant.blink.plan import PLAN9, PLAN12
+from glintfpga.quant.blink.quantize import quantize
+from glintfpga.quant.blink.quantize_report import snr_db
+from glintfpga.quant.blink.random_model import random_model
+from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
+from glintfpga.quant.blink.spec import ModelSpec
+from support.cocotb_bench import Bench
+from support.cocotb_runner import run_cocotb
 
 CLK_HZ, BAUD = 24_000_000, 3_000_000
 TEXT, COUNT = "Hello", 10
@@ -36,7 +36,7 @@ def run(folder, image, plan, **bench):
     device = Device(clk_hz=CLK_HZ, lanes=2, plan=plan, image=image, bauds=(BAUD,) * 5)
     run_cocotb(
         device,
-        module="glintfpga.sim.cocotb_device",
+        module="support.cocotb_device",
         folder=folder,
         env={"GLINT_BENCH": str(folder / "bench.json")},
     )

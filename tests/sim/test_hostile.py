@@ -5,12 +5,12 @@ import random
 
 import pytest
 
-from glintfpga.firmware.messages import generate, prompt
-from glintfpga.firmware.protocol import BAUDS
+from glintfpga.firmware.wire.messages import generate, prompt
+from glintfpga.firmware.wire.protocol import BAUDS
 from glintfpga.sim import shipped
 from glintfpga.sim.exchange import Exchange, SimHost, SoftwareLine
 from glintfpga.sim.port import SimPort
-from glintfpga.sim.rebuild import LANES, default_image
+from support.shipping.rebuild_sim import LANES, default_image
 
 VOCAB = 257
 BURST = 10_000

@@ -10,8 +10,8 @@ import zlib
 import pytest
 from cobs import cobs
 
-from glintfpga.firmware.messages import Counters, Done, generate, message, prompt
-from glintfpga.firmware.protocol import (
+from glintfpga.firmware.wire.messages import Counters, Done, generate, message, prompt
+from glintfpga.firmware.wire.protocol import (
     BAUDS,
     Data,
     DataFlag,
@@ -22,10 +22,10 @@ from glintfpga.firmware.protocol import (
     encode_frame,
 )
 from glintfpga.sim.exchange import Exchange, SimHost, SoftwareLine
-from glintfpga.sim.oracle import Oracle
 from glintfpga.sim.port import SimPort
-from glintfpga.sim.rebuild import LANES, default_image
 from glintfpga.sim.shipped import shipped_sim
+from support.oracle import Oracle
+from support.shipping.rebuild_sim import LANES, default_image
 
 PAYLOAD = prompt(b"never", 257)
 ENDLESS = generate(2**32 - 1, seed=1, temperature=256)

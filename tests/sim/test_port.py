@@ -2,8 +2,8 @@
 import pytest
 
 from glintfpga.quant.errors import DeviceError
+from glintfpga.sim.idle import Rest
 from glintfpga.sim.port import SimPort
-from glintfpga.sim.rest import Rest
 
 
 @pytest.fixture

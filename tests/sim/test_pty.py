@@ -7,9 +7,9 @@ import time
 import pytest
 
 from glintfpga.quant.errors import EnvironmentProblem
+from glintfpga.sim.idle import Rest
 from glintfpga.sim.port import SimPort
 from glintfpga.sim.pty import SLOWNESS, PtyServer
-from glintfpga.sim.rest import Rest
 
 serial = pytest.importorskip("serial")
 

@@ -5,11 +5,11 @@ import random
 
 import pytest
 
-from glintfpga.firmware.image import Section
-from glintfpga.firmware.protocol import SelfTest
-from glintfpga.hdl.hello import CRC_AT, HEADER_AT
-from glintfpga.sim.rebuild import CLK_HZ, LANES, default_image
+from glintfpga.firmware.blink.image import Section
+from glintfpga.firmware.wire.protocol import SelfTest
+from glintfpga.hdl.service.hello import CRC_AT, HEADER_AT
 from glintfpga.sim.shipped import shipped_sim
+from support.shipping.rebuild_sim import CLK_HZ, LANES, default_image
 
 LIMIT = 400_000  # cycles; a wrong number of rows makes it longer
 WIDTHS = {Section.K: 36, Section.V: 36, Section.EMBED: 48, Section.ROPE: 20}

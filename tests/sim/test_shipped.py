@@ -9,16 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from glintfpga.firmware.image import Image
-from glintfpga.firmware.messages import generate, message, prompt, score
-from glintfpga.firmware.protocol import BAUDS, Op
+from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.wire.messages import generate, message, prompt, score
+from glintfpga.firmware.wire.protocol import BAUDS, Op
 from glintfpga.quant.errors import EnvironmentProblem
 from glintfpga.sim import shipped
-from glintfpga.sim.damage import attempt, damaged, damaged_json
 from glintfpga.sim.exchange import SimHost, SoftwareLine
 from glintfpga.sim.port import SimPort
-from glintfpga.sim.rebuild import LANES, default_image, is_stale
 from glintfpga.sim.trace import record_trace
+from support.damage import attempt, damaged, damaged_json
+from support.shipping.rebuild_sim import LANES, default_image, is_stale
 
 VOCAB = 257
 GOOD = shipped.shipped_manifest()

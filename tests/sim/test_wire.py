@@ -4,16 +4,16 @@
 import numpy as np
 import pytest
 
-from glintfpga.firmware.image import Image
-from glintfpga.firmware.messages import generate, message
-from glintfpga.firmware.protocol import BAUDS, Data, Op, parse_frame
-from glintfpga.quant.plan import PLAN12
-from glintfpga.quant.random_model import random_model
-from glintfpga.quant.spec import ModelSpec
+from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.wire.messages import generate, message
+from glintfpga.firmware.wire.protocol import BAUDS, Data, Op, parse_frame
+from glintfpga.quant.blink.plan import PLAN12
+from glintfpga.quant.blink.random_model import random_model
+from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.sim import shipped
 from glintfpga.sim.exchange import SimHost, SoftwareLine
 from glintfpga.sim.port import SimPort
-from glintfpga.sim.rebuild import LANES
+from support.shipping.rebuild_sim import LANES
 
 TOKENS = 4000
 BYTE_BITS = 10

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glintfpga.quant.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from glintfpga.quant.float_model import FloatModel
-from glintfpga.quant.spec import ModelSpec, preset
+from glintfpga.quant.blink.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from glintfpga.quant.blink.float_model import FloatModel
+from glintfpga.quant.blink.spec import ModelSpec, preset
 from glintfpga.train import infer
 
 SPECS = [

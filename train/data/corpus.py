@@ -3,7 +3,7 @@
 
 A stream is uint16, little-endian: bytes 0..255, and 256 behind each document and each exchange of
 a dialogue. There are two: ``raw``, and ``spaced``, the same documents in the spacing of WikiText
-(`spacing`) but for dialogues, which have a form of their own (`quant.template`). Every 100th
+(`spacing`) but for dialogues, which have a form of their own (`quant.chat_template`). Every 100th
 document is held out into streams of its own, so that a training can be judged without any
 evaluation set. Streams are made once for the files of a manifest and kept in a cache folder.
 """
@@ -108,9 +108,7 @@ def _fill(rows: IdStream, stream: IdStream, parts: _Parts, rng: np.random.Genera
     length = rows.shape[1]
     least = int((stops - starts).min())
     if least < length:
-        raise InputError(
-            f"the corpus has {least} ids, too few for a window of {length}: add text"
-        )
+        raise InputError(f"the corpus has {least} ids, too few for a window of {length}: add text")
     drawn = rng.integers(starts, stops - length + 1, len(rows))
     rows[:] = stream[drawn[:, None] + np.arange(length)]
 

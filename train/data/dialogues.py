@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from glintfpga.quant.chat_template import dialogue
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.strict_json import parse_object
-from glintfpga.quant.template import dialogue
+from glintfpga.quant.files.strict_json import parse_object
 
 __all__ = ["SUFFIXES", "dialogues"]
 
@@ -22,7 +22,7 @@ _ROLES = ("user", "assistant")
 
 
 def dialogues(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield one document a line, as `quant.template` writes it; blank lines are passed over.
+    """Yield one document a line, as `quant.chat_template` writes it; blank lines are passed over.
 
     Raises ``InputError`` with the number of a line that is no such dialogue.
     """

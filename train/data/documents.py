@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.text_files import pieces
+from glintfpga.quant.files.text import pieces
 from glintfpga.train.data import dialogues
 
 __all__ = ["MAX_DOCUMENT_BYTES", "SUFFIXES", "are_dialogues", "documents", "split"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from glintfpga.quant.errors import EnvironmentProblem, InputError
-from glintfpga.quant.files import publish
+from glintfpga.quant.files.atomic import publish
 from glintfpga.train.data.manifest import Source, describe
 from glintfpga.train.data.streams import Progress
 

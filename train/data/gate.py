@@ -20,8 +20,8 @@ from typing import Any
 
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.evaluation.sets import find_sets, read_set
-from glintfpga.quant.files import publish
-from glintfpga.quant.strict_json import parse_object
+from glintfpga.quant.files.atomic import publish
+from glintfpga.quant.files.strict_json import parse_object
 from glintfpga.train.data.documents import documents
 from glintfpga.train.data.duplicates import DuplicateFinder
 from glintfpga.train.data.manifest import Manifest, digest_of, read_manifest
@@ -185,9 +185,7 @@ def _refused(reason: str) -> Verdict:
     return Verdict(passed=False, reasons=(reason,))
 
 
-def _documents(
-    manifest: Manifest, progress: Progress | None
-) -> Iterator[tuple[str, bytes, bool]]:
+def _documents(manifest: Manifest, progress: Progress | None) -> Iterator[tuple[str, bytes, bool]]:
     """Name, text, and whether the file is that of the manifest."""
     total, done = sum(source.bytes for source in manifest.sources), 0
     for source in manifest.sources:

@@ -22,8 +22,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.files import publish
-from glintfpga.quant.strict_json import parse_object
+from glintfpga.quant.files.atomic import publish
+from glintfpga.quant.files.strict_json import parse_object
 from glintfpga.train.data.documents import SUFFIXES
 
 __all__ = [

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from glintfpga.quant.errors import EnvironmentProblem, InputError
-from glintfpga.quant.files import publish
+from glintfpga.quant.files.atomic import publish
 from glintfpga.train.data.manifest import Manifest, describe, write_manifest
 from glintfpga.train.data.streams import Progress
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from glintfpga.quant.chat_template import END_OF_TEXT
 from glintfpga.quant.errors import EnvironmentProblem, InputError
-from glintfpga.quant.template import END_OF_TEXT
 from glintfpga.train.data.corpus import EOS, Corpus
 from glintfpga.train.data.documents import are_dialogues, documents
 from glintfpga.train.data.manifest import Manifest, Source, digest_of

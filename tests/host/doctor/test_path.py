@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from glintfpga.boards.flash_failures import INSTALL
+from glintfpga.boards.flash.failures import INSTALL
 from glintfpga.host.doctor import path as module
 from glintfpga.host.doctor.check import Level
 from glintfpga.host.doctor.path import on_path, path_tools

@@ -4,11 +4,11 @@ import types
 
 import pytest
 
-from glintfpga.boards.flash_failures import UDEV_RULE
-from glintfpga.host import groups as user_groups
+from glintfpga.boards.flash.failures import UDEV_RULE
 from glintfpga.host.doctor import rights
 from glintfpga.host.doctor.check import Level
 from glintfpga.host.doctor.rights import groups, udev
+from glintfpga.host.ports import user_groups
 
 LINUX = [("/dev/ttyUSB0", "1-2:1.0"), ("/dev/ttyUSB1", "1-2:1.1")]
 

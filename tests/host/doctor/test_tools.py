@@ -4,7 +4,7 @@ import os
 import pytest
 
 from glintfpga.boards import toolchain
-from glintfpga.boards.flash_failures import INSTALL
+from glintfpga.boards.flash.failures import INSTALL
 from glintfpga.host.doctor import tools
 from glintfpga.host.doctor.check import Level
 from glintfpga.host.doctor.tools import build_tools, flash_tool
@@ -83,7 +83,7 @@ def test_a_tool_that_runs_needs_no_libraries(machine, own, lacking):
 
 
 def test_flash_tool_of_another_system(machine, own, lacking):
-    own("echo \"/lib/libc.so.6: version \\`GLIBC_2.38' not found\" >&2; exit 1")
+    own('echo "/lib/libc.so.6: version \\`GLIBC_2.38\' not found" >&2; exit 1')
     found = only(flash_tool(machine()))
     assert found.level is Level.PROBLEM
     assert "does not run on this system" in found.text
@@ -101,9 +101,7 @@ def test_no_flash_tool(machine, no_loader, lacking):
 def test_no_flash_tool_for_this_machine(machine, no_loader, lacking):
     found = only(flash_tool(machine(architecture="aarch64")))
     assert found.level is Level.WARNING
-    assert found.next_step == (
-        "sudo apt install openfpgaloader; it has to be 0.11 or later"
-    )
+    assert found.next_step == ("sudo apt install openfpgaloader; it has to be 0.11 or later")
 
 
 def test_flash_tool_of_the_system_is_too_old(machine, own, lacking):

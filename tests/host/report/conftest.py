@@ -5,7 +5,7 @@ import json
 import pytest
 
 from glintfpga.host.models import image_of
-from glintfpga.quant.spec import PRESETS
+from glintfpga.quant.blink.spec import PRESETS
 
 SPEC = PRESETS["blink"]
 

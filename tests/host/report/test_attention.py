@@ -12,12 +12,12 @@ from glintfpga.host.report.attention import (
     attention_weights,
     prompt_ids,
 )
-from glintfpga.quant import blocks
+from glintfpga.quant.blink import blocks
+from glintfpga.quant.blink.plan import PLANS
+from glintfpga.quant.blink.random_model import random_model
+from glintfpga.quant.blink.reference import ReferenceModel
+from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.plan import PLANS
-from glintfpga.quant.random_model import random_model
-from glintfpga.quant.reference import ReferenceModel
-from glintfpga.quant.spec import ModelSpec
 
 
 def new_model(window, plan=12, seed=3):

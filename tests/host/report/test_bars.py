@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from glintfpga.firmware.schedule import token_cycles
+from glintfpga.firmware.blink.schedule import token_cycles
 from glintfpga.host.report.bars import cycles_picture, utilization_picture
 from glintfpga.host.report.inputs import read_build
 from glintfpga.host.report.page import cycle_bars

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from glintfpga.host.report.inputs import read_build
 from glintfpga.host.report.page import page
 from glintfpga.host.report.subject import Subject
-from glintfpga.sim.damage import attempt, damaged, damaged_json
+from support.damage import attempt, damaged, damaged_json
 
 NAMES = ("manifest.json", "report.json", "floorplan.json")
 NOBODY = Subject(model=None, quantized=None, missing="not at hand")

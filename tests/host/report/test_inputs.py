@@ -14,7 +14,9 @@ def test_a_build(new_build):
     assert build.timing.slack.counts == (2, 0, 7)
     (path,) = build.timing.paths
     assert (path.first_cell, path.last_cell, path.source) == (
-        "a.b_DFF_Q", "a.c_LUT4_F", "hdl/core.py:7"
+        "a.b_DFF_Q",
+        "a.c_LUT4_F",
+        "hdl/row/core.py:7",
     )
     assert sum(build.cycles.values()) == 442 and "token 1" not in build.cycles
     assert build.spec.param_count == 1087

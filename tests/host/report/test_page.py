@@ -49,7 +49,7 @@ def shipped():
 
 def test_every_picture_is_there(shipped):
     assert re.findall(r'<figure id="(\w+)"', shipped) == PICTURES
-    assert "class=\"note\"" not in shipped
+    assert 'class="note"' not in shipped
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", shipped)
     assert len(captions) == len(PICTURES) and all(captions)
     build = read_build(release_folder() / "tangnano20k")

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from glintfpga.host.report.ranges import ranges_picture
-from glintfpga.quant.quantize_report import QuantizeReport, TensorRow
+from glintfpga.quant.blink.quantize_report import QuantizeReport, TensorRow
 
 
 def row(tensor, index, largest, form, saturated=0, snr=None):

@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: MIT
+"""Commands of the software device, as one chain of generators.
+
+Each yields `Slice.STEP` after a unit of work (a token entered or sampled) and `Slice.WAIT` where
+it cannot go on before something arrives or leaves, so that between two tokens the link is served
+and a HELLO or an ABORT is honored. The rules are those of `glintfpga.firmware.wire.protocol`.
+"""
+
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from enum import Enum
+
+from glintfpga.firmware.blink.golden import golden_crc
+from glintfpga.firmware.device.numerics import LoadedModel
+from glintfpga.firmware.device.open_message import Chunk
+from glintfpga.firmware.wire.endpoint import Endpoint
+from glintfpga.firmware.wire.messages import (
+    GENERATE_BYTES,
+    Counters,
+    Done,
+    Generate,
+    message,
+    token_bytes,
+)
+from glintfpga.firmware.wire.protocol import (
+    BAUDS,
+    MAX_TEMPERATURE,
+    MESSAGE_HEADER,
+    NEWLINE,
+    GenerateFlag,
+    Op,
+    Reason,
+    ScoreFlag,
+    SelfTest,
+    Status,
+)
+from glintfpga.quant.blink.reference import logit_crc
+from glintfpga.quant.errors import InputError
+from glintfpga.quant.numbers.sampler import Sampler
+
+__all__ = ["Commands", "Slice", "Work"]
+
+_NEED_MODEL = frozenset({Op.RESET, Op.PROMPT, Op.GENERATE, Op.SCORE, Op.ABORT})
+_COMMANDS = frozenset(op for op in Op if op < Op.TOKENS)
+_FIXED_LENGTH = {
+    Op.RESET: 0,
+    Op.ABORT: 0,
+    Op.COUNTERS: 0,
+    Op.GENERATE: GENERATE_BYTES,
+    Op.SET_BAUD: 1,
+}
+
+
+class Slice(Enum):
+    """What a generator reports when it yields."""
+
+    STEP = "did something that takes time"
+    WAIT = "needs bytes, room or an ack"
+
+
+Work = Generator[Slice, None, None]
+
+
+class Commands:
+    """Takes messages from an endpoint, executes them, and writes the answers into it.
+
+    Attributes:
+        model: what the device holds, or None.
+        self_test: how the test of the last model ended.
+        baud_index: into ``BAUDS``; changes when the DONE of a SET_BAUD is acked.
+        switch: the index it will change to, or None.
+        counters: the part of them that the link does not count.
+        now: the time; whoever advances `run` sets it.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        model: LoadedModel | None,
+        load: Callable[[bytes], LoadedModel] | None,
+        sampler: Sampler,
+    ) -> None:
+        self.baud_index = 0
+        self.switch: int | None = None
+        self.counters = Counters()
+        self.now = 0.0
+        self._endpoint = endpoint
+        self._load = load
+        self._sampler = sampler
+        self._left = 0
+        """Bytes of the current message not read yet."""
+        self._hold(model)
+
+    def run(self) -> Work:
+        """Execute commands for ever. A new session abandons the generator and takes a new one."""
+        self.switch = None
+        while True:
+            head = yield from self._take(MESSAGE_HEADER)
+            self._left = int.from_bytes(head[1:], "little")
+            done = Done(op=head[0], status=self._check(head[0]))
+            if done.status == Status.OK:
+                done = yield from self._command(Op(head[0]))
+            while self._left:
+                yield from self._some()
+            yield from self._send(message(Op.DONE, done.encode()))
+            yield from self._change_baud()
+
+    @property
+    def totals(self) -> Counters:
+        """All counters, as COUNTERS reports them."""
+        link = self._endpoint
+        return replace(
+            self.counters, dropped=link.dropped, crc_errors=link.crc_errors, retries=link.retries
+        )
+
+    def _check(self, op: int) -> Status:
+        if op not in _COMMANDS:
+            return Status.UNKNOWN_OP
+        model = self.model
+        if op in _NEED_MODEL and model is None:
+            return Status.NO_MODEL
+        if self._left != _FIXED_LENGTH.get(Op(op), self._left):
+            return Status.BAD_LENGTH
+        tokens = self._left - (op == Op.SCORE)
+        if op in (Op.PROMPT, Op.SCORE) and model is not None:
+            if tokens < 0 or tokens % token_bytes(model.vocab):
+                return Status.BAD_LENGTH
+        return Status.OK
+
+    def _command(self, op: Op) -> Generator[Slice, None, Done]:
+        done = Done(op=op)
+        match op:
+            case Op.RESET:
+                self._clear()
+            case Op.PROMPT:
+                done = yield from self._enter_all(done, None, 0)
+            case Op.SCORE:
+                done = yield from self._score(done)
+            case Op.GENERATE:
+                done = yield from self._generate(done)
+            case Op.LOAD:
+                done = yield from self._replace_model(done)
+            case Op.COUNTERS:
+                yield from self._send(message(Op.COUNTED, self.totals.encode()))
+            case Op.SET_BAUD:
+                (index,) = yield from self._take(1)
+                if index < len(BAUDS):
+                    self.switch = index
+                else:
+                    done = replace(done, status=Status.BAD_ARGUMENT)
+        return done
+
+    def _take(self, size: int) -> Generator[Slice, None, bytes]:
+        while self._endpoint.readable < size:
+            yield Slice.WAIT
+        self._left -= size
+        return self._endpoint.read(size)
+
+    def _change_baud(self) -> Work:
+        while self.switch is not None and self._endpoint.unacked:
+            yield Slice.WAIT
+        if self.switch is not None:
+            self.baud_index, self.switch = self.switch, None
+
+    def _some(self) -> Generator[Slice, None, bytes]:
+        """What there is of the current body."""
+        return (yield from self._take(min(self._left, max(1, self._endpoint.readable))))
+
+    def _send(self, data: bytes) -> Work:
+        while self._endpoint.room < len(data):
+            yield Slice.WAIT
+        self._endpoint.write(data)
+
+    # Commands with work in them.
+
+    def _clear(self) -> None:
+        self._pending: int | None = None
+        self._empty = True
+        if self.model is not None:
+            self.model.numerics.clear()
+
+    def _hold(self, model: LoadedModel | None) -> None:
+        """Take a model, unless it fails the self-test; the context is empty afterwards."""
+        self.model, self.self_test = model, _self_test(model)
+        if self.self_test == SelfTest.TOKEN_FAILED:
+            self.model = None
+        self._clear()
+
+    def _enter(self, token: int) -> None:
+        assert self.model is not None
+        self.model.numerics.enter(token)
+        self._empty = False
+
+    def _flush_pending(self) -> None:
+        if self._pending is not None:
+            self._enter(self._pending)
+            self._pending = None
+
+    def _count(self, **steps: int) -> None:
+        sums = {name: getattr(self.counters, name) + step for name, step in steps.items()}
+        self.counters = replace(self.counters, **{k: v & 0xFFFFFFFF for k, v in sums.items()})
+
+    def _score(self, done: Done) -> Generator[Slice, None, Done]:
+        (flags,) = yield from self._take(1)
+        if flags & ~int(ScoreFlag.LOGITS):
+            return replace(done, status=Status.BAD_ARGUMENT)
+        chunk = Chunk(Op.SCORES, 4)
+        return (yield from self._enter_all(done, chunk, flags))
+
+    def _enter_all(
+        self, done: Done, chunk: Chunk | None, flags: int
+    ) -> Generator[Slice, None, Done]:
+        """Enter the tokens of the body; with a chunk, report each one's logits."""
+        assert self.model is not None
+        size = token_bytes(self.model.vocab)
+        count = 0
+        while self._left:
+            while self._endpoint.readable < size:
+                if chunk is not None:
+                    yield from self._flow(chunk)
+                yield Slice.WAIT
+            token = int.from_bytes((yield from self._take(size)), "little")
+            if token >= self.model.vocab:
+                done = replace(done, status=Status.BAD_TOKEN)
+                break
+            self._flush_pending()
+            self._enter(token)
+            count += 1
+            self._count(prefill_tokens=1)
+            if chunk is not None:
+                logits = self.model.numerics.logits()
+                data = logit_crc(logits).to_bytes(4, "little")
+                if flags & ScoreFlag.LOGITS:
+                    data += logits.astype("<i4").tobytes()
+                chunk.add(data, self.now)
+                yield from self._flow(chunk)
+            yield Slice.STEP
+        if chunk is not None:
+            yield from self._send(chunk.close())
+        return replace(done, count=count)
+
+    def _generate(self, done: Done) -> Generator[Slice, None, Done]:
+        assert self.model is not None
+        ask = Generate.decode((yield from self._take(GENERATE_BYTES)))
+        if ask.temperature > MAX_TEMPERATURE or ask.flags & ~sum(GenerateFlag):
+            return replace(done, status=Status.BAD_ARGUMENT)
+        if ask.flags & GenerateFlag.SEED:
+            self._sampler.reseed(ask.seed)
+        size = token_bytes(self.model.vocab)
+        with_crc = bool(ask.flags & GenerateFlag.CRC)
+        chunk = Chunk(Op.TOKENS, size + 4 * with_crc)
+        count = newlines = 0
+        reason = Reason.COUNT
+        while count < ask.count:
+            if self._endpoint.peek() == Op.ABORT:
+                reason = Reason.ABORT
+                break
+            token, crc = self._sample(ask.temperature)
+            yield Slice.STEP
+            yield from self._flow(chunk)
+            if token == self.model.eos:
+                reason = Reason.EOS
+                break
+            data = (token % 256**size).to_bytes(size, "little") + crc.to_bytes(
+                4, "little"
+            ) * with_crc
+            chunk.add(data, self.now)
+            count += 1
+            newlines = newlines + 1 if token == NEWLINE else 0
+            if newlines == 2 and ask.flags & GenerateFlag.BLANK_LINE:
+                reason = Reason.BLANK_LINE
+                break
+        yield from self._send(chunk.close())
+        return replace(done, reason=reason, count=count)
+
+    def _sample(self, temperature: int) -> tuple[int, int]:
+        """One token and the CRC of the logits it was drawn from."""
+        assert self.model is not None
+        self._flush_pending()
+        if self._empty:
+            self._enter(self.model.eos or 0)
+        logits = self.model.numerics.logits()
+        self._pending = self._sampler.sample(logits, temperature)
+        self._count(tokens=1)
+        return self._pending, logit_crc(logits)
+
+    def _replace_model(self, done: Done) -> Generator[Slice, None, Done]:
+        if self._load is None:
+            return replace(done, status=Status.UNSUPPORTED)
+        self._hold(None)
+        data = bytearray()
+        while self._left:
+            data += yield from self._some()
+        try:
+            self._hold(self._load(bytes(data)))
+        except InputError:
+            return replace(done, status=Status.BAD_IMAGE)
+        return done if self.model else replace(done, status=Status.SELF_TEST)
+
+    def _flow(self, chunk: Chunk) -> Work:
+        """Send what is full or old of an open chunk."""
+        for closed in chunk.take(self.now):
+            yield from self._send(closed)
+
+
+def _self_test(model: LoadedModel | None) -> SelfTest:
+    """Replay the golden tokens. The bytes of the image were checked when it was read."""
+    if model is None:
+        return SelfTest.NO_MODEL
+    if model.golden is None:
+        return SelfTest.NOT_RUN
+    model.numerics.clear()
+    found = golden_crc(model.numerics.enter, model.numerics.logits)
+    return SelfTest.PASSED if found == model.golden else SelfTest.TOKEN_FAILED

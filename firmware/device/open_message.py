@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""Chunks: TOKENS and SCORES messages that are still open."""
+
+from glintfpga.firmware.wire.messages import message
+from glintfpga.firmware.wire.protocol import CHUNK_S, MAX_CHUNK, Op
+
+__all__ = ["Chunk"]
+
+
+class Chunk:
+    """Collects the bodies of one command and cuts them into messages that fit a frame.
+
+    ``unit`` is the number of bytes that stay together: an entry of TOKENS, a word of SCORES.
+    """
+
+    def __init__(self, op: Op, unit: int) -> None:
+        self._op = op
+        self._limit = MAX_CHUNK // unit * unit
+        self._held = bytearray()
+        self._touched = 0.0
+
+    def add(self, data: bytes, now: float) -> None:
+        """Add whole units."""
+        self._held += data
+        self._touched = now
+
+    def take(self, now: float) -> list[bytes]:
+        """The messages to send: the full ones, and the rest if 1 ms has passed since `add`."""
+        full = []
+        while len(self._held) >= self._limit:
+            full.append(self._cut(self._limit))
+        if self._held and now - self._touched >= CHUNK_S:
+            full.append(self.close())
+        return full
+
+    def close(self) -> bytes:
+        """The message that is left, or nothing; call it after `take`."""
+        return self._cut(len(self._held)) if self._held else b""
+
+    def _cut(self, size: int) -> bytes:
+        cut = bytes(self._held[:size])
+        del self._held[:size]
+        return message(self._op, cut)

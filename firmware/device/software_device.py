@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""The software device: bytes in, bytes out, with the rules of the gateware and no clock."""
+
+from collections.abc import Callable
+
+from glintfpga.firmware.device.executor import Commands, Slice
+from glintfpga.firmware.device.numerics import LoadedModel
+from glintfpga.firmware.wire.endpoint import Endpoint, Role
+from glintfpga.firmware.wire.messages import Counters
+from glintfpga.firmware.wire.protocol import FALLBACK_S, IMAGE_HEADER, HelloFlag, HelloInfo
+from glintfpga.quant.numbers.sampler import Sampler
+
+__all__ = ["SoftwareDevice"]
+
+
+class SoftwareDevice:
+    """A device without gateware.
+
+    Args:
+        model: what it holds at power-up, or None.
+        load: turns the bytes of an image into a model, raising ``InputError``; None refuses LOAD.
+        sampler: the noise stream; it outlives models.
+        lanes: P, as the hello reports it.
+        plan: number plan, 12 or 9, as the hello reports it.
+        build_id: eight bytes for the hello.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: LoadedModel | None,
+        load: Callable[[bytes], LoadedModel] | None,
+        sampler: Sampler,
+        lanes: int,
+        plan: int = 12,
+        build_id: bytes = b"software",
+    ) -> None:
+        self.lanes = lanes
+        self.plan = plan
+        self.build_id = build_id
+        self._default = model
+        self._endpoint = Endpoint(Role.DEVICE, info=self._hello)
+        self._commands = Commands(self._endpoint, model=model, load=load, sampler=sampler)
+        self._work = self._commands.run()
+        self._session = 0
+        self._worked = 0.0
+        self.idle = True
+        """Whether the last `poll` found nothing to work on."""
+
+    @property
+    def counters(self) -> Counters:
+        """As COUNTERS reports them."""
+        return self._commands.totals
+
+    @property
+    def baud_index(self) -> int:
+        """Into ``BAUDS``: what a device with a line would use now."""
+        return self._commands.baud_index
+
+    def feed(self, data: bytes, now: float) -> None:
+        """Take bytes from the line, cut anywhere. ``now`` as in `Endpoint`."""
+        self._endpoint.feed(data, now)
+        if self._session != self._endpoint.sessions:
+            self._session = self._endpoint.sessions
+            self._work = self._commands.run()
+
+    def poll(self, now: float, *, steps: int = 1) -> bytes:
+        """Work for at most ``steps`` tokens, then return the frames to transmit."""
+        self._commands.now = now
+        self.idle = False
+        while steps and not self.idle:
+            self.idle = next(self._work) is Slice.WAIT
+            if not self.idle:
+                self._worked = now
+            steps -= 1
+        if min(self._endpoint.silence(now), now - self._worked) >= FALLBACK_S:
+            self._commands.switch = None
+            self._commands.baud_index = 0
+        return self._endpoint.poll(now)
+
+    def fall_back(self) -> None:
+        """Go to 115200 baud, as `FALLBACK_ERRORS` stop-bit errors make a device do."""
+        self._commands.baud_index = 0
+
+    def _hello(self) -> HelloInfo:
+        model = self._commands.model
+        flags = 0
+        if model is not None:
+            flags = HelloFlag.MODEL | HelloFlag.DEFAULT_IMAGE * (model is self._default)
+        return HelloInfo(
+            flags=flags,
+            lanes=self.lanes,
+            plan=self.plan,
+            build_id=self.build_id,
+            baud_index=self.baud_index,
+            self_test=self._commands.self_test,
+            image_crc=model.image_crc if model else 0,
+            image_header=model.image_header if model else bytes(IMAGE_HEADER),
+        )

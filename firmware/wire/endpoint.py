@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: MIT
+"""Both ends of the link as a state machine without I/O: bytes in, bytes out, time as an argument.
+
+The rules are those of `glintfpga.firmware.wire.protocol`. `Sender` and `Receiver` are the two ends
+of one stream; an `Endpoint` has one of each, the session and the timers. ``now`` is in seconds from
+any origin and never goes back.
+"""
+
+from collections.abc import Callable
+from enum import Enum
+
+from glintfpga.firmware.wire.protocol import (
+    CREDIT_UNIT,
+    CREDIT_UPDATE,
+    DEVICE_RETRIES,
+    MAX_PAYLOAD,
+    MAX_RAW,
+    RETRY_S,
+    RING,
+    Data,
+    DataFlag,
+    FrameError,
+    FrameSplitter,
+    Hello,
+    HelloInfo,
+    HelloReply,
+    parse_frame,
+)
+from glintfpga.quant.errors import DeviceError
+
+__all__ = ["HELLO_S", "POLL_S", "Endpoint", "Receiver", "Role", "Sender", "retry_seconds"]
+
+HELLO_S = 0.1
+"""A host repeats an unanswered HELLO after this time."""
+POLL_S = 0.1
+"""A host that waits for something sends a POLL after this much silence."""
+
+
+def retry_seconds(baud: int) -> float:
+    """Time a host gives an answer: the device's 50 ms, and three full frames on a slow line."""
+    return RETRY_S + 3 * 10 * (MAX_RAW + 1) / baud
+
+
+class Role(Enum):
+    """Which end this is."""
+
+    HOST = "host"
+    DEVICE = "device"
+
+
+class Sender:
+    """Sending end: a ring of the bytes not yet acked, the first `sent` of them on their way."""
+
+    def __init__(self) -> None:
+        self.oldest = 0
+        self.sent = 0
+        self.retries = 0
+        self._ring = bytearray()
+        self._window = RING
+        self._since = 0.0
+        self._may_repeat = True
+
+    @property
+    def room(self) -> int:
+        """Bytes `write` would take now."""
+        return RING - len(self._ring)
+
+    @property
+    def held(self) -> int:
+        """Bytes written and not acked."""
+        return len(self._ring)
+
+    @property
+    def sendable(self) -> int:
+        """Bytes that the peer's credit lets go out now."""
+        return max(0, min(len(self._ring), self._window) - self.sent)
+
+    def write(self, data: bytes) -> int:
+        """Take as much of ``data`` as there is room for; returns how much."""
+        taken = min(len(data), self.room)
+        self._ring += data[:taken]
+        return taken
+
+    def take(self, now: float) -> tuple[int, bytes]:
+        """Offset and payload of the next frame; the payload is empty if nothing is sendable."""
+        offset = self.oldest + self.sent
+        size = min(self.sendable, MAX_PAYLOAD)
+        payload = bytes(self._ring[self.sent : self.sent + size])
+        self.sent += size
+        if payload:
+            self._since = now
+        return offset % 65536, payload
+
+    def acked(self, frame: Data, now: float) -> None:
+        """Use ack and credit of a valid frame."""
+        step = (frame.ack - self.oldest) % 65536
+        if step > len(self._ring):
+            return
+        self._window = min(RING, frame.credit * CREDIT_UNIT)
+        if step:
+            del self._ring[:step]
+            self.oldest += step
+            self.sent = max(0, self.sent - step)
+            self._since = now
+            self._may_repeat = True
+        elif not frame.payload and self.sent and self._may_repeat:
+            self._may_repeat = False
+            self._rewind()
+
+    def late(self, now: float, limit: float) -> bool:
+        """Whether something sent has gone unacked for ``limit`` seconds."""
+        return self.sent > 0 and now - self._since >= limit
+
+    def expire(self) -> None:
+        """The timer fired: rewind."""
+        self._may_repeat = True
+        self._rewind()
+
+    def _rewind(self) -> None:
+        self.sent = 0
+        self.retries += 1
+
+
+class Receiver:
+    """Receiving end: a ring of the bytes taken in order and not yet read."""
+
+    def __init__(self) -> None:
+        self.expected = 0
+        self.advertised = RING // CREDIT_UNIT
+        self._ring = bytearray()
+
+    @property
+    def held(self) -> int:
+        """Bytes that `read` would return."""
+        return len(self._ring)
+
+    @property
+    def credit(self) -> int:
+        """Free space in units of 16 bytes."""
+        return (RING - len(self._ring)) // CREDIT_UNIT
+
+    @property
+    def must_update(self) -> bool:
+        """Whether the peer last heard of little space and there is more now."""
+        return self.advertised < CREDIT_UPDATE <= self.credit
+
+    def take(self, frame: Data) -> bool:
+        """Take the payload if it is the next one and fits; returns whether."""
+        fits = len(frame.payload) <= RING - len(self._ring)
+        if frame.offset != self.expected % 65536 or not fits:
+            return False
+        self._ring += frame.payload
+        self.expected += len(frame.payload)
+        return True
+
+    def read(self, limit: int | None = None) -> bytes:
+        """Remove and return up to ``limit`` bytes."""
+        data = bytes(self._ring[:limit])
+        del self._ring[: len(data)]
+        return data
+
+    def peek(self) -> int | None:
+        """The byte `read` would return first."""
+        return self._ring[0] if self._ring else None
+
+
+class Endpoint:
+    """One end of the link.
+
+    Call `feed` with what arrived and `poll` often (at least every 10 ms); transmit what `poll`
+    returns. A host calls `start_session` and waits for `open`; a device needs ``info``, which is
+    asked at each HELLO. `read` and `write` move the bytes of the streams.
+
+    Attributes:
+        sessions: sessions begun so far; a device compares it to notice a HELLO.
+        info: what the device said, in a host with an open session.
+        expecting: host; while true, `POLL_S` of silence makes it send a POLL. On unless cleared.
+        keep_alive: host; seconds after which an idle line gets an empty DATA, or None.
+        retry_s: seconds without progress until what was sent is sent again.
+        dropped, crc_errors: as in `glintfpga.firmware.wire.messages.Counters`.
+    """
+
+    def __init__(self, role: Role, *, info: Callable[[], HelloInfo] | None = None) -> None:
+        self.role = role
+        self.sessions = 0
+        self.info: HelloInfo | None = None
+        self.expecting = True
+        self.keep_alive: float | None = None
+        self.retry_s = RETRY_S
+        self.dropped = 0
+        self.crc_errors = 0
+        self.open = False
+        self._describe = info
+        self._splitter = FrameSplitter()
+        self._nonce = 0
+        self._retries_before = 0
+        self._heard = 0.0
+        self._spoke = 0.0
+        self._restart()
+
+    def _restart(self) -> None:
+        self._sender = Sender()
+        self._receiver = Receiver()
+        self._hello_due: float | None = None
+        self._owing = False
+        self._expired = 0
+
+    @property
+    def retries(self) -> int:
+        """Rewinds of the sender, over all sessions."""
+        return self._retries_before + self._sender.retries
+
+    @property
+    def room(self) -> int:
+        """Bytes that `write` takes now."""
+        return self._sender.room if self.open else 0
+
+    @property
+    def unacked(self) -> int:
+        """Bytes written that the peer has not confirmed."""
+        return self._sender.held
+
+    @property
+    def readable(self) -> int:
+        """Bytes that `read` would return."""
+        return self._receiver.held
+
+    def silence(self, now: float) -> float:
+        """Seconds since a valid frame arrived (or the session was asked for)."""
+        return now - self._heard
+
+    def start_session(self, nonce: int, now: float) -> None:
+        """Host: drop what is under way and greet the device; `open` tells when it has answered.
+
+        The low byte of ``nonce`` (u32) names the session and must differ from the last one's.
+        """
+        if self.open and (nonce ^ self._nonce) & 255 == 0:
+            raise DeviceError(f"nonce {nonce:#010x} reuses the session {nonce & 255}: pick another")
+        self._begin(nonce, now)
+        self.open = False
+        self.info = None
+        self._hello_due = now
+
+    def _begin(self, nonce: int, now: float) -> None:
+        self._retries_before = self.retries
+        self._restart()
+        self._nonce = nonce
+        self._heard = now
+        self.sessions += 1
+
+    def write(self, data: bytes) -> int:
+        """Queue bytes for the peer; returns how many were taken (0 without a session)."""
+        return self._sender.write(data) if self.open else 0
+
+    def read(self, limit: int | None = None) -> bytes:
+        """Remove and return received bytes, in order."""
+        return self._receiver.read(limit)
+
+    def peek(self) -> int | None:
+        """The next byte to read, if there is one."""
+        return self._receiver.peek()
+
+    def feed(self, data: bytes, now: float) -> None:
+        """Take bytes from the line, cut anywhere."""
+        for raw in self._splitter.feed(data):
+            try:
+                frame = parse_frame(raw)
+            except FrameError as error:
+                self.dropped += 1
+                self.crc_errors += error.damaged
+                self._owing |= error.damaged and self.open
+                continue
+            self._take(frame, now)
+
+    def _take(self, frame: Hello | HelloReply | Data, now: float) -> None:
+        match frame:
+            case Data() if self.open and frame.session == self._nonce & 255:
+                self._heard = now
+                self._expired = 0
+                self._sender.acked(frame, now)
+                if frame.payload and not self._receiver.take(frame):
+                    self.dropped += 1
+                self._owing |= bool(frame.payload) or bool(frame.flags & DataFlag.POLL)
+            case Hello() if self.role is Role.DEVICE:
+                self._begin(frame.nonce, now)
+                self.open = True
+                self._hello_due = now
+            case HelloReply() if self.role is Role.HOST and frame.nonce == self._nonce:
+                if self._hello_due is not None:
+                    self._heard = now
+                    self._hello_due = None
+                    self.open = True
+                    self.info = frame.info
+            case _:
+                self.dropped += 1
+
+    def poll(self, now: float, *, frames: int = 64) -> bytes:
+        """Whole frames to transmit now, at most ``frames`` of them."""
+        out = bytearray()
+        for _ in range(frames):
+            frame = self._next(now)
+            if not frame:
+                break
+            self._spoke = now
+            out += frame
+        return bytes(out)
+
+    def _next(self, now: float) -> bytes:
+        if self._hello_due is not None and now >= self._hello_due:
+            if self.role is Role.DEVICE:
+                assert self._describe is not None, "a device needs info"
+                self._hello_due = None
+                return HelloReply(self._nonce, self._describe()).encode()
+            self._hello_due = now + HELLO_S
+            # The zero ends whatever the line made of noise, or of another program's bytes.
+            return b"\0" + Hello(self._nonce).encode()
+        if not self.open:
+            return b""
+        allowed = self.role is Role.HOST or self._expired < DEVICE_RETRIES
+        if allowed and self._sender.late(now, self.retry_s):
+            self._expired += 1
+            self._sender.expire()
+        if self._sender.sendable or self._owing or self._receiver.must_update:
+            return self._data(now)
+        if self.role is Role.HOST:
+            stuck = self.expecting or self._sender.held > self._sender.sent
+            if stuck and now - max(self._heard, self._spoke) >= POLL_S:
+                return b"\0" + self._data(now, DataFlag.POLL)
+            if self.keep_alive is not None and now - self._spoke >= self.keep_alive:
+                return self._data(now)
+        return b""
+
+    def _data(self, now: float, flags: int = 0) -> bytes:
+        offset, payload = self._sender.take(now)
+        receiver = self._receiver
+        receiver.advertised = receiver.credit
+        self._owing = False
+        return Data(
+            session=self._nonce & 255,
+            flags=flags,
+            offset=offset,
+            ack=receiver.expected % 65536,
+            credit=receiver.credit,
+            payload=payload,
+        ).encode()

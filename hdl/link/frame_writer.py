@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: MIT
+"""Composes the frames a device sends: HELLO answers and DATA."""
+
+from amaranth.hdl import Cat, Elaboratable, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from glintfpga.firmware.wire.protocol import DATA_HEADER, HELLO_HEADER, HELLO_INFO, RING, Kind
+from glintfpga.hdl.link.framing import BODY_BYTE, FIRST_BYTE
+
+__all__ = ["FrameWriter"]
+
+
+class FrameWriter(wiring.Component):
+    """Requests to frame bodies; one frame at a time, HELLO first.
+
+    A frame is begun only when the transmitter has room for all of it, so its ack and credit are at
+    most two frames old when they are sent.
+
+    Latency: a header byte a cycle, an info or payload byte every 2 cycles.
+
+    Members
+    -------
+    hello : In(1)
+        Send a HELLO; ``hello_taken`` acknowledges.
+    nonce : In(32)
+        Of the last HELLO; its low byte is the session.
+    answer : In(1)
+        Send a DATA, even an empty one; ``data_taken`` acknowledges.
+    sendable, offset, settled, flight : In
+        As in `StreamSender`; a DATA is sent whenever ``sendable`` is not 0.
+    expected, credit : In
+        Ack and credit for the header.
+    hello_taken, data_taken : Out(1)
+        Strobe: the request is being served.
+    address : Out(11)
+        Of the byte to read: low bits of a stream offset, or a position in the info.
+    ring_enable, ring_data : Out(1), In(8)
+        Read port of the ring, latency 1.
+    info_enable, info_data : Out(1), In(8)
+        Read port of the info, latency 1.
+    o : Out(stream of BODY_BYTE)
+    payload : Out(1)
+        The frame that is being written has payload.
+    abort : Out(1)
+        Strobe: forget the frame that is being written.
+    idle, greeting : Out(1)
+        No frame is being written; the one that is being written is a HELLO.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "hello": In(1),
+                "nonce": In(32),
+                "answer": In(1),
+                "sendable": In(8),
+                "offset": In(16),
+                "settled": In(1),
+                "flight": In(range(RING + 1)),
+                "expected": In(16),
+                "credit": In(8),
+                "hello_taken": Out(1),
+                "data_taken": Out(1),
+                "address": Out(range(RING)),
+                "ring_enable": Out(1),
+                "ring_data": In(8),
+                "info_enable": Out(1),
+                "info_data": In(8),
+                "o": Out(stream.Signature(BODY_BYTE)),
+                "payload": Out(1),
+                "abort": Out(1),
+                "idle": Out(1),
+                "greeting": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Elaboratable:
+        m = Module()
+        at = Signal(range(DATA_HEADER))
+        left = Signal(range(256))
+        is_hello = Signal()
+        offset, ack, credit = Signal(16), Signal(16), Signal(8)
+        session = self.nonce[:8]
+        of_hello = [FIRST_BYTE[Kind.HELLO], *(self.nonce.word_select(i, 8) for i in range(4))]
+        of_data = [FIRST_BYTE[Kind.DATA], session, 0, offset[:8], offset[8:], ack[:8], ack[8:]]
+        header = Signal(8)
+        with m.Switch(Cat(at, is_hello)):
+            for position, value in enumerate(of_hello):
+                with m.Case(DATA_HEADER + position):
+                    m.d.comb += header.eq(value)
+            for position, value in enumerate(of_data):
+                with m.Case(position):
+                    m.d.comb += header.eq(value)
+            with m.Default():
+                m.d.comb += header.eq(credit)
+        last_of_header = Signal()
+        m.d.comb += [
+            last_of_header.eq(at == Mux(is_hello, HELLO_HEADER - 1, DATA_HEADER - 1)),
+            self.greeting.eq(~self.idle & is_hello),
+        ]
+        with m.FSM():
+            with m.State("IDLE"):
+                # Wait for a request and a free transmitter.
+                m.d.comb += self.idle.eq(1)
+                m.d.sync += at.eq(0)
+                with m.If(self.o.ready & self.hello):
+                    m.d.comb += self.hello_taken.eq(1)
+                    m.d.sync += [
+                        self.address.eq(0),
+                        left.eq(HELLO_INFO),
+                        is_hello.eq(1),
+                        self.payload.eq(0),
+                    ]
+                    m.next = "HEADER"
+                with m.Elif(self.o.ready & self.settled & (self.answer | (self.sendable != 0))):
+                    m.d.comb += self.data_taken.eq(1)
+                    m.d.sync += [
+                        offset.eq(self.offset),
+                        ack.eq(self.expected),
+                        credit.eq(self.credit),
+                        self.address.eq(self.offset),
+                        left.eq(self.sendable),
+                        is_hello.eq(0),
+                        self.payload.eq(self.sendable != 0),
+                    ]
+                    m.next = "HEADER"
+            with m.State("HEADER"):
+                # Its 5 or 8 bytes.
+                m.d.comb += [
+                    self.o.payload.byte.eq(header),
+                    self.o.payload.last.eq(last_of_header & (left == 0)),
+                    self.o.valid.eq(1),
+                ]
+                with m.If(self.o.ready):
+                    m.d.sync += at.eq(at + 1)
+                    with m.If(last_of_header):
+                        m.next = "FETCH"
+                        with m.If(left == 0):
+                            m.next = "IDLE"
+            with m.State("FETCH"):
+                # Read a byte; give the frame up if its payload is not safe to read any more.
+                with m.If(is_hello):
+                    m.d.comb += self.info_enable.eq(1)
+                    m.next = "BYTE"
+                with m.Elif(self.flight < left):
+                    m.d.comb += self.abort.eq(1)
+                    m.next = "IDLE"
+                with m.Else():
+                    m.d.comb += self.ring_enable.eq(1)
+                    m.next = "BYTE"
+            with m.State("BYTE"):
+                # Hand it over.
+                m.d.comb += [
+                    self.o.payload.byte.eq(Mux(is_hello, self.info_data, self.ring_data)),
+                    self.o.payload.last.eq(left == 1),
+                    self.o.valid.eq(1),
+                ]
+                with m.If(self.o.ready):
+                    m.d.sync += [self.address.eq(self.address + 1), left.eq(left - 1)]
+                    m.next = "FETCH"
+                    with m.If(left == 1):
+                        m.next = "IDLE"
+        return m

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: MIT
+"""The link of a device: wire bytes on one side, two reliable byte streams on the other."""
+
+from amaranth.hdl import Elaboratable, Module, ResetInserter, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from glintfpga.firmware.wire.protocol import (
+    BAUDS,
+    CREDIT_UPDATE,
+    FALLBACK_ERRORS,
+    FALLBACK_S,
+    HELLO_INFO,
+    RING,
+    DataFlag,
+)
+from glintfpga.hdl.link.frame_writer import FrameWriter
+from glintfpga.hdl.link.framing import FrameReceiver, FrameTransmitter
+from glintfpga.hdl.link.stream_receiver import StreamReceiver
+from glintfpga.hdl.link.stream_sender import StreamSender
+
+__all__ = ["Link"]
+
+FALLBACK_TICKS = round(FALLBACK_S * 1000)
+
+
+class Link(wiring.Component):
+    """Sessions, acks, retries and the baud rate, as `glintfpga.firmware.wire.protocol` defines
+    them.
+
+    Parameters
+    ----------
+    clk_hz : int
+        Clock of the domain ``sync``; sets the timers only.
+
+    Members
+    -------
+    rx_valid, rx_data, rx_error : In
+        Byte strobe from the line, see `FrameReceiver`.
+    tx : Out(stream of 8)
+        Bytes for the line.
+    tx_idle : In(1)
+        The line rests.
+    baud : Out(range)
+        Index into `BAUDS`.
+    switch : In(stream of a baud index)
+        Change the rate once everything written is acked and the line rests. Ready also when a
+        fall-back cancels the change.
+    o : Out(stream of 8)
+        What the host wrote, in order.
+    write_valid, write_address, write_data, committed, oldest
+        Ring of the bytes for the host, see `StreamSender`.
+    info_enable, info_address, info_data : Out, Out, In
+        Read port, latency 1 cycle, of the `HelloInfo` bytes.
+    hello : Out(1)
+        Strobe: a new session has begun, both streams are empty.
+    greeting : Out(1)
+        The answer to a HELLO is not complete: leave the info alone.
+    hold : In(1)
+        The answer to a HELLO may not begin.
+    tick_ms : Out(1)
+        Strobe, once a millisecond.
+    working : In(1)
+        The device computes: silence does not count now.
+    dropped, damaged, retry : Out(1)
+        Strobes for the counters. A damaged frame is dropped too.
+    """
+
+    def __init__(self, *, clk_hz: int):
+        self.clk_hz = clk_hz
+        super().__init__(
+            {
+                "rx_valid": In(1),
+                "rx_data": In(8),
+                "rx_error": In(1),
+                "tx": Out(stream.Signature(8)),
+                "tx_idle": In(1),
+                "baud": Out(range(len(BAUDS))),
+                "switch": In(stream.Signature(range(len(BAUDS)))),
+                "o": Out(stream.Signature(8)),
+                "write_valid": In(1),
+                "write_address": In(range(RING)),
+                "write_data": In(8),
+                "committed": In(16),
+                "oldest": Out(16),
+                "info_enable": Out(1),
+                "info_address": Out(range(HELLO_INFO)),
+                "info_data": In(8),
+                "hello": Out(1),
+                "greeting": Out(1),
+                "hold": In(1),
+                "tick_ms": Out(1),
+                "working": In(1),
+                "dropped": Out(1),
+                "damaged": Out(1),
+                "retry": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Elaboratable:
+        m = Module()
+        m.submodules.frames = frames = FrameReceiver()
+        m.submodules.receiver = receiver = StreamReceiver()
+        m.submodules.sender = sender = StreamSender()
+        writer = FrameWriter()
+        m.submodules.writer = ResetInserter(self.hello)(writer)
+        m.submodules.transmitter = transmitter = FrameTransmitter()
+
+        wiring.connect(m, wiring.flipped(self.o), receiver.o)
+        wiring.connect(m, writer.o, transmitter.i)
+        wiring.connect(m, transmitter.o, wiring.flipped(self.tx))
+
+        prescaler = Signal(range(self.clk_hz // 1000))
+        m.d.sync += self.tick_ms.eq(prescaler == 0)
+        with m.If(prescaler == 0):
+            m.d.sync += prescaler.eq(self.clk_hz // 1000 - 1)
+        with m.Else():
+            m.d.sync += prescaler.eq(prescaler - 1)
+
+        # Session: open from the first HELLO on.
+        nonce = Signal(32)
+        is_open = Signal()
+        greet = Signal()
+        m.d.comb += self.hello.eq(frames.hello)
+        with m.If(frames.hello):
+            m.d.sync += [nonce.eq(frames.header.as_value()[8:40]), is_open.eq(1), greet.eq(1)]
+        with m.Elif(writer.hello_taken):
+            m.d.sync += greet.eq(0)
+        m.d.comb += self.greeting.eq(greet | writer.greeting)
+
+        # Frames that carry its number.
+        ours = Signal()
+        valid_data = Signal()
+        heard = Signal()
+        m.d.comb += [
+            ours.eq(is_open & (frames.header.session == nonce[:8])),
+            valid_data.eq(frames.data_frame & ours),
+            heard.eq(valid_data | frames.hello),
+            frames.valid.eq(self.rx_valid),
+            frames.data.eq(self.rx_data),
+            frames.error.eq(self.rx_error),
+            receiver.start.eq(frames.start),
+            receiver.valid.eq(frames.payload_valid),
+            receiver.data.eq(frames.payload),
+            receiver.take.eq(valid_data),
+            receiver.offset.eq(frames.header.offset),
+            receiver.length.eq(frames.length),
+            receiver.clear.eq(frames.hello),
+        ]
+
+        # What obliges to an answer, and what is answered with.
+        owing = Signal()
+        low_credit = Signal()
+        enough = Signal()
+        m.d.comb += enough.eq(receiver.credit >= CREDIT_UPDATE)
+        with m.If(writer.data_taken):
+            m.d.sync += [owing.eq(0), low_credit.eq(~enough)]
+        poll = frames.header.flags[DataFlag.POLL.bit_length() - 1]
+        with m.If(
+            (valid_data & ((frames.length != 0) | poll))
+            | (frames.damaged & is_open)
+            | writer.abort
+            | (low_credit & enough)
+        ):
+            m.d.sync += owing.eq(1)
+        with m.If(low_credit & enough):
+            m.d.sync += low_credit.eq(0)
+        with m.If(frames.hello):
+            m.d.sync += [owing.eq(0), low_credit.eq(0)]
+        m.d.comb += [
+            writer.hello.eq(greet & ~self.hold),
+            writer.nonce.eq(nonce),
+            writer.answer.eq(owing),
+            writer.sendable.eq(sender.sendable),
+            writer.offset.eq(sender.offset),
+            writer.settled.eq(sender.settled & is_open),
+            writer.flight.eq(sender.flight),
+            writer.expected.eq(receiver.expected),
+            writer.credit.eq(receiver.credit),
+            writer.ring_data.eq(sender.read_data),
+            writer.info_data.eq(self.info_data),
+            self.info_enable.eq(writer.info_enable),
+            self.info_address.eq(writer.address[: len(self.info_address)]),
+            transmitter.payload.eq(writer.payload),
+            transmitter.abort.eq(writer.abort),
+            transmitter.flush.eq(frames.hello),
+        ]
+        m.d.comb += [
+            sender.write_valid.eq(self.write_valid),
+            sender.write_address.eq(self.write_address),
+            sender.write_data.eq(self.write_data),
+            sender.committed.eq(self.committed),
+            self.oldest.eq(sender.oldest),
+            sender.take.eq(writer.data_taken),
+            sender.read_enable.eq(writer.ring_enable),
+            sender.read_address.eq(writer.address),
+            sender.ack_valid.eq(valid_data),
+            sender.ack.eq(frames.header.ack),
+            sender.credit.eq(frames.header.credit),
+            sender.empty.eq(frames.length == 0),
+            sender.heard.eq(heard),
+            sender.sending.eq(transmitter.sending_payload),
+            sender.tick_ms.eq(self.tick_ms),
+            sender.clear.eq(frames.hello),
+            self.retry.eq(sender.retry),
+            self.damaged.eq(frames.damaged),
+            self.dropped.eq(
+                frames.damaged | frames.foreign | receiver.dropped | (frames.data_frame & ~ours)
+            ),
+        ]
+
+        # Baud rate: a change waits for the last ack, a fall-back for nothing.
+        silent = Signal(range(FALLBACK_TICKS + 1))
+        errors = Signal(range(FALLBACK_ERRORS + 1))
+        settled = Signal()
+        fall_back = Signal()
+        m.d.comb += [
+            settled.eq(
+                (sender.oldest == self.committed)
+                & ~owing
+                & ~greet
+                & writer.idle
+                & transmitter.idle
+                & self.tx_idle
+            ),
+            fall_back.eq((silent == FALLBACK_TICKS) | (errors == FALLBACK_ERRORS)),
+            self.switch.ready.eq(settled | fall_back),
+        ]
+        with m.If(heard | self.working | fall_back):
+            m.d.sync += silent.eq(0)
+        with m.Elif(self.tick_ms):
+            m.d.sync += silent.eq(silent + 1)
+        with m.If(heard | fall_back):
+            m.d.sync += errors.eq(0)
+        with m.Elif(self.rx_valid & self.rx_error):
+            m.d.sync += errors.eq(errors + 1)
+        with m.If(fall_back):
+            m.d.sync += self.baud.eq(0)
+        with m.Elif(self.switch.valid & settled):
+            m.d.sync += [self.baud.eq(self.switch.payload), silent.eq(0), errors.eq(0)]
+        return m

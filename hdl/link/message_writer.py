@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""Messages for the host, written into the ring of the sender."""
+
+from amaranth.hdl import Elaboratable, Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from glintfpga.firmware.wire.protocol import CHUNK_S, MAX_CHUNK, RING
+
+__all__ = ["ANSWER_BYTE", "AnswerWriter"]
+
+ANSWER_BYTE = data.StructLayout({"byte": 8, "end": 1})
+"""A byte of a body; ``end``: the message may be cut behind it."""
+
+LONGEST_UNIT = 6
+"""Bytes up to the next ``end``: a two-byte token and its CRC."""
+CUT = MAX_CHUNK - LONGEST_UNIT + 1
+SPARE_BITS = 4
+"""The last 16 bytes of the ring are not used."""
+MAX_TICKS = round(CHUNK_S * 1000) + 1
+
+
+class AnswerWriter(wiring.Component):
+    """Body bytes to whole messages.
+
+    The length of a message is not known when it begins: its place is left free and filled in when
+    the message ends, and only then the sender may see it. A message ends behind a byte marked
+    ``end`` when the next unit might not fit, when no byte has come for 1 to 2 ms, or on ``close``.
+    A few bytes of the ring stay unused, so that the room can be judged some cycles late.
+
+    Resetting it (with the sender) starts a new session.
+
+    Latency: 3 cycles before the first byte of a message is taken, a byte a cycle, 1 cycle to end.
+
+    Members
+    -------
+    op : In(8)
+        Of the message that the next byte opens.
+    i : In(stream of ANSWER_BYTE)
+    close : In(1)
+        End the message, if there is one.
+    is_open : Out(1)
+        A message has begun and not ended.
+    tick_ms : In(1)
+        Strobe, once a millisecond.
+    write_valid, write_address, write_data, committed, oldest
+        As in `StreamSender`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "op": In(8),
+                "i": In(stream.Signature(ANSWER_BYTE)),
+                "close": In(1),
+                "is_open": Out(1),
+                "tick_ms": In(1),
+                "write_valid": Out(1),
+                "write_address": Out(range(RING)),
+                "write_data": Out(8),
+                "committed": Out(16),
+                "oldest": In(16),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Elaboratable:
+        m = Module()
+        place = Signal(16)
+        length = Signal(8)
+        ticks = Signal(range(MAX_TICKS + 1))
+        whole, closing = Signal(), Signal()
+        length_place = Signal(range(RING))
+
+        used = Signal(range(RING + 1))
+        room = Signal()
+        m.d.sync += [
+            used.eq((place - self.oldest)[: len(used)]),
+            room.eq(~(used[-1] | used[SPARE_BITS:-1].all())),
+        ]
+        m.d.comb += self.write_address.eq(place)
+        with m.FSM():
+            with m.State("CLOSED"):
+                # Nothing to send: a byte opens a message; write its op.
+                m.d.comb += [
+                    self.write_data.eq(self.op),
+                    self.write_valid.eq(self.i.valid & room),
+                ]
+                m.d.sync += [length.eq(0), ticks.eq(0), whole.eq(0)]
+                with m.If(self.write_valid):
+                    m.next = "SKIP"
+            with m.State("SKIP"):
+                # Leave the low byte of the length for later.
+                m.d.comb += [self.is_open.eq(1), self.write_valid.eq(1)]
+                m.d.sync += length_place.eq(place)
+                m.next = "HIGH"
+            with m.State("HIGH"):
+                # Its high byte is always 0.
+                m.d.comb += [self.is_open.eq(1), self.write_valid.eq(1)]
+                m.next = "BODY"
+            with m.State("BODY"):
+                # Take bytes until a reason to end the message comes up.
+                m.d.comb += [
+                    self.is_open.eq(1),
+                    self.i.ready.eq(room),
+                    self.write_data.eq(self.i.payload.byte),
+                    self.write_valid.eq(self.i.valid & room),
+                ]
+                with m.If(self.write_valid):
+                    m.d.sync += [
+                        length.eq(length + 1),
+                        ticks.eq(0),
+                        whole.eq(self.i.payload.end),
+                    ]
+                    with m.If(self.i.payload.end & (length >= CUT - 1)):
+                        m.next = "LENGTH"
+                with m.Elif(self.close | (whole & (ticks == MAX_TICKS))):
+                    m.next = "LENGTH"
+                with m.Elif(self.tick_ms & (ticks != MAX_TICKS)):
+                    m.d.sync += ticks.eq(ticks + 1)
+            with m.State("LENGTH"):
+                # Fill in the length, and hand the message to the sender.
+                m.d.comb += [
+                    self.is_open.eq(1),
+                    closing.eq(1),
+                    self.write_address.eq(length_place),
+                    self.write_data.eq(length),
+                    self.write_valid.eq(1),
+                ]
+                m.d.sync += self.committed.eq(place)
+                m.next = "CLOSED"
+        with m.If(self.write_valid & ~closing):
+            m.d.sync += place.eq(place + 1)
+        return m

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: MIT
+"""Sending end of a numbered byte stream: a ring in block RAM, acks and rewinds."""
+
+from amaranth.hdl import Cat, Elaboratable, Module, Mux, Signal
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from glintfpga.firmware.wire.protocol import CREDIT_UNIT, DEVICE_RETRIES, MAX_PAYLOAD, RETRY_S, RING
+from glintfpga.hdl.primitives.memory import outside_reset
+
+__all__ = ["StreamSender"]
+
+CREDIT_SHIFT = CREDIT_UNIT.bit_length() - 1
+RETRY_TICKS = round(RETRY_S * 1000) + 1
+
+
+class StreamSender(wiring.Component):
+    """Bytes kept until they are acked, with the rules of `glintfpga.firmware.wire.protocol`.
+
+    ::
+
+        oldest          oldest + flight      oldest + window    committed
+          | sent, not acked | `sendable` bytes .. |                  |
+
+    Someone else writes the ring behind ``committed`` and reads frames out of it. The sums are
+    spread over some cycles: after anything that moves a limit down, ``sendable`` stays 0 until
+    they are right again.
+
+    Members
+    -------
+    write_valid, write_address, write_data : In
+        Port into the ring; only for bytes in ``committed .. oldest + 2047``.
+    committed : In(16)
+        Offset behind the last byte that may be sent. Only ``clear`` lets it go back.
+    oldest : Out(16)
+        Offset of the oldest byte kept.
+    sendable : Out(8)
+        Payload of the next frame, 0..192; it starts at ``offset``.
+    offset : Out(16)
+    take : In(1)
+        Strobe: the next frame is being sent. Allowed while ``settled``.
+    settled : Out(1)
+    read_enable, read_address, read_data : In, In, Out
+        Port for frames, latency 1 cycle; only for bytes that are kept and committed.
+    flight : Out(12)
+        Bytes sent and not acked. When it falls below the length of the frame that is being read,
+        the frame was acked or rewound meanwhile, and its bytes may be overwritten.
+    ack_valid, ack, credit, empty : In
+        Strobe with the fields of a valid DATA frame; ``empty``: it had no payload.
+    heard : In(1)
+        Strobe: any valid frame.
+    sending : In(1)
+        A frame with payload is on its way to the wire: the timer starts when it has left.
+    tick_ms : In(1)
+        Strobe, once a millisecond.
+    retry : Out(1)
+        Strobe: a rewind.
+    clear : In(1)
+        Strobe: forget everything, offset 0.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "write_valid": In(1),
+                "write_address": In(range(RING)),
+                "write_data": In(8),
+                "committed": In(16),
+                "oldest": Out(16),
+                "sendable": Out(8),
+                "offset": Out(16),
+                "take": In(1),
+                "settled": Out(1),
+                "read_enable": In(1),
+                "read_address": In(range(RING)),
+                "read_data": Out(8),
+                "flight": Out(range(RING + 1)),
+                "ack_valid": In(1),
+                "ack": In(16),
+                "credit": In(8),
+                "empty": In(1),
+                "heard": In(1),
+                "sending": In(1),
+                "tick_ms": In(1),
+                "retry": Out(1),
+                "clear": In(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Elaboratable:
+        m = Module()
+        m.submodules.ring = ring = memory.Memory(shape=8, depth=RING, init=[])
+        write = ring.write_port()
+        read = ring.read_port()
+        m.d.comb += [
+            write.en.eq(outside_reset(self.write_valid)),
+            write.addr.eq(self.write_address),
+            write.data.eq(self.write_data),
+            read.en.eq(self.read_enable),
+            read.addr.eq(self.read_address),
+            self.read_data.eq(read.data),
+        ]
+
+        # An ack passes two stages: how far it steps, and whether bytes that far are kept.
+        held = Signal(range(RING + 1))
+        step = Signal(16)
+        stages = Signal(2)
+        known = Signal()
+        window = Signal(range(RING + 1), init=RING)
+        m.d.sync += [
+            held.eq((self.committed - self.oldest)[: len(held)]),
+            step.eq(self.ack - self.oldest),
+            known.eq(step <= held),
+            stages.eq(Cat(self.ack_valid, stages)),
+        ]
+        apply = Signal()
+        remaining = Signal(range(-RING, RING + 1))
+        m.d.comb += [apply.eq(stages[1] & known), remaining.eq(self.flight - step)]
+
+        # Where the next frame starts and how long it is, three stages behind the registers.
+        limit = Signal(range(RING + 1))
+        rest = Signal(range(-RING, RING + 1))
+        quiet = Signal(3)
+        moved = Signal()
+        m.d.comb += moved.eq(self.ack_valid | stages.any() | self.take | self.retry | self.clear)
+        m.d.sync += [
+            self.offset.eq(self.oldest + self.flight),
+            limit.eq(Mux(held < window, held, window)),
+            rest.eq(limit - self.flight),
+            quiet.eq(Mux(moved, 0, Cat(1, quiet))),
+        ]
+        m.d.comb += self.settled.eq(quiet.all() & ~stages.any())
+        with m.If(self.settled & (rest > 0)):
+            m.d.comb += self.sendable.eq(Mux(rest > MAX_PAYLOAD, MAX_PAYLOAD, rest))
+
+        waited = Signal(range(RETRY_TICKS + 1))
+        tries = Signal(range(DEVICE_RETRIES + 1))
+        may_repeat = Signal(init=1)
+        with m.If((self.flight == 0) | self.sending):
+            m.d.sync += waited.eq(0)
+        with m.Elif(self.tick_ms & (waited != RETRY_TICKS)):
+            m.d.sync += waited.eq(waited + 1)
+
+        late = Signal()
+        m.d.comb += late.eq((waited == RETRY_TICKS) & (tries != DEVICE_RETRIES))
+        with m.If(apply):
+            m.d.sync += window.eq(Mux(self.credit[-1], RING, self.credit << CREDIT_SHIFT))
+            m.d.sync += [
+                self.oldest.eq(self.oldest + step),
+                self.flight.eq(Mux(remaining < 0, 0, remaining)),
+            ]
+            with m.If(step != 0):
+                m.d.sync += [waited.eq(0), may_repeat.eq(1)]
+            with m.Elif(self.empty & may_repeat & (self.flight != 0)):
+                m.d.comb += self.retry.eq(1)
+                m.d.sync += may_repeat.eq(0)
+        with m.Elif(self.take):
+            m.d.sync += self.flight.eq(self.flight + self.sendable)
+        with m.Elif(late & (self.flight != 0)):
+            m.d.comb += self.retry.eq(1)
+            m.d.sync += [may_repeat.eq(1), tries.eq(tries + 1)]
+        with m.If(self.retry):
+            m.d.sync += [self.flight.eq(0), waited.eq(0)]
+        with m.If(self.heard):
+            m.d.sync += tries.eq(0)
+        with m.If(self.clear):
+            m.d.sync += [
+                self.oldest.eq(0),
+                self.flight.eq(0),
+                window.eq(RING),
+                stages.eq(0),
+                tries.eq(0),
+                may_repeat.eq(1),
+            ]
+        return m

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: MIT
+"""A lane: one bank of rows with its multipliers, dot on the K side, weigh on the V side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from glintfpga.hdl.primitives.fixed import saturate, shift_guarded
+from glintfpga.hdl.primitives.memory import outside_reset, ram, rom
+from glintfpga.hdl.primitives.multiplier import Multiplier
+from glintfpga.quant.blink.blocks import RUNNING_MAX_START
+from glintfpga.quant.blink.plan import NumberPlan
+from glintfpga.quant.blink.tables import exp2_table, silu_table
+from glintfpga.quant.numbers.qformat import shift_round
+
+__all__ = ["Lane"]
+
+
+class Lane(wiring.Component):
+    """Rows of one memory bank past one vector. Cycles are counted from the K address:
+
+        0 k_address   1 operand   2 products   3 dot   4 value, score top
+        softmax weight:   5 p enters the V multipliers, 7 product p*v
+        hidden number:    5 SiLU table (gate) and value (up, issued a cycle after its gate),
+                          7 z enters the V multipliers, 9 product z*down
+
+    ``v_address`` is due one cycle before its weight enters. Bank rows hold three numbers, the
+    first lowest.
+
+    Members
+    -------
+    ``k_address``, ``v_address``
+    ``operand``: three numbers for the K multipliers.
+    ``shift``: requantization shift less ``plan.min_shift``, with the value.
+    ``value``: ``saturate(shift_round(row . operand, shift))``, format ``plan.value``.
+    ``valid``: the lane takes part in its group; with the value.
+    ``top``: integer part of the score for the group's maximum (lowest when not valid).
+    ``running_top``: above every score so far, this group's included; one cycle after ``top``.
+    ``p``: softmax weight as it enters the V multipliers, 0 when not valid.
+    ``weigh_z``: the V multipliers take z, not p.
+    ``products``: weight times V row.
+    ``k_stored``, ``v_stored``: the bank rows that are read, one cycle after their addresses.
+    ``row_address``, ``k_row``, ``k_write``, ``v_row``, ``v_write``: write ports.
+    """
+
+    def __init__(
+        self, *, plan: NumberPlan, depth: int, k_init: Sequence[int], v_init: Sequence[int]
+    ) -> None:
+        self.plan = plan
+        self.depth = depth
+        self.k_init = k_init
+        self.v_init = v_init
+        width = plan.weight_width
+        self.dot_width = 2 * width + 2
+        self.top_width = self.dot_width - 2 * plan.qk.frac + 1
+        address = range(depth)
+        super().__init__(
+            {
+                "k_address": In(address),
+                "v_address": In(address),
+                "operand": In(data.ArrayLayout(signed(width), 3)),
+                "shift": In(plan.shift_bits),
+                "value": Out(signed(plan.value.width)),
+                "valid": In(1),
+                "top": Out(signed(self.top_width)),
+                "running_top": In(signed(self.top_width)),
+                "p": Out(plan.weight_p_frac + 1),
+                "weigh_z": In(1),
+                "products": Out(data.ArrayLayout(signed(2 * width), 3)),
+                "k_stored": Out(3 * width),
+                "v_stored": Out(3 * width),
+                "row_address": In(address),
+                "k_row": In(3 * width),
+                "k_write": In(1),
+                "v_row": In(3 * width),
+                "v_write": In(1),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        width = self.plan.weight_width
+        k_row = self._bank(m, "k", self.k_address)
+        v_row = self._bank(m, "v", self.v_address)
+        products = []
+        for i in range(3):
+            m.submodules[f"dot{i}"] = unit = Multiplier(a_width=width, b_width=width, outside="a")
+            m.d.comb += [unit.a.eq(self.operand[i]), unit.b.eq(k_row[i])]
+            products.append(unit.p)
+        dot = Signal(signed(self.dot_width))
+        m.d.sync += dot.eq(products[0] + products[1] + products[2])
+        value = (shift_guarded(dot, self.plan.min_shift, self.shift) + 1) >> 1
+        m.d.comb += self.value.eq(saturate(value, self.plan.value.width))
+        z = self._hidden(m)
+        self._softmax(m, dot)
+        weight = Mux(self.weigh_z, z, self.p)
+        for i in range(3):
+            m.submodules[f"weigh{i}"] = unit = Multiplier(a_width=width, b_width=width, outside="a")
+            m.d.comb += [unit.a.eq(weight), unit.b.eq(v_row[i]), self.products[i].eq(unit.p)]
+        return m
+
+    def _bank(self, m: Module, side: str, address: Any) -> list[Any]:
+        width = self.plan.weight_width
+        init, row, write, stored = (
+            getattr(self, f"{side}_{name}") for name in ("init", "row", "write", "stored")
+        )
+        word, port = ram(
+            m, f"{side}_bank", width=3 * width, depth=self.depth, init=init, address=address
+        )
+        m.d.comb += [
+            port.addr.eq(self.row_address),
+            port.data.eq(row),
+            port.en.eq(outside_reset(write)),
+        ]
+        m.d.comb += stored.eq(word)
+        return [word[i * width : (i + 1) * width].as_signed() for i in range(3)]
+
+    def _hidden(self, m: Module) -> Any:
+        plan = self.plan
+        gate = saturate(self.value, plan.gate.width).as_unsigned()
+        silu = rom(m, "silu", silu_table(plan), plan.silu.width, gate)
+        m.submodules.swiglu = unit = Multiplier(
+            a_width=plan.silu.width, b_width=plan.up.width, outside="b"
+        )
+        m.d.comb += [
+            unit.a.eq(silu.as_signed()),
+            unit.b.eq(saturate(self.value, plan.up.width)),
+        ]
+        drop = plan.silu.frac + plan.up.frac - plan.z.frac
+        return saturate(shift_round(unit.p, drop), plan.z.width)
+
+    def _softmax(self, m: Module, dot: Signal) -> None:
+        plan = self.plan
+        score = Signal(signed(plan.value.width))
+        valid = Signal()
+        m.d.sync += [score.eq(self.value), valid.eq(self.valid)]
+        m.d.comb += self.top.eq(Mux(self.valid, dot >> (2 * plan.qk.frac), RUNNING_MAX_START))
+        below = Signal(signed(plan.value.width + 1))
+        m.d.comb += below.eq((self.running_top << plan.score_frac) - score)
+        # One table instead of 2**-fraction, shift and rounding one after the other: this ends in
+        # a multiplier, at the far end of the lane.
+        near = plan.score_frac + 4
+        fractions = [int(entry) for entry in exp2_table(plan)]
+        weights = [shift_round(entry, shift) for shift in range(16) for entry in fractions]
+        with m.If(valid & ~below[near:].any()):
+            with m.Switch(below[:near]):
+                for index, entry in enumerate(weights):
+                    with m.Case(index):
+                        m.d.comb += self.p.eq(entry)

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: MIT
+"""Plays the schedule: one control word a cycle, no dispatch cycle between parts."""
+
+from typing import Any
+
+from amaranth.hdl import Array, Const, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from glintfpga.firmware.blink.schedule import Count, Loop, Rows, Word, program
+
+__all__ = ["Operation", "Sequencer"]
+
+Operation = data.StructLayout({"id": 9, "enter": 1, "logits": 1, "sample": 1})
+"""``enter``: take token ``id`` through all passes. ``logits``: then think, and compute logits of
+the current x. ``sample``: with noise."""
+
+
+class ControlWord(data.Struct):
+    """``firmware.blink.schedule.Word`` as bits."""
+
+    rows: 3
+    offset: 4
+    part: 1
+    count: 2
+    loop: 2
+    loop_embedding: 1
+    clear: 1
+    x_embed: 1
+    x_attention: 1
+    x_ffn: 1
+    fetch: 1
+    pass_end: 1
+    end: 1
+
+
+def _encode(word: Word) -> int:
+    fields = {name: int(getattr(word, name)) for name in Word.__dataclass_fields__}
+    return int(ControlWord.const(fields).as_bits())
+
+
+class Sequencer(wiring.Component):
+    """Runs EMBED, PASS and LOGITS as an operation asks; word 0 is idle and takes the next one.
+
+    Members
+    -------
+    ``i``: operations; ``enable``: idle may take one.
+    ``passes``, ``thinking``, ``score_groups``, ``hidden_groups``, ``logit_groups``: of the model
+    and position.
+    ``word``: the current control word; ``index``: its repetition, from 0.
+    ``first``: the word does not repeat its predecessor; ``score``: this SCORE cycle issues a
+    group (the first ones may be padding).
+    ``advance``: the token's last pass ends with this cycle; ``operation``: the running one.
+    """
+
+    def __init__(self, *, lanes: int) -> None:
+        self.lanes = lanes
+        self.program = program(lanes)
+        self.group_width = 9
+        super().__init__(
+            {
+                "i": In(stream.Signature(Operation)),
+                "enable": In(1),
+                "passes": In(5),
+                "thinking": In(8),
+                "score_groups": In(8),
+                "hidden_groups": In(4),
+                "logit_groups": In(self.group_width),
+                "word": Out(ControlWord),
+                "index": Out(self.group_width),
+                "first": Out(1),
+                "score": Out(1),
+                "advance": Out(1),
+                "operation": Out(Operation),
+                "idle": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        play = self.program
+        word = self.word
+        pc, following = (Signal(range(len(play.words)), name=n) for n in ("pc", "pc_next"))
+        # An operation comes late in its cycle, so the words that it may start with stand ready, and
+        # what would follow without it is looked up beside it.
+        words = Array(Const(_encode(each), len(word.as_value())) for each in play.words)
+        start, at_start = Signal(), Signal.like(pc)
+        without_token = Mux(self.thinking != 0, play.passes, play.logits)
+        first_word = Mux(
+            self.i.p.enter,
+            words[play.embed],
+            Mux(self.thinking != 0, words[play.passes], words[play.logits]),
+        )
+        m.d.comb += [
+            start.eq(self.i.valid & self.i.ready),
+            at_start.eq(Mux(self.i.p.enter, play.embed, without_token)),
+        ]
+        m.d.sync += [
+            pc.eq(Mux(start, at_start, following)),
+            word.eq(Mux(start, first_word, words[following])),
+        ]
+        with m.If(start):
+            m.d.sync += self.operation.eq(self.i.p)
+
+        remaining = Signal(self.group_width)
+        more = Signal()
+        m.d.comb += more.eq(remaining != 0)
+        last_pass = self._passes(m)
+        think = self._thinking(m, last_pass)
+        m.d.comb += self.idle.eq(pc == 0)
+        m.d.comb += self.i.ready.eq(self.idle & self.enable)
+        with m.If(self.idle):
+            m.d.comb += following.eq(0)
+        with m.Elif((word.loop == Loop.SELF) & more):
+            m.d.comb += following.eq(pc)
+        with m.Elif((word.loop == Loop.PAIR) & more):
+            m.d.comb += following.eq(pc - 1)
+        with m.Elif(word.pass_end & (~last_pass | think)):
+            m.d.comb += following.eq(play.passes)
+        with m.Elif(word.pass_end & ~self.operation.logits | word.end):
+            m.d.comb += following.eq(0)
+        with m.Else():
+            m.d.comb += following.eq(pc + 1)
+        self._repeats(m, remaining, more)
+        return m
+
+    def _passes(self, m: Module) -> Signal:
+        index, last_pass = Signal(5), Signal()
+        m.d.comb += last_pass.eq(index + 1 >= self.passes)
+        m.d.comb += self.advance.eq(self.word.pass_end & last_pass)
+        with m.If(self.word.pass_end):
+            m.d.sync += index.eq(Mux(last_pass, 0, index + 1))
+        return last_pass
+
+    def _thinking(self, m: Module, last_pass: Signal) -> Signal:
+        """High while logits are due but x must run through the passes again first."""
+        left, think = Signal(8), Signal()
+        m.d.comb += think.eq(self.operation.logits & (left != 0))
+        with m.If(self.idle):
+            # Without a token to enter, the first thought starts at once.
+            begun = ~self.i.p.enter & (self.thinking != 0)
+            m.d.sync += left.eq(self.thinking - begun)
+        with m.Elif(self.word.pass_end & last_pass & think):
+            m.d.sync += left.eq(left - 1)
+        return think
+
+    def _repeats(self, m: Module, remaining: Signal, more: Signal) -> None:
+        word = self.word
+        least = self.program.min_score_groups
+        score_cycles = Mux(self.score_groups < least, least, self.score_groups)
+        m.d.sync += self.first.eq(1)
+        with m.If(word.loop != Loop.NONE):
+            m.d.sync += [self.index.eq(self.index + 1), self.first.eq(~more)]
+        with m.Switch(word.count):
+            with m.Case(Count.SCORE):
+                m.d.sync += remaining.eq(score_cycles - 1)
+            with m.Case(Count.HIDDEN):
+                m.d.sync += remaining.eq(self.hidden_groups - 1)
+            with m.Case(Count.LOGIT):
+                m.d.sync += remaining.eq(self.logit_groups - 1)
+            with m.Default():
+                with m.If((word.loop != Loop.NONE) & more):
+                    m.d.sync += remaining.eq(remaining - 1)
+        with m.If(word.count != Count.NONE):
+            m.d.sync += self.index.eq(0)
+        m.d.comb += self.score.eq((word.rows == Rows.SCORE) & (remaining < self.score_groups))

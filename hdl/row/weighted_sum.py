@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""The weighed sum over groups: softmax's one pass, and the down projection."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import add
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from glintfpga.hdl.primitives.fixed import shift_guarded
+from glintfpga.quant.blink.blocks import MAX_RESCALE, RUNNING_MAX_START
+from glintfpga.quant.blink.plan import LENGTH_WIDTH, NumberPlan
+
+__all__ = ["RunningTop", "WeighedSum", "tree"]
+
+
+def tree(values: list[Value]) -> Value:
+    """Sum of values as a balanced tree."""
+    while len(values) > 1:
+        values = [reduce(add, values[i : i + 2]) for i in range(0, len(values), 2)]
+    return values[0]
+
+
+class RunningTop(wiring.Component):
+    """The softmax maximum so far, an integer above every score.
+
+        cycle 0: tops of a group, add   1: top new, rise known   2: shift
+
+    Members: ``clear``; ``add``, ``tops`` of one group a cycle (lanes that take no part give the
+    lowest number); ``top``; ``shift``, ``lost``: how far the sums so far move down for this group,
+    and whether nothing of them is left.
+    """
+
+    def __init__(self, *, lanes: int, width: int) -> None:
+        self.lanes = lanes
+        self.width = width
+        super().__init__(
+            {
+                "clear": In(1),
+                "add": In(1),
+                "tops": In(data.ArrayLayout(signed(width), lanes)),
+                "top": Out(signed(width), init=RUNNING_MAX_START),
+                "shift": Out(range(MAX_RESCALE + 1)),
+                "lost": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        tops = [Value.cast(self.tops[lane]) for lane in range(self.lanes)]
+        while len(tops) > 1:
+            tops = [Mux(a > b, a, b) for a, b in zip(tops[::2], tops[1::2], strict=True)]
+        group, before = Signal(signed(self.width)), Signal(signed(self.width))
+        m.d.comb += group.eq(tops[0] + 1)
+        m.d.sync += before.eq(self.top)
+        with m.If(self.clear):
+            m.d.sync += self.top.eq(RUNNING_MAX_START)
+        with m.Elif(self.add & (group > self.top)):
+            m.d.sync += self.top.eq(group)
+        rise = Signal(self.width + 1)
+        m.d.comb += rise.eq(self.top - before)
+        m.d.sync += [
+            self.shift.eq(rise),
+            self.lost.eq(rise[len(self.shift) :].any()),
+        ]
+        return m
+
+
+class WeighedSum(wiring.Component):
+    """``values += sum of lanes' products`` and ``length += sum of p``, group by group.
+
+    What is summed up so far first moves down by ``shift``, or is ``lost``, where the group raises
+    the softmax maximum (``quant.blink.blocks.accumulate``); both are 0 for hidden groups.
+
+        cycle 0: p   1: p summed   2: products   3: lanes summed; add, shift   4: values, length
+
+    Members: ``clear``; ``p`` (cycle 0), ``products`` (2), ``add``, ``shift``, ``lost`` (3) of one
+    group; ``values``, ``length``. One group a cycle.
+    """
+
+    def __init__(self, *, plan: NumberPlan, lanes: int) -> None:
+        self.plan = plan
+        self.lanes = lanes
+        product = signed(2 * plan.weight_width)
+        self.value_width = plan.weight_width + LENGTH_WIDTH
+        super().__init__(
+            {
+                "clear": In(1),
+                "p": In(data.ArrayLayout(plan.weight_p_frac + 1, lanes)),
+                "products": In(data.ArrayLayout(data.ArrayLayout(product, 3), lanes)),
+                "add": In(1),
+                "shift": In(range(MAX_RESCALE + 1)),
+                "lost": In(1),
+                "values": Out(data.ArrayLayout(signed(self.value_width), 3)),
+                "length": Out(LENGTH_WIDTH),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        self._accumulate(m, self.length, self._group_length(m))
+        for i in range(3):
+            terms = [self.products[lane][i] for lane in range(self.lanes)]
+            group = Signal(signed(2 * self.plan.weight_width + 3), name=f"group{i}")
+            m.d.sync += group.eq(tree(terms))
+            self._accumulate(m, self.values[i], group)
+        return m
+
+    def _accumulate(self, m: Module, total: Value, group: Value) -> None:
+        """The rounding bit of the old sum joins the one adder."""
+        half = Cat(Const(1, 1), group)
+        if total.shape().signed:
+            kept, half = shift_guarded(total, 0, self.shift), half.as_signed()
+        else:
+            kept = Cat(Const(0, 1), total) >> self.shift
+        with m.If(self.clear):
+            m.d.sync += total.eq(0)
+        with m.Elif(self.add):
+            m.d.sync += total.eq((Mux(self.lost, 0, kept) + half) >> 1)
+
+    def _group_length(self, m: Module) -> Signal:
+        width = self.plan.weight_p_frac + 1
+        p = [Signal(width, name=f"p{lane}_q") for lane in range(self.lanes)]
+        m.d.sync += [p[lane].eq(self.p[lane]) for lane in range(self.lanes)]
+        total, total_q = Signal(width + 3), Signal(width + 3)
+        m.d.sync += [total.eq(tree(list(p))), total_q.eq(total)]
+        return total_q

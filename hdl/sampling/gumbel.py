@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""Gumbel noise for one group of logits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from glintfpga.hdl.primitives.multiplier import Multiplier
+from glintfpga.quant.blink.plan import PLAN12
+from glintfpga.quant.numbers.gumbel import GUMBEL, NOISE_SHIFT
+from glintfpga.quant.numbers.qformat import shift_round
+
+__all__ = ["NOISE_WIDTH", "GumbelNoise"]
+
+NOISE_WIDTH = 16
+
+
+def _address(word: Value) -> Value:
+    """``192 s + m`` with the least s for which ``m = word >> 2 s`` is under 256.
+
+    As 192 is 3 * 64, only the upper four bits need an adder: ``3 s + m[6:8]``.
+    """
+    m, upper = word[:8], word[6:8]
+    for s in range(1, 5):
+        longer = word[6 + 2 * s :].any()
+        m = Mux(longer, word[2 * s : 2 * s + 8], m)
+        upper = Mux(longer, 3 * s + word[2 * s + 6 : 2 * s + 8], upper)
+    return Cat(m[:6], upper[:4])
+
+
+class GumbelNoise(wiring.Component):
+    """``noise = shift_round(T * G(r), 10)`` in each lane, as
+    `glintfpga.quant.numbers.gumbel.noise`.
+
+    Latency 4 cycles, a group each cycle: 1 table, 2 product, 1 rounding. A lane takes a
+    multiplier (18 x 18); two lanes share a block RAM, whose two ports read the same table.
+    Eight lanes multiply in logic: a DSP macro cannot mix widths, and the macros that eight
+    18-bit products take are needed for the 9-bit ones of the lanes.
+
+    Parameters
+    ----------
+    lanes : int
+        An even number.
+
+    Members
+    -------
+    r : In(ArrayLayout(16, lanes))
+        Random words, as `Trivium` hands them out.
+    temperature : In(10)
+        T * 256; reaches the product one cycle after ``r``, so it holds during an answer.
+    noise : Out(ArrayLayout(signed(16), lanes))
+        8 fractional bits, registered. All 0 when T is 0.
+    """
+
+    LATENCY = 4
+
+    def __init__(self, *, lanes: int) -> None:
+        if lanes < 2 or lanes % 2:
+            raise ValueError(f"lanes must be an even number, not {lanes!r}")
+        self.lanes = lanes
+        super().__init__(
+            {
+                "r": In(data.ArrayLayout(PLAN12.gumbel.width, lanes)),
+                "temperature": In(PLAN12.temperature.width),
+                "noise": Out(data.ArrayLayout(signed(NOISE_WIDTH), lanes)),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        width = PLAN12.gumbel.width
+        words = [int(entry) & ((1 << width) - 1) for entry in GUMBEL]
+        for lane in range(self.lanes):
+            if lane % 2 == 0:
+                table = Memory(shape=width, depth=len(words), init=words)
+                m.submodules[f"table{lane}"] = table
+            port = table.read_port(domain="sync")
+            scale = Multiplier(
+                a_width=width, b_width=PLAN12.temperature.width + 1, in_logic=self.lanes > 4
+            )
+            m.submodules[f"scale{lane}"] = scale
+            gumbel = Signal(signed(width), name=f"gumbel{lane}")
+            m.d.comb += [
+                port.en.eq(1),
+                port.addr.eq(_address(self.r[lane])),
+                gumbel.eq(port.data),
+                scale.a.eq(gumbel),
+                scale.b.eq(self.temperature),
+            ]
+            m.d.sync += self.noise[lane].eq(shift_round(scale.p, NOISE_SHIFT))
+        return m

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""What becomes of logits: kept for reading, summed up in a CRC, and one of them chosen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from glintfpga.firmware.blink.layout import MAX_VOCAB
+from glintfpga.hdl.primitives.delay import delay
+from glintfpga.hdl.primitives.memory import outside_reset, ram
+from glintfpga.hdl.sampling.argmax import ArgMax
+from glintfpga.hdl.sampling.gumbel import GumbelNoise
+from glintfpga.hdl.sampling.logit_crc import LogitCrc
+from glintfpga.hdl.sampling.trivium import Trivium
+from glintfpga.quant.blink.plan import NumberPlan
+
+__all__ = ["Sampler"]
+
+
+class Sampler(wiring.Component):
+    """Logits of one position, group by group -> token id and CRC-32.
+
+    ``token = arg max(logit + round(T * Gumbel))``, ties to the lowest id; the CRC is over the
+    logits before noise. ``draw`` comes three cycles before its group's ``add``. ``id`` is final
+    four cycles after the last group, ``crc`` three.
+
+    Members: ``clear`` before a position; ``draw`` (take noise words, if T is not 0); ``add``,
+    ``values``, ``valid`` of one group a cycle (lanes not valid count as zero and are never
+    chosen); ``temperature``; ``i_seed``; ``id``, ``crc``; ``logit_id`` -> ``logit`` a cycle later.
+    """
+
+    def __init__(self, *, plan: NumberPlan, lanes: int) -> None:
+        self.plan = plan
+        self.lanes = lanes
+        super().__init__(
+            {
+                "clear": In(1),
+                "draw": In(1),
+                "temperature": In(plan.temperature.width),
+                "add": In(1),
+                "values": In(data.ArrayLayout(signed(plan.logit.width), lanes)),
+                "valid": In(lanes),
+                "i_seed": In(stream.Signature(64)),
+                "id": Out(9),
+                "crc": Out(32),
+                "logit_id": In(9),
+                "logit": Out(signed(plan.logit.width)),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        lanes, width = self.lanes, self.plan.logit.width
+        m.submodules.trivium = trivium = Trivium(lanes=lanes)
+        m.submodules.gumbel = gumbel = GumbelNoise(lanes=lanes)
+        m.submodules.argmax = argmax = ArgMax(plan=self.plan, lanes=lanes)
+        m.submodules.crc = crc = LogitCrc(lanes=lanes)
+        connect(m, flipped(self.i_seed), trivium.i_seed)
+        logits = Signal(data.ArrayLayout(signed(width), lanes))
+        valid = Signal(lanes)
+        adding = delay(m, self.add, 1, "adding")
+        m.d.sync += valid.eq(self.valid)
+        for lane in range(lanes):
+            m.d.sync += logits[lane].eq(Mux(self.valid[lane], self.values[lane], 0))
+        m.d.comb += [
+            trivium.next.eq(self.draw & (self.temperature != 0)),
+            gumbel.r.eq(trivium.r),
+            gumbel.temperature.eq(self.temperature),
+            argmax.clear.eq(self.clear),
+            argmax.add.eq(adding),
+            argmax.logits.eq(logits),
+            argmax.noise.eq(gumbel.noise),
+            argmax.valid.eq(valid),
+            self.id.eq(argmax.id),
+            crc.clear.eq(self.clear),
+            crc.valid.eq(adding),
+            crc.logits.eq(logits),
+            self.crc.eq(crc.crc),
+        ]
+        self._keep(m, logits, adding)
+        return m
+
+    def _keep(self, m: Module, logits: Signal, adding: Any) -> None:
+        """A buffer of the position's logits, a group a word."""
+        lane_bits = (self.lanes - 1).bit_length()
+        width = self.plan.logit.width
+        group = Signal(range(MAX_VOCAB // self.lanes))
+        word, port = ram(
+            m,
+            "logits",
+            width=width * self.lanes,
+            depth=MAX_VOCAB // self.lanes,
+            init=[],
+            address=self.logit_id >> lane_bits,
+        )
+        m.d.comb += [
+            port.addr.eq(group),
+            port.data.eq(logits),
+            port.en.eq(outside_reset(adding)),
+        ]
+        with m.If(self.clear):
+            m.d.sync += group.eq(0)
+        with m.Elif(adding):
+            m.d.sync += group.eq(group + 1)
+        lane = delay(m, self.logit_id[:lane_bits], 1, "logit_lane")
+        m.d.comb += self.logit.eq(word.word_select(lane, width))

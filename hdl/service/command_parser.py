@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: MIT
+"""Commands: reads messages, has them executed, answers each with DONE."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from amaranth.hdl import Elaboratable, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from glintfpga.firmware.wire.messages import GENERATE_BYTES, Done
+from glintfpga.firmware.wire.protocol import BAUDS, Op, Status
+from glintfpga.hdl.link.message_writer import ANSWER_BYTE
+from glintfpga.hdl.service.counters import COUNTER_BYTES
+
+__all__ = ["Commands"]
+
+DONE_BYTES = len(Done(op=0).encode())
+
+
+class Commands(wiring.Component):
+    """Parser of messages and maker of DONE; the work is done by others.
+
+    Members
+    -------
+    i : In(stream of 8)
+        What the host wrote.
+    stop : In(1)
+        Strobe: a new session. Whatever runs is given up.
+    answer, answer_op, answer_open, answer_close
+        To the `AnswerWriter`, its own bytes (COUNTED, DONE).
+    loops_start, loops_busy, loops_done, loops_status, loops_reason, loops_count
+        To `TokenLoops`.
+    load_start, load_done, load_ok
+        To `ImageLoader`.
+    testing, unfit : In(1)
+        The self-test runs, and commands wait; strobe: it failed, so there is no model.
+    op : Out(8)
+        Running command.
+    body : Out(stream of 8)
+        What is left of the running message, for whoever works on it.
+    body_end : Out(1)
+        Nothing is left of it.
+    abort : Out(1)
+        The next byte behind the body has arrived and is ABORT.
+    loading : Out(1)
+        The loader takes ``body``, else the token loops.
+    hold : In(1)
+        No LOAD may start now.
+    forget : Out(1)
+        Strobe: the context is to be empty (for core and token loops).
+    core_idle : In(1)
+    wide : In(1)
+        A token has two bytes.
+    report : Out(1), counted : In(stream of 8)
+        To `CounterBank`.
+    switch : Out(stream of a baud index)
+        To `Link`.
+    model, default_image : Out(1)
+        There is a model; it is the one of power-up.
+    """
+
+    def __init__(self, *, has_model: bool):
+        self.has_model = has_model
+        super().__init__(
+            {
+                "i": In(stream.Signature(8)),
+                "stop": In(1),
+                "answer": Out(stream.Signature(ANSWER_BYTE)),
+                "answer_op": Out(8),
+                "answer_open": In(1),
+                "answer_close": Out(1),
+                "loops_start": Out(1),
+                "loops_busy": In(1),
+                "loops_done": In(1),
+                "loops_status": In(Status),
+                "loops_reason": In(2),
+                "loops_count": In(32),
+                "load_start": Out(1),
+                "load_done": In(1),
+                "load_ok": In(1),
+                "testing": In(1),
+                "unfit": In(1),
+                "op": Out(8),
+                "body": Out(stream.Signature(8)),
+                "body_end": Out(1),
+                "abort": Out(1),
+                "loading": Out(1),
+                "hold": In(1),
+                "forget": Out(1),
+                "core_idle": In(1),
+                "wide": In(1),
+                "report": Out(1),
+                "counted": In(stream.Signature(8)),
+                "switch": Out(stream.Signature(range(len(BAUDS)))),
+                "model": Out(1, init=has_model),
+                "default_image": Out(1, init=has_model),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Elaboratable:
+        m = Module()
+        left = Signal(16)
+        status = Signal(Status)
+        worked = Signal()  # the loops have executed it
+        sent = Signal(range(COUNTER_BYTES))
+        body_taken = Signal()
+        m.d.comb += [
+            self.body_end.eq(left == 0),
+            self.body.payload.eq(self.i.payload),
+            self.abort.eq(self.body_end & self.i.valid & (self.i.payload == Op.ABORT)),
+        ]
+        with m.If(body_taken):
+            m.d.sync += left.eq(left - 1)
+        with m.If(self.unfit):
+            m.d.sync += [self.model.eq(0), self.default_image.eq(0)]
+
+        # The first check that fails gives the status.
+        fixed = Signal(8)
+        has_fixed = Signal()
+        needs_model = Signal()
+        verdict = Signal(Status)
+        tokens = (self.op == Op.PROMPT) | (self.op == Op.SCORE)
+        odd = left[0] ^ (self.op == Op.SCORE)
+        known = (self.op != 0) & (self.op <= Op.SET_BAUD)
+        m.d.comb += [
+            needs_model.eq(self.op <= Op.ABORT),
+            has_fixed.eq(~tokens & (self.op != Op.LOAD)),
+            fixed.eq(Mux(self.op == Op.GENERATE, GENERATE_BYTES, self.op == Op.SET_BAUD)),
+        ]
+        bad_length = Signal()
+        m.d.sync += bad_length.eq(
+            (has_fixed & (left != fixed))
+            | (tokens & self.wide & odd)
+            | ((self.op == Op.SCORE) & (left == 0))
+        )
+        with m.If(~known):
+            m.d.comb += verdict.eq(Status.UNKNOWN_OP)
+        with m.Elif(needs_model & ~self.model):
+            m.d.comb += verdict.eq(Status.NO_MODEL)
+        with m.Elif(bad_length):
+            m.d.comb += verdict.eq(Status.BAD_LENGTH)
+
+        @contextmanager
+        def state(name: str) -> Iterator[None]:
+            """A state that a new session ends."""
+            with m.State(name):
+                yield
+                with m.If(self.stop):
+                    m.next = "STOP"
+
+        def pass_body() -> None:
+            m.d.comb += [
+                self.body.valid.eq(self.i.valid & ~self.body_end),
+                self.i.ready.eq(self.body.ready & ~self.body_end),
+                body_taken.eq(self.body.valid & self.body.ready),
+            ]
+
+        with m.FSM():
+            with state("OP"):
+                # First byte of a message.
+                m.d.comb += self.i.ready.eq(1)
+                m.d.sync += [worked.eq(0), sent.eq(0)]
+                with m.If(self.i.valid):
+                    m.d.sync += self.op.eq(self.i.payload)
+                    m.next = "LENGTH_LOW"
+            with state("LENGTH_LOW"):
+                m.d.comb += self.i.ready.eq(1)
+                with m.If(self.i.valid):
+                    m.d.sync += left[:8].eq(self.i.payload)
+                    m.next = "LENGTH_HIGH"
+            with state("LENGTH_HIGH"):
+                m.d.comb += self.i.ready.eq(1)
+                with m.If(self.i.valid):
+                    m.d.sync += left[8:].eq(self.i.payload)
+                    m.next = "SETTLE"
+            with state("SETTLE"):
+                # A cycle for the length's check, and for the loops to come to rest.
+                with m.If(~self.loops_busy & ~self.testing):
+                    m.next = "CHECK"
+            with state("CHECK"):
+                # Refuse it, or start the work.
+                m.d.sync += status.eq(verdict)
+                with m.If(verdict != Status.OK):
+                    m.next = "DRAIN"
+                with m.Else():
+                    with m.Switch(self.op):
+                        with m.Case(Op.RESET):
+                            m.d.comb += self.forget.eq(1)
+                            m.next = "REST"
+                        with m.Case(Op.PROMPT, Op.SCORE, Op.GENERATE):
+                            m.d.comb += self.loops_start.eq(1)
+                            m.next = "LOOPS"
+                        with m.Case(Op.LOAD):
+                            with m.If(self.hold):
+                                m.next = "CHECK"
+                            with m.Else():
+                                m.d.comb += [self.load_start.eq(1), self.forget.eq(1)]
+                                m.d.sync += [self.model.eq(0), self.default_image.eq(0)]
+                                m.next = "LOAD"
+                        with m.Case(Op.COUNTERS):
+                            m.next = "COUNTERS"
+                        with m.Case(Op.SET_BAUD):
+                            m.next = "BAUD"
+                        with m.Default():
+                            m.next = "DRAIN"
+            with state("LOOPS"):
+                # The token loops work.
+                pass_body()
+                with m.If(self.loops_done):
+                    m.d.sync += [status.eq(self.loops_status), worked.eq(1)]
+                    m.next = "DRAIN"
+            with state("LOAD"):
+                # The loader works. A good image becomes the model, with an empty context.
+                pass_body()
+                m.d.comb += self.loading.eq(1)
+                with m.If(self.load_done):
+                    m.next = "DRAIN"
+                    with m.If(self.load_ok):
+                        m.d.comb += self.forget.eq(1)
+                        m.d.sync += self.model.eq(1)
+                        m.next = "REST"
+                    with m.Else():
+                        m.d.sync += status.eq(Status.BAD_IMAGE)
+            with state("REST"):
+                # The core reads its tables again; a new model is tested.
+                with m.If(self.unfit):
+                    m.d.sync += status.eq(Status.SELF_TEST)
+                with m.If(self.core_idle & ~self.testing):
+                    m.next = "DRAIN"
+            with state("COUNTERS"):
+                # Copy the counters.
+                m.d.comb += [
+                    self.report.eq(1),
+                    self.answer_op.eq(Op.COUNTED),
+                    self.answer.valid.eq(self.counted.valid),
+                    self.answer.payload.byte.eq(self.counted.payload),
+                    self.counted.ready.eq(self.answer.ready),
+                ]
+                with m.If(self.answer.valid & self.answer.ready):
+                    m.d.sync += sent.eq(sent + 1)
+                    with m.If(sent == COUNTER_BYTES - 1):
+                        m.d.sync += sent.eq(0)
+                        m.next = "DRAIN"
+            with state("BAUD"):
+                # The index of the new rate.
+                m.d.comb += [self.i.ready.eq(1), body_taken.eq(self.i.valid)]
+                with m.If(self.i.valid):
+                    m.d.sync += self.switch.payload.eq(self.i.payload)
+                    with m.If(self.i.payload >= len(BAUDS)):
+                        m.d.sync += status.eq(Status.BAD_ARGUMENT)
+                    m.next = "DRAIN"
+            with state("DRAIN"):
+                # Read over what is left of the body, and end an open message.
+                m.d.comb += [
+                    self.i.ready.eq(~self.body_end),
+                    body_taken.eq(self.i.valid & ~self.body_end),
+                    self.answer_close.eq(1),
+                ]
+                with m.If(self.body_end & ~self.answer_open):
+                    m.next = "DONE"
+            with state("DONE"):
+                # Write its body.
+                m.d.comb += [
+                    self.answer_op.eq(Op.DONE),
+                    self.answer.valid.eq(1),
+                ]
+                count = (self.loops_count[i : i + 8] for i in range(0, 32, 8))
+                fields = [self.op, status, self.loops_reason, *count]
+                with m.Switch(sent):
+                    for position, value in enumerate(fields):
+                        with m.Case(position):
+                            shown = Mux(worked, value, 0) if position >= 2 else value
+                            m.d.comb += self.answer.payload.byte.eq(shown)
+                with m.If(self.answer.ready):
+                    m.d.sync += sent.eq(sent + 1)
+                    with m.If(sent == DONE_BYTES - 1):
+                        m.next = "CLOSE"
+            with state("CLOSE"):
+                # End the message; then the next one, or first the new rate.
+                m.d.comb += self.answer_close.eq(1)
+                with m.If(~self.answer_open):
+                    m.next = "OP"
+                    with m.If((self.op == Op.SET_BAUD) & (status == Status.OK)):
+                        m.next = "SWITCH"
+            with state("SWITCH"):
+                # Wait until the link has changed the rate.
+                m.d.comb += self.switch.valid.eq(1)
+                with m.If(self.switch.ready):
+                    m.next = "OP"
+            with m.State("STOP"):
+                # Let the token loops come to rest.
+                with m.If(~self.loops_busy & ~self.testing & self.core_idle):
+                    m.next = "OP"
+        return m

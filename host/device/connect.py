@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""What every command does before it talks to a device."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.wire.protocol import BAUDS
+from glintfpga.host.console.progress import counting
+from glintfpga.host.device.client import Client
+from glintfpga.host.device.link import Link
+from glintfpga.host.models import image_of
+from glintfpga.host.ports.open_port import choose_port, port_opener
+from glintfpga.quant.errors import InputError
+
+__all__ = ["Session", "check_fits", "holds", "load", "open_session"]
+
+_SOFTWARE_LANES = 4
+
+_log = logging.getLogger("glintfpga")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """A connected device and the image it was asked to hold, if any."""
+
+    client: Client
+    image: Image | None
+
+
+@contextlib.contextmanager
+def open_session(
+    port: str | None, *, model: Path | None = None, lanes: int | None = None, fast: bool = True
+) -> Iterator[Session]:
+    """Open the port, greet the device, go to the fastest rate, and load ``model`` if given.
+
+    ``lanes`` makes a software device; raises ``InputError`` when another device has not so many.
+    """
+    name = choose_port(port)
+    opener = port_opener(name, model=model, lanes=lanes or _SOFTWARE_LANES)
+    with contextlib.ExitStack() as stack:
+        with counting(f"connecting to {name!r}"):
+            client = stack.enter_context(Client(Link(opener=opener)))
+            info = client.connect()
+            _log.debug("%s: %d lanes, %d-bit numbers", name, info.lanes, info.plan)
+            if lanes not in (None, info.lanes):
+                raise InputError(
+                    f"{name} has {info.lanes} lanes, not {lanes}: leave out --lanes, or use ref:, "
+                    "which has as many as are asked for"
+                )
+            if fast:
+                client.fastest(BAUDS[-1])
+        image = None
+        if model is not None:
+            image = image_of(model, plan=info.plan)
+            if not holds(client, image):
+                check_fits(client, image)
+                load(client, image)
+        yield Session(client=client, image=image)
+
+
+def load(client: Client, image: Image) -> None:
+    """Load an image, with progress."""
+    with counting("loading the model", len(image.data)) as progress:
+        client.load(image.data, progress=progress)
+
+
+def holds(client: Client, image: Image) -> bool:
+    """Whether the device says that it holds this image."""
+    return client.has_model and client.model_id == image.model_id
+
+
+def check_fits(client: Client, image: Image) -> None:
+    """Raise ``InputError`` that names the limit of the device that a model exceeds."""
+    info, spec = client.info, image.model.spec
+    for what, value, limit in (
+        ("window", spec.window, info.max_window),
+        ("vocabulary", spec.vocab, info.max_vocab),
+        ("hidden size", spec.hidden, info.max_hidden),
+        ("number of passes", spec.passes, info.max_passes),
+    ):
+        if value > limit:
+            raise InputError(
+                f"the model's {what} of {value} exceeds the device's limit of {limit}; "
+                "use a smaller model or a bitstream built for it"
+            )

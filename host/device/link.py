@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: MIT
+"""Drives one `Endpoint` over a `Transport`: sessions, rates, whole messages in and out."""
+
+import contextlib
+import itertools
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+
+from glintfpga.boards.flash.failures import UPDATE_PAGE
+from glintfpga.firmware.wire.endpoint import Endpoint, Role, retry_seconds
+from glintfpga.firmware.wire.messages import Done, message, set_baud, take_message
+from glintfpga.firmware.wire.protocol import (
+    BAUDS,
+    KEEP_ALIVE_S,
+    MAX_MESSAGE,
+    MESSAGE_HEADER,
+    HelloFlag,
+    HelloInfo,
+    Op,
+    SelfTest,
+    Status,
+)
+from glintfpga.host.console.progress import Waiting
+from glintfpga.host.ports.port_probe import Stranger
+from glintfpga.host.ports.transport import LinkLost, Transport
+from glintfpga.quant.errors import DeviceError
+
+__all__ = ["Link"]
+
+GREETINGS_S = (0.3, 0.6, 1.2)
+"""How long each way to reach a device is tried, in turns. A device left at a higher rate takes two
+greetings, 0.1 s apart, for noise and comes back to the first rate (16 framing errors), at the
+latest after 1 s of silence; a board that was just plugged in has to read its bitstream first."""
+GREETING_S = GREETINGS_S[-1]
+"""How long a device that was there may take to answer."""
+LOST_S = 2.0
+"""A device that is asked again and again and says nothing for this long is gone."""
+STUCK_S = 60.0
+"""A device that answers but neither takes nor sends a byte of a message for this long is stuck. The
+slowest, a software device, enters the 2,048 tokens that its ring holds in less."""
+STEP_S = 0.01
+SETTLE_S = 0.002
+"""On its way a last frame may be delayed by a USB bridge, which no simulated line has."""
+TRIALS = 4
+"""Exchanges that must pass without an error before a rate is kept."""
+
+_log = logging.getLogger("glintfpga.link")
+
+
+class Link:
+    """One device, session by session.
+
+    Parameters:
+        opener: opens the line, again after it was lost.
+
+    Members:
+        info: what the device said when it was last greeted.
+        baud: the rate now.
+        transport: the open line; its ``clock`` is the link's time.
+
+    Raises ``LinkLost`` when the device goes away or falls silent for 2 s while it should speak.
+    """
+
+    def __init__(self, *, opener: Callable[[], Transport]):
+        self._factor = 1
+        self._opener = opener
+        self._open()
+        self._info: HelloInfo | None = None
+        self._lost = False
+        self._moved = 0.0
+        self._session_id = secrets.randbelow(256)
+        self._held = bytearray()
+        self._endpoint = Endpoint(Role.HOST)
+
+    @property
+    def info(self) -> HelloInfo:
+        if self._info is None:
+            raise DeviceError(f"{self.transport.name!r} was not greeted yet; connect first")
+        return self._info
+
+    @property
+    def crc_errors(self) -> int:
+        """Damaged frames that arrived here."""
+        return self._endpoint.crc_errors
+
+    @property
+    def retries(self) -> int:
+        """Times this end sent something again."""
+        return self._endpoint.retries
+
+    def clock(self) -> float:
+        """Seconds of the device's time."""
+        return self.transport.clock()
+
+    def _open(self) -> None:
+        self.transport = self._opener()
+        self.baud = self._line_rate = self.transport.first_baud
+        self._is_new = True
+
+    def connect(self) -> HelloInfo:
+        """Greet the device; opens the line again if it was lost.
+
+        It has the rate with which the line was opened, or 115200 baud, or comes back to that.
+        Bridges that divide the rate are found, and told to the user.
+        Raises ``LinkLost`` when no device answers and ``DeviceError`` when the protocol version is
+        foreign.
+        """
+        if self._lost:
+            self.transport.close()
+            self._open()
+            self._lost = False
+        stranger = Stranger(self.transport.name)
+        if not self._find(stranger):
+            raise LinkLost(stranger.verdict())
+        return self.info
+
+    def _find(self, stranger: Stranger) -> bool:
+        """Greet in all ways there are; returns whether a device answers."""
+        is_new, self._is_new = self._is_new, False
+        first = self.baud
+        if is_new and first != BAUDS[0] and self._use_rate(first):
+            if self._greet(GREETINGS_S[0], stranger):
+                return True
+        known = self._factor
+        factors = sorted(self.transport.rate_factors, key=lambda factor: factor != known)
+        for seconds, factor in itertools.product(GREETINGS_S, factors):
+            self._factor = factor
+            if self._use_rate(BAUDS[0]) and self._greet(seconds, stranger):
+                if factor not in (1, known):
+                    self._tell_factor()
+                return True
+        self._factor = known
+        return False
+
+    def greet(self) -> HelloInfo:
+        """Begin a new session at the rate of now; the device keeps its context."""
+        if not self._greet(GREETING_S, Stranger(self.transport.name)):
+            raise LinkLost(f"the device at {self.transport.name!r} does not answer; reset it")
+        return self.info
+
+    def _greet(self, seconds: float, stranger: Stranger) -> bool:
+        """Ask for a session and wait so long for it; returns whether there is one."""
+        self._held.clear()
+        self._session_id = (self._session_id + 1 + secrets.randbelow(255)) % 256
+        nonce = secrets.randbelow(1 << 24) << 8 | self._session_id
+        self._endpoint.start_session(nonce, self.clock())
+        deadline = self.clock() + seconds
+        while not self._endpoint.open and self.clock() < deadline:
+            stranger.feed(self._pump())
+        if self._endpoint.info is not None:
+            _check_info(self._endpoint.info, self.transport.name)
+            self._info = self._endpoint.info
+            _log.debug("session %#x with %s", nonce, self.transport.name)
+        return self._endpoint.open
+
+    def _tell_factor(self) -> None:
+        _log.warning(
+            "the USB bridge of %s divides rates by %d: other programs need %d baud to get %d; "
+            "update the board's debugger firmware as %s says",
+            self.transport.name,
+            self._factor,
+            self._factor * BAUDS[0],
+            BAUDS[0],
+            UPDATE_PAGE,
+        )
+
+    def send(self, data: bytes, *, progress: Callable[[int], None] = lambda sent: None) -> None:
+        """Queue whole messages; returns when all bytes are in the sending ring.
+
+        Until then ``progress`` is called with the bytes that have arrived.
+        """
+        began = self.clock()
+        waiting = Waiting(f"sending to {self.transport.name!r}", len(data))
+        rest = data
+        while rest := rest[self._endpoint.write(rest) :]:
+            self._wait(began)
+            sent = len(data) - len(rest) - self._endpoint.unacked
+            waiting(sent)
+            progress(sent)
+
+    def receive(self) -> tuple[int, bytes]:
+        """The next message ``(op, body)``; waits for it."""
+        began = self.clock()
+        waiting = Waiting(f"waiting for an answer from {self.transport.name!r}")
+        while (found := take_message(self._held)) is None:
+            self._wait(began)
+            waiting()
+        return found
+
+    def receive_soon(self, timeout: float) -> tuple[int, bytes] | None:
+        """The next message if it is complete within ``timeout`` seconds."""
+        deadline = self.clock() + timeout
+        while (found := take_message(self._held)) is None and self.clock() < deadline:
+            self._pump()
+        return found
+
+    def set_baud(self, baud: int) -> bool:
+        """Go to this rate of ``BAUDS`` and test it; on failure both ends are at 115200 again."""
+        if baud == self.baud:
+            return True
+        if self._factor != 1:
+            return False  # no bridge does four times the next rate
+        self.send(set_baud(BAUDS.index(baud)))
+        op, body = self.receive()
+        if op != Op.DONE or Done.decode(body).status != Status.OK:
+            return False
+        # The device switches when it hears the ack of this DONE, so that goes out first.
+        self._pump(0.0)
+        self._settle(STEP_S if self.transport.real_time else SETTLE_S)
+        if self._use_rate(baud) and self._rate_works():
+            _log.debug("%s at %d baud", self.transport.name, baud)
+            return True
+        _log.debug("%s: %d baud does not work", self.transport.name, baud)
+        # This also drops the questions that were asked in vain; the context stays.
+        stranger = Stranger(self.transport.name)
+        if not self._find(stranger):
+            raise LinkLost(stranger.verdict_after(baud))
+        return False
+
+    def fastest(self, wanted: int = BAUDS[-1]) -> int:
+        """Go to the fastest rate up to ``wanted`` that works, and return it."""
+        for baud in sorted((b for b in BAUDS if b <= wanted), reverse=True):
+            if self.set_baud(baud):
+                break
+        return self.baud
+
+    @contextlib.contextmanager
+    def idle(self) -> Iterator[None]:
+        """Keep the session and its rate alive while this thread waits for something else.
+
+        The link must not be used inside the block.
+        """
+        if not self.transport.real_time or self.baud == BAUDS[0]:
+            yield
+            return
+        stop = threading.Event()
+        self._endpoint.expecting = False
+
+        def pump() -> None:
+            # A line lost here is noticed, and reported, by the next use of the link.
+            with contextlib.suppress(DeviceError):
+                while not stop.wait(KEEP_ALIVE_S / 6):
+                    self._pump(0.0)
+
+        thread = threading.Thread(target=pump, name="glintfpga keep-alive", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+            self._endpoint.expecting = True
+
+    def close(self) -> None:
+        """Acknowledge what came, so that it is not said again to nobody; give the line back."""
+        if self._endpoint.open and not self._lost:
+            with contextlib.suppress(DeviceError):
+                self.transport.write(self._endpoint.poll(self.clock(), frames=1))
+        self.transport.close()
+
+    def _wait(self, began: float) -> None:
+        """One step of waiting that started at ``began``."""
+        before = len(self._held), self._endpoint.unacked
+        self._pump()
+        now = self.clock()
+        if before != (len(self._held), self._endpoint.unacked):
+            self._moved = now
+        if now - max(began, self._moved) > STUCK_S:
+            self._lost = True
+            raise LinkLost(
+                f"the device at {self.transport.name!r} is there but stopped working; reset it, "
+                "then try again"
+            )
+        if min(now - began, self._endpoint.silence(now)) > LOST_S:
+            self._lost = True
+            raise LinkLost(
+                f"the device at {self.transport.name!r} fell silent; reset it, then try again"
+            )
+
+    def _pump(self, timeout: float = STEP_S) -> bytes:
+        with self._noticing_loss():
+            if out := self._endpoint.poll(self.clock()):
+                self.transport.write(out)
+            data = self.transport.read(4096, timeout)
+        self._endpoint.feed(data, self.clock())
+        if len(self._held) <= MESSAGE_HEADER + MAX_MESSAGE:  # else the device has to wait
+            self._held += self._endpoint.read()
+        return data
+
+    def _settle(self, seconds: float) -> None:
+        """Say nothing for a while, and forget what arrives: it may be noise of another rate."""
+        deadline = self.clock() + seconds
+        with self._noticing_loss():
+            while self.clock() < deadline:
+                self.transport.read(4096, seconds)
+
+    @contextlib.contextmanager
+    def _noticing_loss(self) -> Iterator[None]:
+        try:
+            yield
+        except LinkLost:
+            self._lost = True
+            raise
+
+    def _use_rate(self, baud: int) -> bool:
+        """Change this end's rate; returns whether the port can."""
+        rate = baud * self._factor
+        if rate != self._line_rate:
+            self._line_rate = 0
+            with self._noticing_loss():
+                if not self.transport.set_baud(rate):
+                    return False
+            self._line_rate = rate
+        self.baud = baud
+        self._endpoint.retry_s = retry_seconds(baud)
+        self._endpoint.keep_alive = KEEP_ALIVE_S if baud > BAUDS[0] else None
+        return True
+
+    def _rate_works(self) -> bool:
+        damaged = self._endpoint.crc_errors
+        for _ in range(TRIALS):
+            self._endpoint.write(message(Op.COUNTERS))
+            ops = []
+            while Op.DONE not in ops:
+                if (found := self.receive_soon(10 * STEP_S + self._endpoint.retry_s)) is None:
+                    return False
+                ops.append(found[0])
+        return self._endpoint.crc_errors == damaged
+
+
+def _check_info(info: HelloInfo, name: str) -> None:
+    """Raise ``DeviceError`` when a device says of itself what no device of this version does."""
+    vocab = int.from_bytes(info.image_header[16:18], "little")
+    for what, value, known in (
+        ("lanes", info.lanes, (2, 4, 8)),
+        ("plan", info.plan, (12, 9)),
+        ("self-test", info.self_test, tuple(SelfTest)),
+        ("rate", info.baud_index, range(len(BAUDS))),
+        ("vocabulary", vocab, range(2, 513) if info.flags & HelloFlag.MODEL else (vocab,)),
+    ):
+        if value not in known:
+            raise DeviceError(
+                f"the device at {name!r} says {value} for its {what}; "
+                "flash the bitstream of this release: glintfpga flash"
+            )

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""What answers at a port when it is not the device: told apart, in one line for the user."""
+
+import contextlib
+
+from glintfpga.firmware.wire.protocol import (
+    HELLO_HEADER,
+    VERSION,
+    FrameError,
+    FrameSplitter,
+    Kind,
+    decode_frame,
+)
+from glintfpga.quant.errors import DeviceError
+
+__all__ = ["Stranger"]
+
+KEPT = 40
+"""Bytes shown of what else talks at a port."""
+TEXT_SHARE = 0.8
+"""Of printable bytes, from which on a stranger is taken for a program that writes text."""
+
+
+class Stranger:
+    """Listens while a device is greeted, to what an `Endpoint` drops unread.
+
+    Parameters: ``name`` of the port.
+    """
+
+    def __init__(self, name: str):
+        self._name = name
+        self._splitter = FrameSplitter()
+        self._heard = bytearray()
+        self._echo = False
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes of the line. Raises ``DeviceError`` for a device of another version."""
+        self._heard += data[: KEPT - len(self._heard)]
+        for raw in self._splitter.feed(data):
+            with contextlib.suppress(FrameError):
+                body = decode_frame(raw)
+                if body[0] & 15 == Kind.HELLO:
+                    self._check(body[0] >> 4)
+                    # Devices answer with more than the header: this is our own greeting.
+                    self._echo |= len(body) == HELLO_HEADER
+
+    def verdict(self) -> str:
+        """What is there instead of a device, and what to do."""
+        return f"{self._found()}; put ours on the board (glintfpga flash), or name another port"
+
+    def verdict_after(self, baud: int) -> str:
+        """What became of a device that had answered before it was asked to go to ``baud``."""
+        now = f"says only {bytes(self._heard).hex()}" if self._heard else "is silent"
+        return (
+            f"the device at {self._name!r} answered, and {now} since it was to go to {baud} baud; "
+            "reset it, then try again"
+        )
+
+    def _found(self) -> str:
+        port, heard = f"port {self._name!r}", bytes(self._heard)
+        if self._echo:
+            return f"{port} echoes what it is sent: another bitstream is running"
+        if not heard:
+            return f"nothing answers at {port}: none of our bitstreams is running"
+        text = "".join(chr(byte) for byte in heard if 32 <= byte < 127)
+        if len(text) < TEXT_SHARE * len(heard):
+            return f"{port} answers with other bytes ({heard.hex()}): another bitstream is running"
+        # Ctrl-X Ctrl-C Enter opens the console of the Tang Nano 20K's USB chip in place of the
+        # UART, and its command `choose uart` leads back (as published projects use them).
+        return (
+            f"{port} answers with text ({text.strip()!r}): another bitstream is running, or the "
+            "console of the board's USB chip is open (choose uart leaves it)"
+        )
+
+    def _check(self, version: int) -> None:
+        if version != VERSION:
+            raise DeviceError(
+                f"the device at {self._name!r} speaks protocol version {version}, this host "
+                f"version {VERSION}; flash the bitstream of this release: glintfpga flash"
+            )

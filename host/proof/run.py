@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+"""All stages of `glintfpga.host.proof.stages` for one bitstream, and the mutants."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.wire.protocol import SelfTest
+from glintfpga.host.console.progress import counting
+from glintfpga.host.device.client import Client
+from glintfpga.host.proof import stages
+from glintfpga.quant.errors import InputError
+
+if TYPE_CHECKING:
+    from glintfpga.sim.gowin.decode.bitstream import Decoded
+    from glintfpga.sim.proof.uninitialized_reads import Registers
+
+__all__ = ["run"]
+
+
+def run(
+    bitstream: Path,
+    *,
+    board: str,
+    image: Image,
+    tokens: int,
+    mutants: int = 0,
+    netlist: Path | None = None,
+    vendor: Path | None = None,
+    tell: Callable[[str], None],
+) -> dict[str, Any]:
+    """Prove a bitstream; the contents of proof.json.
+
+    ``vendor`` is the path of the vendor's simulation library; ``tell`` hears a line a stage. Raises
+    ``InputError`` for a bitstream that cannot be decoded, or that holds another model than
+    ``image``, and for a file that is no such library.
+    """
+    from glintfpga.boards.board import board_of
+    from glintfpga.boards.manifest import manifest_beside
+    from glintfpga.sim.gowin.decode.bitstream import decode
+    from glintfpga.sim.gowin.netlist.icarus import available
+    from glintfpga.sim.gowin.netlist.vendor import VARIABLE, vendor_models
+    from glintfpga.sim.proof.build_steps import origin_of
+
+    manifest = manifest_beside(bitstream, board=board)
+    with counting("decoding"):
+        decoded = decode(bitstream, board=board_of(board))
+        chip = decoded.netlist
+        stages.check_pads(chip)
+        if manifest is not None:
+            decoded.check_clock(manifest.clock_mhz)
+        origin = origin_of(bitstream, netlist)
+    if netlist is not None and origin is None:
+        raise InputError(
+            f"{str(netlist)!r} cannot be compared: {str(bitstream.parent)!r} has no build cache "
+            "that says which register is where; build the bitstream again"
+        )
+    if vendor is not None:
+        vendor_models(vendor, chip)  # a wrong file is told before the long stages
+    results: list[stages.Stage] = []
+    left_out: dict[str, str] = {}
+    said: dict[str, str] = {}
+
+    def done(stage: stages.Stage | None, name: str, why: str) -> None:
+        if stage is not None:
+            results.append(stage)
+        else:
+            left_out[name] = why
+        tell(str(stage) if stage is not None else f"{name:<10} left out: {why}")
+
+    def check(client: Client) -> None:
+        if manifest is not None and client.info.build_id.hex() != manifest.build_id:
+            raise InputError(
+                f"the bitstream says build {client.info.build_id.hex()}, its manifest "
+                f"{manifest.build_id}: build it again"
+            )
+        said["self_test"] = SelfTest(client.info.self_test).name
+
+    sim = stages.running(chip, decoded.clock_hz)
+    stage, recording = stages.prove_bitstream(sim, image, tokens, check=check)
+    lanes = manifest.lanes if manifest is not None else 4
+    rtl = stages.prove_rtl(image, tokens, lanes=lanes)
+    done(rtl, "RTL", "the shipped simulation has other lanes")
+    done(stage, "bitstream", "")
+    done(
+        stages.prove_icarus(sim, recording) if available() else None,
+        "icarus",
+        "iverilog is not on PATH",
+    )
+    done(
+        stages.prove_icarus(sim, recording, library=vendor) if available() and vendor else None,
+        "vendor",
+        "iverilog is not on PATH"
+        if vendor
+        else f"needs a copy of the vendor's library, by --vendor FILE or {VARIABLE}",
+    )
+    done(
+        stages.prove_synthesis(sim, origin, recording) if origin else None,
+        "synthesis",
+        "no build cache beside the bitstream",
+    )
+    done(
+        stages.prove_logic(sim, origin) if origin else None,
+        "logic",
+        "no build cache beside the bitstream",
+    )
+    heads = origin.heads_patched if origin else None
+    tell(f"{'carry':<10} {'unknown' if heads is None else heads} chain heads patched")
+    wrong = [stage for stage in results if stage.difference]
+    facts: dict[str, Any] = {
+        "bitstream_sha256": hashlib.sha256(bitstream.read_bytes()).hexdigest(),
+        "model_id": image.model_id,
+        "clock_hz": decoded.clock_hz,
+        "self_test": said.get("self_test"),
+        "stages": [stage.facts() for stage in results],
+        "left_out": left_out,
+        "carry_heads_patched": heads,
+        "differences": len(wrong),
+        "first_difference": f"{wrong[0].name}: {wrong[0].difference}" if wrong else None,
+    }
+    if mutants and not wrong:
+        wires = origin.wires(sim.tables) if origin else None
+        facts["mutants"] = _mutants(decoded, image, mutants, wires, tell)
+    return facts
+
+
+def _mutants(
+    decoded: "Decoded",
+    image: Image,
+    count: int,
+    wires: "Registers | None",
+    tell: Callable[[str], None],
+) -> dict[str, Any]:
+    """Faults planted, for proof.json: what became of them, in seconds of wall and processor."""
+    from glintfpga.sim.gowin.faults.campaign import campaign
+    from glintfpga.sim.stimulus.conversations import TALKS
+
+    began, busy = time.monotonic(), time.process_time()
+    with counting("mutants", count) as show:
+        talks = [partial(talk, image=image) for talk in TALKS]
+        result = campaign(decoded, talks, count, wires=wires, progress=show)
+    tell(str(result))
+    return result.facts() | {
+        "seconds": round(time.monotonic() - began, 1),
+        "processor_seconds": round(time.process_time() - busy, 1),
+    }

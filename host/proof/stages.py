@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: MIT
+"""The proof of a bitstream: stage by stage, what was compared and the first difference.
+
+    reference    integers in Python
+    RTL          the compiled simulation that ships: every CRC against the reference
+    bitstream    decoded and simulated through its pins: every CRC against the reference, with
+                 floating inputs at 0 and at 1
+    icarus       another simulator runs the decoded netlist through power-up, the self-test and the
+                 beginning of the recorded conversation: every register bit in every cycle
+    vendor       the same, with the vendor's own models of multipliers and memories, from the user's
+                 copy of its simulation library
+    synthesis    the netlist that the bitstream was placed from: the line recorded from the
+                 bitstream's run is replayed, every register is compared in every cycle
+    logic        the same two, by a solver: every pin of every register, memory and multiplier in
+                 any state, whatever comes in
+
+So a wrong synthesis shows in the bitstream's CRCs, and the last stages tell it from a wrong
+placement, packing or decoding.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.wire.protocol import BAUDS
+from glintfpga.host.console.progress import counting
+from glintfpga.host.device.client import Client
+from glintfpga.host.device.connect import check_fits, holds, load
+from glintfpga.host.device.link import Link
+from glintfpga.host.device.verify import Mismatch, verify
+from glintfpga.host.ports.open_port import PortTransport
+from glintfpga.quant.errors import DeviceError, InputError
+from glintfpga.sim.gowin.netlist.bitparallel import LaneSim, Recording
+from glintfpga.sim.gowin.netlist.compare import Comparison, compare
+from glintfpga.sim.gowin.netlist.flat_netlist import Tables
+from glintfpga.sim.gowin.netlist.netlist import Netlist
+from glintfpga.sim.gowin.netlist.second_opinion import compare_icarus
+from glintfpga.sim.port import SimPort, open_sim_port
+from glintfpga.sim.proof.build_steps import Origin
+
+__all__ = [
+    *("ICARUS_CYCLES", "RX", "TX", "Stage"),
+    *("check_pads", "prove_bitstream", "prove_icarus", "prove_logic", "prove_rtl"),
+    *("prove_synthesis", "running"),
+]
+
+RX, TX = "uart_0__rx__io", "uart_0__tx__io"
+"""Pads of the line on every board."""
+LIGHTS = tuple(f"led_{number}__io" for number in range(6))
+SILENCE_CYCLES = 5_000_000
+"""A chip that has said nothing for so long, 93 ms at 54 MHz, while it is talked to is dead."""
+ICARUS_CYCLES = 210_000
+"""The self-test needs 17,328; its result is on the line, in the answer to hello, after 206,719."""
+BOTH = 0xAAAA_AAAA_AAAA_AAAA
+"""Floating inputs: 0 in even lanes, 1 in odd ones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What one stage compared. ``difference`` says where it first differed, or is empty.
+
+    ``cycles`` are 0 where it is not a run that was compared, but any state.
+    """
+
+    name: str
+    compared: str
+    count: int
+    cycles: int
+    seconds: float
+    difference: str = ""
+
+    def __str__(self) -> str:
+        cycles = f"{self.cycles:,} cycles" if self.cycles else "any state"
+        said = f"{self.name:<10} {self.compared}, {cycles}, {self.seconds:.1f} s"
+        return f"{said}: {self.difference or 'equal'}"
+
+    def facts(self) -> dict[str, Any]:
+        """For proof.json."""
+        return asdict(self)
+
+
+def prove_rtl(image: Image, tokens: int, *, lanes: int) -> Stage | None:
+    """The shipped simulation against the reference; None when it has other lanes or numbers."""
+    began = time.monotonic()
+    port = open_sim_port()
+    client = _client(port)
+    info = client.connect()
+    if (info.lanes, info.plan) != (lanes, image.model.plan.code):
+        return None
+    client.fastest(BAUDS[-1])
+    if not holds(client, image):
+        check_fits(client, image)
+        load(client, image)
+    count, difference = _verified(client, image, tokens, "RTL")
+    return Stage(
+        name="RTL",
+        compared=f"{count} tokens",
+        count=count,
+        cycles=port.sim.cycles,
+        seconds=round(time.monotonic() - began, 1),
+        difference=difference,
+    )
+
+
+def check_pads(netlist: Netlist) -> None:
+    """Raise ``InputError`` unless the pads in use are a device's: line, lights and a clock."""
+    inputs, outputs = set(netlist.inputs), set(netlist.outputs)
+    if RX in inputs and len(inputs) == 2 and outputs == {TX, *LIGHTS}:
+        return
+    raise InputError(
+        f"the bitstream hears the pads {', '.join(sorted(inputs))} and drives "
+        f"{', '.join(sorted(outputs))}: that is not a device; name one that glintfpga build made"
+    )
+
+
+def running(netlist: Netlist, clk_hz: float) -> LaneSim:
+    """A chip's netlist under power; raises ``InputError`` when it has no line."""
+    return LaneSim(netlist, clk_hz=clk_hz, rx=RX, tx=TX)
+
+
+def prove_bitstream(
+    sim: LaneSim, image: Image, tokens: int, *, check: Callable[[Client], None]
+) -> tuple[Stage, Recording]:
+    """A netlist through its pins against the reference, and the conversation that was held.
+
+    ``check`` hears of the client when it is connected, and may raise ``InputError``.
+    """
+    began = time.monotonic()
+    sim.reset(floating=BOTH)
+    count, difference = 0, ""
+    try:
+        client = _client(_ImpatientPort(sim))  # type: ignore[arg-type]
+        with counting("bitstream: hello"):
+            client.connect()
+            client.fastest(BAUDS[-1])
+        if not holds(client, image):
+            raise InputError(
+                f"the bitstream holds the model {client.model_id[:16]}, not "
+                f"{image.model_id[:16]}; name its model with --model"
+            )
+        check(client)
+        count, difference = _verified(client, image, tokens, "bitstream")
+    except (DeviceError, _Silent) as error:
+        difference = str(error)
+    for lane, noticed in sorted(sim.noticed.items())[:1]:
+        difference = difference or (
+            f"pad {noticed.output} depends on floating inputs from cycle {noticed.cycle} on "
+            f"(lane {lane})"
+        )
+    stage = Stage(
+        name="bitstream",
+        compared=f"{count} tokens, floating inputs 0 and 1",
+        count=count,
+        cycles=sim.cycles,
+        seconds=round(time.monotonic() - began, 1),
+        difference=difference,
+    )
+    return stage, sim.recording()
+
+
+def prove_icarus(
+    sim: LaneSim,
+    recording: Recording,
+    *,
+    cycles: int = ICARUS_CYCLES,
+    netlist: Netlist | None = None,
+    library: Path | None = None,
+) -> Stage:
+    """The bitstream in Icarus against ``sim``, with floating inputs at 0; at most ``cycles``.
+
+    ``netlist`` is what Icarus gets, that of ``sim`` if None. With ``library``, the path of the
+    vendor's, it is the stage "vendor". Raises ``EnvironmentProblem`` without Icarus, ``InputError``
+    for a file that is no such library.
+    """
+    began = time.monotonic()
+    name = "icarus" if library is None else "vendor"
+    cycles = min(cycles, recording.cycles)
+    with counting(name, cycles) as show:
+        result = compare_icarus(
+            sim, recording, cycles, rx=RX, netlist=netlist, library=library, progress=show
+        )
+    return _compared(
+        name, f"{result.registers} register bits and pads in every cycle", result, began
+    )
+
+
+def prove_synthesis(sim: LaneSim, origin: Origin, recording: Recording) -> Stage:
+    """The synthesized netlist against the bitstream, register by register, cycle by cycle."""
+    began = time.monotonic()
+    other = running(origin.synthesized, sim.clk_hz)
+    with counting("synthesis", recording.cycles) as show:
+        result = compare(sim, other, recording, origin.registers, progress=show)
+    return _compared(
+        "synthesis", f"{result.registers} registers and pads in every cycle", result, began
+    )
+
+
+def prove_logic(sim: LaneSim, origin: Origin) -> Stage:
+    """The synthesized netlist against the bitstream, in any state."""
+    from glintfpga.sim.gowin.equivalence.netlist_equivalence import compare_logic
+
+    began = time.monotonic()
+    netlist = Tables(origin.synthesized)
+    with counting("logic", len(netlist.order)) as show:
+        result = compare_logic(sim.tables, netlist, origin.places, progress=show)
+    difference = ""
+    if result.differences:
+        difference = f"differs from the netlist at {_some(result.differences)}"
+    return Stage(
+        name="logic",
+        compared=f"{result.pins} pins of {result.cells} registers, memories and multipliers",
+        count=result.pins,
+        cycles=0,
+        seconds=round(time.monotonic() - began, 1),
+        difference=difference,
+    )
+
+
+def _compared(name: str, compared: str, result: Comparison, began: float) -> Stage:
+    difference = ""
+    if result.difference is not None:
+        difference = (
+            f"differs from the bitstream in cycle {result.difference.cycle} at "
+            f"{_some(result.difference.signals)}"
+        )
+    return Stage(
+        name=name,
+        compared=compared,
+        count=result.registers,
+        cycles=result.cycles,
+        seconds=round(time.monotonic() - began, 1),
+        difference=difference,
+    )
+
+
+class _Silent(Exception):
+    """No ``DeviceError``: the link would try again, for seconds of simulated time."""
+
+
+class _ImpatientPort(SimPort):
+    def read(self, size: int, timeout: float) -> bytes:
+        data = super().read(size, min(timeout, SILENCE_CYCLES / self.sim.clk_hz))
+        self._heard = self.sim.cycles if data else getattr(self, "_heard", 0)
+        if self.sim.cycles - self._heard > SILENCE_CYCLES:
+            raise _Silent(f"it is silent since cycle {self._heard:,}")
+        return data
+
+
+def _client(port: SimPort) -> Client:
+    transport = PortTransport(name="sim:", port=port, clock=port.clock, set_baud=port.set_baud)
+    return Client(Link(opener=lambda: transport))
+
+
+def _verified(client: Client, image: Image, tokens: int, name: str) -> tuple[int, str]:
+    with counting(name, tokens) as show:
+        result = verify(client, image, tokens, progress=show)
+    return result.tokens, "" if result.first is None else _shown(result.first)
+
+
+def _shown(first: Mismatch) -> str:
+    kind = "sampled" if first.generated else "given"
+    return (
+        f"{kind} token {first.position} differs: it has {first.got}, the reference {first.expected}"
+    )
+
+
+def _some(signals: Sequence[str]) -> str:
+    more = f" and {len(signals) - 3} more" if len(signals) > 3 else ""
+    return ", ".join(signals[:3]) + more

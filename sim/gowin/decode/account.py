@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: MIT
+"""Whether each fuse that is set has a reason in the circuit; what has none is refused.
+
+==============  ================================================================================
+fuse of         is explained by
+==============  ================================================================================
+mux, clock      a wire on the way to a pin of a cell of the circuit, whether the pin counts or not
+table of a LUT  a cell of the circuit; or the end of a carry chain, which says 0
+slice           its flip-flops that are in the circuit; without any, the packer's usual setting
+block RAM,      a cell of the circuit, each multiplier; `blocks` and `pll` compare the fuses
+DSP, PLL
+pad, bank,      `settings`, which compares them all; an input must be read
+GSR, CFG,
+constant
+contents        a block RAM in use, see `contents`
+==============  ================================================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from glintfpga.quant.errors import InputError
+from glintfpga.sim.gowin.decode.chip import BLOCK_TILES
+from glintfpga.sim.gowin.decode.fuse_kinds import Feature, Slice
+from glintfpga.sim.gowin.decode.pads import INPUT
+from glintfpga.sim.gowin.decode.tiles import Tile, place
+
+if TYPE_CHECKING:
+    from glintfpga.sim.gowin.decode.extract import Extractor
+    from glintfpga.sim.gowin.decode.routing import Router
+
+__all__ = ["Account"]
+
+_SLICE_PINS = ("CLK", "CE", "LSR")
+_TABLES_OF_RAM = 6
+_ZERO = 0xFFFF
+"""Mask of a table that says 0: its fuses are set where the table is not."""
+_IDLE = Slice(
+    mode="LUT",
+    set_reset=False,
+    values=(0, 0),
+    asynchronous=False,
+    negative_edge=False,
+    inverted=False,
+)
+_FREE = replace(_IDLE, values=(1, 1))
+_OF_RAM = (
+    _FREE,
+    _FREE,
+    replace(_FREE, set_reset=True, inverted=True),
+    replace(_IDLE, mode="RAM"),
+)
+"""The slices of a LUT RAM; the third has the write enable."""
+
+
+class Account:
+    """What the circuit of an `Extractor` explains, after its walk.
+
+    `router` is not the extractor's: that one holds only the wires that the circuit uses.
+    """
+
+    def __init__(self, extractor: Extractor, router: Router):
+        self._chip = extractor.chip
+        self._extractor = extractor
+        self._router = router
+        self._bels = extractor.bels_by_tile()
+        self._block_tiles = {
+            (*site.tile(number), site.kind)
+            for site in self._chip.sites
+            for number in range(BLOCK_TILES[site.kind])
+        }
+        for (row, column), bels in self._bels.items():
+            for bel in bels:
+                self._follow_pins(row, column, bel)
+        pads = ((row, column, f"IOB{letter}") for row, column, letter in extractor.used_pads)
+        for row, column, bel in (*pads, self._chip.global_reset):
+            self._follow(row, column, *self._chip.bels(row, column)[bel].portmap.values())
+        self._wires = router.used | extractor.router.used
+
+    def check(self) -> None:
+        """Raise InputError for the first fuse that nothing explains."""
+        extractor = self._extractor
+        for name in extractor.blocks.names:
+            if name not in extractor.cells:
+                raise InputError(
+                    f"{name} of the bitstream is set up, but nothing uses it; only bitstreams of "
+                    "this project's builds can be decoded"
+                )
+        for (row, column), tile in extractor.tiles.items():
+            self.check_tile(row, column, tile)
+
+    def check_tile(self, row: int, column: int, tile: Tile) -> None:
+        """The same of one tile, which may have changed since."""
+        kind, bels = self._chip.kind(row, column), self._bels.get((row, column), set())
+        for number, mask in tile.masks.items():
+            feature = kind.features[number]
+            if not self._explains(row, column, tile, feature, mask):
+                fuse = min(feature.fuses(mask))
+                raise InputError(
+                    f"tile {place(row, column)} of the bitstream: the fuse in row {fuse[0]}, "
+                    f"column {fuse[1]} is set, of {feature.name}, for which nothing in the circuit "
+                    "is a reason; only bitstreams of this project's builds can be decoded"
+                )
+        for at, settings in enumerate(tile.slices):
+            if bels and not _explains_slice(bels, settings, at):
+                raise InputError(
+                    f"tile {place(row, column)} of the bitstream: slice {at} has settings that its "
+                    "cells do not explain; only bitstreams of this project's builds can be decoded"
+                )
+
+    def _explains(self, row: int, column: int, tile: Tile, feature: Feature, mask: int) -> bool:
+        bels = self._bels.get((row, column), set())
+        if feature.group in ("mux", "clock"):
+            return self._chip.node(row, column, feature.name) in self._wires
+        if feature.group == "lut":
+            return _explains_table(bels, tile, int(feature.name[3:]), mask)
+        if feature.group == "slice":
+            return bool(_cells_of(bels, int(feature.name[3:])))
+        if feature.group == "pad" and feature.name != "BANK":
+            pad = (row, column, feature.name[-1])
+            return tile.pads[feature.name] != INPUT or pad in self._extractor.used_pads
+        if feature.group in ("pad", "GSR", "CFG", "constant"):
+            return True
+        block = "DSP" if feature.group.startswith("DSP") else feature.group.partition("_")[0]
+        return (row, column, block) in self._block_tiles
+
+    def _follow_pins(self, row: int, column: int, bel: str) -> None:
+        """All wires that lead to pins of a cell."""
+        if bel.startswith(("LUT", "ALU")):
+            self._follow(row, column, *(f"{pin}{bel[3:]}" for pin in "ABCD"))
+        elif bel.startswith("DFF"):
+            self._follow(row, column, *(f"{pin}{int(bel[3:]) // 2}" for pin in _SLICE_PINS))
+        elif bel == "RAM16":
+            for lut in range(_TABLES_OF_RAM):
+                self._follow(row, column, *(f"{pin}{lut}" for pin in "ABCD"))
+            self._follow(row, column, *(f"{pin}2" for pin in _SLICE_PINS))
+        elif not bel.startswith("MUX"):
+            name = "RPLLA" if bel == "PLL" else bel
+            self._follow(row, column, *self._chip.bels(row, column)[name].portmap.values())
+
+    def _follow(self, row: int, column: int, *wires: str) -> None:
+        for wire in wires:
+            self._router.source(row, column, wire)
+
+
+def _explains_table(bels: set[str], tile: Tile, lut: int, mask: int) -> bool:
+    if bels & {f"LUT{lut}", f"ALU{lut}"} or ("RAM16" in bels and lut < 4):
+        return True
+    return tile.is_alu(lut) and mask == _ZERO and f"ALU{lut - 1}" in bels
+
+
+def _cells_of(bels: set[str], number: int) -> set[str]:
+    """Those of the cells of a tile that are in one slice."""
+    pair = (2 * number, 2 * number + 1)
+    own = {f"{kind}{at}" for kind in ("LUT", "ALU", "DFF") for at in pair}
+    return bels & (own | {"RAM16"})
+
+
+def _explains_slice(bels: set[str], found: Slice, number: int) -> bool:
+    """What no flip-flop of the circuit decides must be as usual; the mode the cells have told."""
+    own = _cells_of(bels, number)
+    if not own:
+        return True
+    if own == {"RAM16"}:
+        return found == _OF_RAM[number]
+    flops = [f"DFF{2 * number + at}" in own for at in (0, 1)]
+    if not any(flops):
+        return found == replace(_IDLE, mode=found.mode)
+    idle = [value for value, used in zip(found.values, flops, strict=True) if not used]
+    return not any(idle) and (found.set_reset or not (found.asynchronous or found.inverted))

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""Two netlists side by side, every register in every cycle, under one recorded line."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from glintfpga.sim.gowin.netlist.bitparallel import LaneSim, Recording
+
+__all__ = ["Comparison", "Difference", "compare", "watch_pairs"]
+
+PART = 20_000
+"""Cycles between two reports of progress."""
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where two netlists part: the first cycle, and the registers and pads that differ in it."""
+
+    cycle: int
+    signals: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was compared, and the first difference or None."""
+
+    cycles: int
+    registers: int
+    difference: Difference | None
+
+
+def watch_pairs(
+    one: LaneSim, other: LaneSim, registers: Mapping[str, str]
+) -> list[tuple[str, int, int]]:
+    """Name in ``other`` and net in each, for registers that both have, and for all output pads."""
+    pairs = []
+    for here, there in sorted(registers.items()):
+        if here in one.tables.index and there in other.tables.index:
+            mine = one.tables.cells[one.tables.index[here]]
+            its = other.tables.cells[other.tables.index[there]]
+            pairs.append((there, mine.ports["Q"][0], its.ports["Q"][0]))
+    for name, nets in sorted(one.tables.netlist.outputs.items()):
+        others = other.tables.netlist.outputs.get(name, ())
+        pairs += [(name, *both) for both in zip(nets, others, strict=False)]
+    return pairs
+
+
+def compare(
+    one: LaneSim,
+    other: LaneSim,
+    recording: Recording,
+    registers: Mapping[str, str],
+    *,
+    progress: Progress = lambda cycles: None,
+) -> Comparison:
+    """Replay a conversation to both and compare the pairs of registers after every cycle.
+
+    ``registers`` maps names in ``one`` to names in ``other``. Both are powered up again.
+    """
+    pairs = watch_pairs(one, other, registers)
+    for sim, side in ((one, 1), (other, 2)):
+        sim.replay(recording)
+        sim.watch([pair[side] for pair in pairs])  # type: ignore[misc]
+        sim.reset()
+    try:
+        done = 0
+        while done < recording.cycles:
+            size = min(PART, recording.cycles - done)
+            hashes = []
+            for sim in (one, other):
+                sim.run(size)
+                hashes.append(sim.take_hashes())
+            wrong = np.flatnonzero(hashes[0] != hashes[1])
+            if len(wrong):
+                cycle = done + int(wrong[0]) + 1
+                signals = _differing(one, other, pairs, cycle)
+                return Comparison(cycle, len(pairs), Difference(cycle, signals))
+            done += size
+            progress(done)
+    finally:
+        for sim in (one, other):
+            sim.replay(None)
+            sim.watch([])
+    return Comparison(done, len(pairs), None)
+
+
+def _differing(
+    one: LaneSim, other: LaneSim, pairs: list[tuple[str, int, int]], cycle: int
+) -> tuple[str, ...]:
+    """What differs after ``cycle`` cycles from power-up, found by going there once more."""
+    for sim in (one, other):
+        sim.reset()
+        sim.run(cycle)
+    return tuple(name for name, mine, its in pairs if (one.net(mine) ^ other.net(its)) & 1)

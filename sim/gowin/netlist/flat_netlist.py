@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""A `Netlist` as the flat tables that ``lanes.cpp`` simulates."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glintfpga.quant.errors import InputError
+from glintfpga.sim.gowin.netlist.netlist import FLOATING, HIGH, LOW, Cell, Netlist
+
+__all__ = [
+    *("ADDRESS_BITS", "DFF_MODES", "MEMORY_BITS", "MULT_FLAGS", "Tables"),
+    *("clock_pins", "inputs_of", "table_of", "through"),
+]
+
+_KINDS = {"LUT4": 0, "ALU": 1, "DFF": 2, "MULT": 3, "BSRAM": 4, "RAM16": 5}
+_INPUTS = {
+    0: (("I0", 1), ("I1", 1), ("I2", 1), ("I3", 1)),
+    1: (("A", 1), ("B", 1), ("C", 1), ("D", 1), ("CIN", 1)),
+    2: (("D", 1), ("CLK", 1), ("CE", 1), ("SR", 1)),
+    3: (("A", 18), ("B", 18), *((pin, 1) for pin in ("ASIGN", "BSIGN", "CLK", "CE", "RESET"))),
+    4: tuple(
+        (f"{pin}{side}", size)
+        for side in "AB"
+        for pin, size in (("CLK", 1), ("CE", 1), ("WRE", 1), ("AD", 11), ("DI", 36))
+    ),
+    5: (("DI", 4), ("WAD", 4), ("WRE", 1), ("CLK", 1), ("RAD", 4)),
+}
+_OUTPUTS = {
+    0: (("F", 1),),
+    1: (("SUM", 1), ("COUT", 1)),
+    2: (("Q", 1),),
+    3: (("DOUT", 36),),
+    4: (("DOA", 36), ("DOB", 36)),
+    5: (("DO", 4),),
+}
+_CLOCKS = {"CLK", "CLKA", "CLKB"}
+DFF_MODES = ("VALUE", "ASYNC", "NEGEDGE")
+"""Of a register, in the order of its state."""
+_PARAMETERS = {
+    0: ("INIT",),
+    1: ("INIT",),
+    2: DFF_MODES,
+    3: ("WIDTH", "AREG", "BREG", "PIPE_REG", "OUT_REG"),
+    4: ("WIDTH_A", "MODE_A", "WIDTH_B", "MODE_B"),
+    5: ("INIT_0", "INIT_1", "INIT_2", "INIT_3"),
+}
+_MOST_PARAMETERS = 6
+MEMORY_BITS = 18_432
+ADDRESS_BITS = 11
+"""Of a block RAM, for bytes."""
+MULT_FLAGS = 144
+"""Where in a multiplier's state the flags of its four registers begin."""
+
+_MUX2 = 0b11001010
+"""As a table: I1 where S0, which comes third, is high, else I0."""
+
+
+def table_of(cell: Cell) -> tuple[Cell, int]:
+    """A cell in the form that is simulated, and the number of its kind.
+
+    Raises ``InputError`` for a kind that has none.
+    """
+    if cell.kind == "MUX2":
+        nets = {"I0": cell.ports["I0"], "I1": cell.ports["I1"], "I2": cell.ports["S0"]}
+        ports = nets | {"F": cell.ports["O"]}
+        cell = Cell("LUT4", cell.name, ports, {"INIT": _MUX2})
+    if cell.kind not in _KINDS:
+        raise InputError(f"cell {cell.name!r} is a {cell.kind!r}, which cannot be simulated")
+    if cell.kind == "MULT" and set(cell.ports.get("RESET", (LOW,))) != {LOW}:
+        raise InputError(f"multiplier {cell.name!r} has a reset, which cannot be simulated")
+    return cell, _KINDS[cell.kind]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What the simulator needs to know of a netlist. ``cells`` are those that it simulates."""
+
+    netlist: Netlist
+    loops: bool = False
+    """Whether there may be combinational loops, as a mutant can make."""
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """All but the PLL."""
+        return tuple(table_of(cell)[0] for cell in self.netlist.cells if cell.kind != "PLL")
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Number of the cell of each name."""
+        return {cell.name: at for at, cell in enumerate(self.cells)}
+
+    @cached_property
+    def locks(self) -> tuple[int, ...]:
+        """Nets that say that a PLL has locked, which it has from the start."""
+        plls = [cell for cell in self.netlist.cells if cell.kind == "PLL"]
+        return tuple(net for cell in plls for net in cell.ports.get("LOCK", ()))
+
+    @cached_property
+    def clock(self) -> int:
+        """The net that most registers have for a clock."""
+        nets = [net for cell in self.cells for pin in _CLOCKS for net in cell.ports.get(pin, ())]
+        counts = np.bincount(nets, minlength=3)
+        counts[:3] = 0
+        if not counts.any():
+            raise InputError("the netlist has no register with a clock: nothing to simulate")
+        return int(np.argmax(counts))
+
+    @cached_property
+    def size(self) -> int:
+        """One more than the highest net."""
+        groups = [*self.netlist.inputs.values(), *self.netlist.outputs.values()]
+        groups += [nets for cell in self.netlist.cells for nets in cell.ports.values()]
+        return 1 + max((max(nets, default=0) for nets in groups), default=FLOATING)
+
+    @cached_property
+    def arrays(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint64]]:
+        """Cells (count, 9): kind, first input, first output, parameters; pins; block RAM bits."""
+        rows: list[list[int]] = []
+        pins: list[int] = []
+        contents = b""
+        for cell in self.cells:
+            kind = _KINDS[cell.kind]
+            values = [cell.parameters.get(name, 0) for name in _PARAMETERS[kind]]
+            values += [0] * (_MOST_PARAMETERS - len(values))
+            starts = [len(pins)]
+            pins += _nets(cell, _INPUTS[kind], LOW)
+            starts.append(len(pins))
+            pins += _nets(cell, _OUTPUTS[kind], self.size)
+            rows.append([kind, *starts, *values])
+            if cell.kind == "BSRAM":
+                contents += cell.parameters["INIT"].to_bytes(MEMORY_BITS // 8, "little")
+        return (
+            np.array(rows, np.int32),
+            np.array(pins, np.int32),
+            np.frombuffer(contents, np.uint64),
+        )
+
+    @cached_property
+    def order(self) -> NDArray[np.int32]:
+        """Cells with a combinational path, each after those that it reads from.
+
+        Raises ``InputError`` when there is a loop.
+        """
+        ways = {at: through(cell) for at, cell in enumerate(self.cells)}
+        drivers = {net: at for at, (_, outs) in ways.items() for net in outs}
+        waits = {
+            at: {drivers[net] for net in ins if net in drivers} for at, (ins, _) in ways.items()
+        }
+        followers: dict[int, list[int]] = {}
+        for at, before in waits.items():
+            for one in before:
+                followers.setdefault(one, []).append(at)
+        left = {at: len(before) for at, before in waits.items()}
+        ready = [at for at, count in left.items() if count == 0]
+        for at in ready:
+            for after in followers.get(at, ()):
+                left[after] -= 1
+                if left[after] == 0:
+                    ready.append(after)
+        if len(ready) < len(ways):
+            stuck = [at for at, count in left.items() if count]
+            if not self.loops:
+                name = self.cells[stuck[0]].name
+                raise InputError(f"cell {name!r} is behind a combinational loop")
+            ready += stuck
+        return np.array([at for at in ready if ways[at][1]], np.int32)
+
+
+def through(cell: Cell) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Nets that a cell reads, and nets that it drives, without waiting for a clock."""
+    kind = _KINDS[cell.kind]
+    if cell.kind in ("LUT4", "ALU"):
+        pins: Iterable[str] = (name for name, _ in _INPUTS[kind])
+    elif cell.kind == "MULT":
+        # Its product is computed in passing even where registers stand before or behind it.
+        piped = cell.parameters["PIPE_REG"] or cell.parameters["OUT_REG"]
+        pins = () if piped else ("A",) * (not cell.parameters["AREG"])
+        pins = (*pins, *(("B",) if not (piped or cell.parameters["BREG"]) else ()))
+    elif cell.kind == "RAM16":
+        pins = ("RAD",)
+    else:
+        return (), ()
+    outs = (net for name, _ in _OUTPUTS[kind] for net in cell.ports.get(name, ()))
+    return tuple(net for name in pins for net in cell.ports.get(name, ())), tuple(outs)
+
+
+def inputs_of(cell: Cell) -> list[int]:
+    """Nets of all inputs, in the order in which the simulator numbers them."""
+    return list(_nets(cell, _INPUTS[_KINDS[cell.kind]], LOW))
+
+
+def clock_pins(cell: Cell) -> set[int]:
+    """Numbers of the inputs that are clocks."""
+    names = [name for name, size in _INPUTS[_KINDS[cell.kind]] for _ in range(size)]
+    return {pin for pin, name in enumerate(names) if name in _CLOCKS}
+
+
+def _nets(cell: Cell, pins: Iterable[tuple[str, int]], absent: int) -> Iterator[int]:
+    unused = {"CE": HIGH} if cell.kind in ("DFF", "MULT") else {}
+    for name, size in pins:
+        nets = cell.ports.get(name, (unused.get(name, absent),))
+        if len(nets) > size:
+            raise InputError(f"{cell.name!r} has {len(nets)} nets at {name!r}, not {size}")
+        yield from nets
+        yield from [absent] * (size - len(nets))

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""Models that ask for every entry of a table, and whose logits tell its last bit.
+
+A logit tells a step of x where x is small, as RMSNorm keeps its direction only. So x is kept small,
+and what a table says is made large against it.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from glintfpga.quant.blink.model import IntArray, QuantizedModel
+from glintfpga.quant.blink.plan import NumberPlan
+from glintfpga.quant.blink.random_model import random_model
+from glintfpga.quant.blink.spec import ModelSpec
+
+__all__ = ["gate_model", "length_model"]
+
+VOCAB = 64
+X = 3000
+"""Embeddings are as large as that, of 32,767."""
+GATE, UP = 40, 37
+"""Length of the rows of gate and up. A row along a direction in space times h, which lies on a
+sphere, is evenly spread (Archimedes): here over the whole of the format, and a little more."""
+SHIFT_DOWN = 11
+"""What SiLU times up weighs in x: all hidden values together some thousands."""
+DIRECTION = np.array([9000, -10_000, 11_000])
+STEP = np.array([13_500, -14_500, 14_000])
+"""What attention adds to x in every other pass, and takes away in those between."""
+SPREAD = 2.2
+"""Of the numbers of q and k: sums of weights from 1/2 to some dozens."""
+
+
+def gate_model(numbers: np.random.Generator, plan: NumberPlan) -> QuantizedModel:
+    """16 passes of 16 hidden values, gates evenly over the table of SiLU."""
+    model = _model(numbers, plan, hidden=16, window=8)
+    passes = tuple(
+        replace(
+            one,
+            gate=_rows(numbers, 16, GATE),
+            up=_rows(numbers, 16, UP),
+            down=numbers.integers(-2047, 2048, (3, 16)),
+            wv=numbers.integers(-300, 300, (3, 3)),
+            loop_embedding=numbers.integers(-X, X, 3),
+            shift_gate=plan.min_shift,
+            shift_up=plan.min_shift,
+            shift_v=plan.min_shift + 2,
+            shift_down=SHIFT_DOWN,
+        )
+        for one in model.passes
+    )
+    return replace(model, passes=passes)
+
+
+def length_model(numbers: np.random.Generator, plan: NumberPlan) -> QuantizedModel:
+    """16 passes of attention over 192 rows, all of whose values are much the same: then so is their
+    weighed mean, whatever the weights are; what the table of reciprocals rounds is what is left.
+    """
+    model = _model(numbers, plan, hidden=1, window=192)
+    h = DIRECTION / np.sqrt(np.mean(DIRECTION**2))
+    shift_v, shift_qk = plan.min_shift + 2, plan.min_shift + 3
+    values = STEP / (1 << plan.x.frac - plan.v.frac)
+    wv = np.outer(values, h) / 3 * (1 << shift_v) / (1 << plan.h.frac)
+    scale = SPREAD * (1 << shift_qk) / (1 << plan.h.frac - plan.qk.frac)
+    passes = []
+    for number, one in enumerate(model.passes):
+        wq, wk = (np.round(numbers.normal(size=(3, 3)) * scale).astype(np.int64) for _ in "qk")
+        passes.append(
+            replace(
+                one,
+                wq=np.clip(wq, -2047, 2047),
+                wk=np.clip(wk, -2047, 2047),
+                wv=np.round(wv).astype(np.int64),
+                down=np.zeros_like(one.down),
+                loop_embedding=-DIRECTION - STEP if number % 2 else DIRECTION,
+                shift_q=shift_qk,
+                shift_k=shift_qk,
+                shift_v=shift_v,
+            )
+        )
+    return replace(model, passes=tuple(passes))
+
+
+def _model(
+    numbers: np.random.Generator, plan: NumberPlan, *, hidden: int, window: int
+) -> QuantizedModel:
+    spec = ModelSpec(loops=16, hidden=hidden, vocab=VOCAB, window=window, eos=None)
+    return replace(
+        random_model(numbers, spec, plan, edges=0),
+        embed_in=numbers.integers(-X, X, (VOCAB, 3)),
+        embed_out=numbers.integers(-2047, 2048, (VOCAB, 3)),
+        shift_logit=plan.min_shift,
+    )
+
+
+def _rows(numbers: np.random.Generator, count: int, length: int) -> IntArray:
+    rows = numbers.normal(size=(count, 3))
+    rows *= length / np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.round(rows).astype(np.int64)

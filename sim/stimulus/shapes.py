@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""Models of any shape, with any numbers: to reach what the shipped model does not use."""
+
+import random
+from dataclasses import replace
+
+import numpy as np
+
+from glintfpga.quant.blink.model import QuantizedModel
+from glintfpga.quant.blink.plan import NumberPlan
+from glintfpga.quant.blink.random_model import random_model
+from glintfpga.quant.blink.spec import ModelSpec
+from glintfpga.quant.blink.tables import rope_table
+
+__all__ = ["any_model"]
+
+EDGES = (0.0, 0.2, 1.0)
+"""Shares of the weights that are at the ends of their format."""
+SMALL = 64
+"""What the numbers of a model with small ones are divided by."""
+TINY = 4096
+"""The same where x is to be some units only."""
+MOST_ROPE = 700
+"""Denominator of the angle, which is the number of rows of its table."""
+
+
+def _any_shape(numbers: random.Random) -> ModelSpec:
+    """Any sizes a device takes; small ones more often than they would come evenly."""
+    passes = numbers.choice((1, 2, 3, 4, 7, 10, 13, 15, 16))
+    prelude = numbers.randrange(min(passes, 3))
+    coda = numbers.randrange(min(passes - prelude, 3))
+    vocab = numbers.choice((numbers.randint(2, 40),) * 2 + (numbers.randint(41, 512),))
+    return ModelSpec(
+        loops=passes - prelude - coda,
+        prelude=prelude,
+        coda=coda,
+        hidden=numbers.randint(1, 16),
+        vocab=vocab,
+        window=numbers.choice([numbers.randint(1, most) for most in (8, 40, 200)]),
+        thinking=numbers.choice((0, 0, 1, 3)) if passes < 6 else 0,
+        eos=numbers.choice((None, numbers.randrange(vocab))),
+    )
+
+
+def any_model(numbers: random.Random, plan: NumberPlan) -> QuantizedModel:
+    """Any shape, any angle, weights from the whole of their format or from its ends."""
+    generator = np.random.default_rng(numbers.getrandbits(32))
+    model = random_model(generator, _any_shape(numbers), plan, edges=numbers.choice(EDGES))
+    for change in numbers.choice(((), (_small,), (_loud,), (_small, _loud), (_tiny,))):
+        model = change(model)
+    denominator = numbers.randint(2, MOST_ROPE if numbers.randrange(2) else 50)
+    return replace(
+        model,
+        rope_num=numbers.randrange(1, denominator),
+        rope_den=denominator,
+        rope_table=rope_table(plan.rope, denominator),
+    )
+
+
+def _small(model: QuantizedModel, by: int = SMALL) -> QuantizedModel:
+    """The same with embeddings and sums so small that a step of x turns h."""
+    passes = tuple(
+        replace(
+            one,
+            loop_embedding=one.loop_embedding // by,
+            shift_down=max(one.shift_down, model.plan.max_sum_shift - 2),
+        )
+        for one in model.passes
+    )
+    return replace(model, embed_in=model.embed_in // by, passes=passes)
+
+
+def _tiny(model: QuantizedModel) -> QuantizedModel:
+    """The same with x of some units only, where RMSNorm's epsilon is what counts."""
+    passes = tuple(replace(one, wv=one.wv // TINY, down=one.down // TINY) for one in model.passes)
+    return _small(replace(model, passes=passes), TINY)
+
+
+def _loud(model: QuantizedModel) -> QuantizedModel:
+    """The same with q, k and v mostly at the ends of their formats."""
+    least = model.plan.min_shift
+    passes = tuple(
+        replace(one, shift_q=least, shift_k=least, shift_v=least) for one in model.passes
+    )
+    return replace(model, passes=passes)

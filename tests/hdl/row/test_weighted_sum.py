@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+import numpy as np
+import pytest
+
+from glintfpga.hdl.row.weighted_sum import RunningTop, WeighedSum
+from glintfpga.quant.blink import blocks
+from glintfpga.quant.blink.plan import PLAN9, PLAN12
+from glintfpga.quant.numbers.qformat import QFormat
+from support.component_bench import record
+
+all_lanes = pytest.mark.parametrize("lanes", [2, 4, 8])
+both_plans = pytest.mark.parametrize("plan", [PLAN12, PLAN9], ids=lambda plan: f"plan{plan.code}")
+TOP_WIDTH = 15
+
+
+def random_tops(rng, groups, lanes):
+    """Scores that jump by anything from nothing to everything; some lanes take no part."""
+    tops = rng.integers(-3000, 3000, (groups, lanes)) >> rng.integers(0, 12, (groups, 1))
+    absent = rng.random((groups, lanes)) < 0.2
+    absent[:, 0] = False
+    return np.where(absent, blocks.RUNNING_MAX_START, tops)
+
+
+@all_lanes
+class TestRunningTop:
+    def test_follows_accumulate(self, lanes):
+        rng = np.random.default_rng(lanes)
+        tops = random_tops(rng, 300, lanes)
+        add, clear = rng.random(300) < 0.8, rng.random(300) < 0.05
+        clear[:2] = [True, False]
+        top, want_top, want_shift = blocks.RUNNING_MAX_START, [], []
+        for group, adds, clears in zip(tops, add, clear, strict=True):
+            before = top
+            if clears:
+                top = blocks.RUNNING_MAX_START
+            elif adds:
+                top = max(top, int(group.max()) + 1)
+            want_top.append(top)
+            # After a clear the shift means nothing: there is nothing to shift.
+            rise = None if clears else top - before
+            want_shift.append(rise)
+        inputs = {"tops": tops.tolist(), "add": add.tolist(), "clear": clear.tolist()}
+        dut = RunningTop(lanes=lanes, width=TOP_WIDTH)
+        got = record(dut, inputs, ["top", "shift", "lost"], 302)
+        assert got["top"][1:301] == want_top
+        for rise, shift, lost in zip(want_shift, got["shift"][2:], got["lost"][2:], strict=True):
+            if rise is not None:
+                assert lost == (rise > blocks.MAX_RESCALE)
+                assert lost or shift == rise
+
+    def test_power_up(self, lanes):
+        got = record(RunningTop(lanes=lanes, width=TOP_WIDTH), {}, ["top", "shift", "lost"], 4)
+        assert got["top"] == [blocks.RUNNING_MAX_START] * 4
+        assert got["shift"][2:] == got["lost"][2:] == [0, 0]
+
+
+def ports(p, products, add, shift, clear):
+    """Columns of groups as port values, each due in its own cycle."""
+
+    def late(cycles, values):
+        return [values[0]] * cycles + list(values)
+
+    return {
+        "p": p.tolist(),
+        "products": late(2, products.tolist()),
+        "add": [False] * 3 + add.tolist() + [False],
+        "shift": late(3, np.minimum(shift, blocks.MAX_RESCALE).tolist()),
+        "lost": late(3, (shift > blocks.MAX_RESCALE).tolist()),
+        "clear": late(3, clear.tolist()),
+    }
+
+
+@both_plans
+@all_lanes
+class TestWeighedSum:
+    def test_softmax_groups(self, plan, lanes):
+        rng = np.random.default_rng(lanes)
+        count = 200
+        one = 1 << plan.weight_p_frac
+        p = rng.integers(0, one + 1, (count, lanes))
+        p = np.where(rng.random(p.shape) < 0.2, one, p)
+        p[:, 0] = rng.integers(one // 2, one + 1, count)
+        rows = rng.integers(plan.v.lo, plan.v.hi + 1, (count, lanes, 3))
+        rows = np.where(rng.random(rows.shape) < 0.2, plan.v.lo, rows)
+        add = rng.random(count) < 0.9
+        clear = np.arange(count) % 25 == 0  # at most 24 groups of 8 fit the sums
+        rise = rng.integers(0, 40, count) >> rng.integers(0, 7, count)
+        add &= ~clear
+        state, want = None, []
+        for at in range(count):
+            if clear[at]:
+                top = np.int64(0)
+                state = blocks.Softmax(top, np.zeros(3, np.int64), np.int64(0))
+            elif add[at]:
+                state = blocks.accumulate(state, state.top + rise[at], p[at], rows[at])
+            want.append([*state.values.tolist(), int(state.length)])
+        inputs = ports(p, p[..., None] * rows, add, np.where(add, rise, 0), clear)
+        dut = WeighedSum(plan=plan, lanes=lanes)
+        got = record(dut, inputs, ["values", "length"], count + 4)
+        sums = [
+            [*values, length]
+            for values, length in zip(got["values"][4:], got["length"][4:], strict=True)
+        ]
+        assert sums == want
+
+    def test_longest_sums(self, plan, lanes):
+        count, one = 256 // lanes, 1 << plan.weight_p_frac
+        for row in (plan.v.lo, plan.v.hi):
+            p = np.full((count, lanes), one)
+            products = np.full((count, lanes, 3), one * row)
+            off = np.zeros(count, np.int64)
+            inputs = ports(p, products, off == 0, off, off > 0)
+            dut = WeighedSum(plan=plan, lanes=lanes)
+            got = record(dut, inputs, ["values", "length"], count + 5)
+            assert got["length"][-1] == 256 * one
+            assert got["values"][-1] == [256 * one * row] * 3
+
+    def test_hidden_groups_are_just_added(self, plan, lanes):
+        rng = np.random.default_rng(lanes)
+        count = 16 // lanes
+        operand = QFormat(plan.weight_width, 0)
+        for z in ([operand.lo], [operand.lo, operand.hi]):
+            products = rng.choice(z, (count, lanes, 1)) * rng.choice(z, (count, lanes, 3))
+            off = np.zeros(count, np.int64)
+            p = np.zeros((count, lanes), np.int64)
+            inputs = ports(p, products, off == 0, off, off > 0)
+            got = record(WeighedSum(plan=plan, lanes=lanes), inputs, ["values"], count + 5)
+            assert got["values"][-1] == products.sum(axis=(0, 1)).tolist()

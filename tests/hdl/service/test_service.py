@@ -1,0 +1,601 @@
+# SPDX-License-Identifier: MIT
+import random
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+
+from glintfpga.firmware.blink.golden import GOLDEN_LANES, GOLDEN_TOKENS
+from glintfpga.firmware.blink.image import Image, Section
+from glintfpga.firmware.device.numerics import LoadedModel
+from glintfpga.firmware.device.software_device import SoftwareDevice
+from glintfpga.firmware.wire.endpoint import Endpoint, Role
+from glintfpga.firmware.wire.messages import (
+    Counters,
+    Done,
+    decode_tokens,
+    generate,
+    message,
+    prompt,
+    score,
+    set_baud,
+    take_message,
+)
+from glintfpga.firmware.wire.protocol import (
+    MAX_CHUNK,
+    MAX_RAW,
+    FrameSplitter,
+    Hello,
+    HelloFlag,
+    HelloInfo,
+    Op,
+    Reason,
+    SelfTest,
+    Status,
+    parse_frame,
+)
+from glintfpga.hdl.row.load_port import pack_row
+from glintfpga.hdl.service.service import Service
+from glintfpga.quant.blink.plan import PLAN12
+from glintfpga.quant.blink.random_model import random_model
+from glintfpga.quant.blink.reference import logit_crc
+from glintfpga.quant.blink.spec import ModelSpec
+from glintfpga.quant.numbers.sampler import Sampler
+
+CLK_HZ = 1_000_000
+BYTE = 5
+
+
+class ToyNumerics:
+    """Logits are a hash of the context; ``script`` names winners of the next draws."""
+
+    def __init__(self, vocab, script=()):
+        self.vocab = vocab
+        self.script = list(script)
+        self.context = []
+
+    def clear(self):
+        self.context = []
+
+    def enter(self, token):
+        self.context.append(token)
+
+    def logits(self):
+        rng = np.random.default_rng(zlib.crc32(repr(self.context).encode()))
+        logits = rng.integers(-2048, 2048, self.vocab)
+        if self.script:
+            logits[self.script.pop(0)] = 1 << 18
+        return logits
+
+
+START = Image.from_model(
+    random_model(
+        np.random.default_rng(0),
+        ModelSpec(loops=1, lora_targets=("q",), hidden=1, vocab=5, window=1, eos=None),
+        PLAN12,
+    )
+)
+"""What the self-test finds in the memories of a `ToyCore`, whatever its numerics are."""
+STORED = {
+    (section, index): pack_row(row, 16)
+    for section in Section
+    for index, row in enumerate(START.sections[section])
+}
+POWER_UP = HelloInfo(
+    flags=HelloFlag.MODEL | HelloFlag.DEFAULT_IMAGE,
+    lanes=4,
+    plan=12,
+    image_crc=START.crc,
+    image_header=START.header,
+)
+GOLDEN = START.golden[GOLDEN_LANES.index(4)]
+
+
+class ToyCore:
+    """The core's ports, driven from Python with the numerics and the sampler of the oracle.
+
+    The first operations are the self-test's, and are answered with ``golden``.
+    """
+
+    def __init__(
+        self,
+        *,
+        vocab=257,
+        eos=256,
+        script=(),
+        cycles=20,
+        seed=0,
+        golden=GOLDEN,
+        stored=STORED,
+    ):
+        self.golden, self.stored = golden, stored
+        self.tested = 0
+        self.numerics = ToyNumerics(vocab, script)
+        self.sampler = Sampler()
+        self.vocab, self.eos = vocab, eos
+        self.cycles = cycles
+        self.rng = random.Random(seed)
+        self.rows = []
+
+    async def run(self, ctx, dut):
+        busy, result, logits = 0, None, np.zeros(1, np.int64)
+        while True:
+            ctx.set(dut.vocab, self.vocab)
+            ctx.set(dut.eos, 0xFFFF if self.eos is None else self.eos)
+            shown = busy == 0 and result is not None
+            ctx.set(dut.core_o.valid, shown)
+            if shown:
+                ctx.set(dut.core_o.payload, {"id": result[0], "crc": result[1]})
+            ctx.set(dut.core_idle, busy == 0 and not shown)
+            ready = busy == 0 and (not shown or ctx.get(dut.core_o.ready))
+            ctx.set(dut.core_i.ready, ready)
+            ctx.set(dut.seed.ready, self.rng.random() < 0.1)
+            sampled = await ctx.tick().sample(
+                dut.core_i.valid & dut.core_i.ready,
+                dut.core_i.payload,
+                dut.core_o.valid & dut.core_o.ready,
+                dut.core_clear,
+                dut.seed.valid & dut.seed.ready,
+                dut.seed.payload,
+                dut.temperature,
+                dut.logit_id,
+                dut.load.valid,
+                dut.load.target,
+                dut.load.index,
+                dut.load.data,
+            )
+            _, _, asked, op, taken, clear, seeded, seed, temperature, at, *row = sampled
+            ctx.set(dut.load.stored, self.stored.get((row[1], row[2]), 0))
+            ctx.set(dut.logit, int(logits[at]) if at < len(logits) else 0)
+            if row[0]:
+                self.rows.append(tuple(row[1:]))
+            busy = max(0, busy - 1)
+            if taken:
+                result = None
+            if seeded:
+                self.sampler.reseed(seed)
+            if clear:
+                assert not busy and result is None
+                self.numerics.clear()
+            if asked:
+                if self.tested < GOLDEN_TOKENS:
+                    busy = self.rng.randrange(1, 20)
+                    assert (op.id, op.enter, op.sample) == (self.tested & 1, 1, 0)
+                    self.tested += 1
+                    assert op.logits == (self.tested == GOLDEN_TOKENS)
+                    if op.logits:
+                        result = 0, self.golden
+                    continue
+                busy = self.rng.randrange(1, 2 * self.cycles)
+                if op.enter:
+                    self.numerics.enter(op.id)
+                if op.logits:
+                    logits = self.numerics.logits()
+                    token = self.sampler.sample(logits, temperature if op.sample else 0)
+                    result = token, logit_crc(logits)
+
+
+class Bench:
+    """A service with a toy core, and the host's endpoint on a clean line."""
+
+    def __init__(self, core, *, info=None, byte=BYTE):
+        self.core = core
+        self.byte = byte
+        self.info = info or POWER_UP
+        self.dut = Service(clk_hz=CLK_HZ, plan=PLAN12, info=self.info)
+        self.host = Endpoint(Role.HOST)
+        self.host.retry_s = 0.1
+        self.cycle = 0
+        self.to_device, self.held, self.wire = bytearray(), bytearray(), bytearray()
+
+    async def serve(self, ctx, byte_times=1):
+        for _ in range(byte_times):
+            now = self.cycle / CLK_HZ
+            if not self.to_device:
+                self.to_device += self.host.poll(now, frames=1)
+            if self.to_device:
+                ctx.set(self.dut.rx_data, self.to_device.pop(0))
+                ctx.set(self.dut.rx_valid, 1)
+            ctx.set(self.dut.tx.ready, 1)
+            _, _, valid, byte = await ctx.tick().sample(self.dut.tx.valid, self.dut.tx.payload)
+            ctx.set(self.dut.rx_valid, 0)
+            ctx.set(self.dut.tx.ready, 0)
+            await ctx.tick().repeat(self.byte - 1)
+            self.cycle += self.byte
+            if valid:
+                self.wire.append(byte)
+                self.host.feed(bytes([byte]), now)
+                self.held += self.host.read()
+
+    async def open(self, ctx, nonce=1):
+        self.held.clear()
+        self.to_device.clear()
+        self.host.start_session(nonce, self.cycle / CLK_HZ)
+        for _ in range(5000):
+            await self.serve(ctx)
+            if self.host.open:
+                return self.host.info
+        raise AssertionError("no answer to hello")
+
+    async def send(self, ctx, data):
+        while data:
+            data = data[self.host.write(data) :]
+            await self.serve(ctx)
+
+    async def next_message(self, ctx, limit=60_000):
+        for _ in range(limit):
+            if (got := take_message(self.held)) is not None:
+                return got
+            await self.serve(ctx)
+        raise AssertionError("no message")
+
+    async def answer(self, ctx):
+        """Bodies by op and joined, and the DONE."""
+        bodies = {}
+        while True:
+            op, body = await self.next_message(ctx)
+            if op == Op.DONE:
+                return bodies, Done.decode(body)
+            assert 1 <= len(body) <= MAX_CHUNK
+            bodies[op] = bodies.get(op, b"") + body
+
+    async def ask(self, ctx, data):
+        await self.send(ctx, data)
+        return await self.answer(ctx)
+
+    def run(self, script):
+        async def main(ctx):
+            ctx.set(self.dut.tx_idle, 1)
+            await self.open(ctx)
+            await script(ctx)
+
+        async def core(ctx):
+            await self.core.run(ctx, self.dut)
+
+        sim = Simulator(self.dut)
+        sim.add_clock(1 / CLK_HZ)
+        sim.add_testbench(main)
+        sim.add_testbench(core, background=True)
+        sim.run()
+
+
+def oracle(commands, *, vocab=257, eos=256, script=()):
+    """What the software device answers: (bodies, DONE) of each command, and the context."""
+    numerics = ToyNumerics(vocab, script)
+    model = LoadedModel(
+        numerics=numerics,
+        vocab=vocab,
+        eos=eos,
+        image_header=bytes(96),
+        image_crc=0,
+        golden=None,
+    )
+    device = SoftwareDevice(model=model, load=None, sampler=Sampler(), lanes=4)
+    host, now, held, answers = Endpoint(Role.HOST), 0.0, bytearray(), []
+    host.start_session(1, now)
+    for command in commands:
+        left, bodies = command, {}
+        while True:
+            left = left[host.write(left) :]
+            now += 0.0002
+            device.feed(host.poll(now), now)
+            host.feed(device.poll(now), now)
+            held += host.read()
+            got = take_message(held)
+            if got is None:
+                continue
+            if got[0] == Op.DONE:
+                break
+            bodies[got[0]] = bodies.get(got[0], b"") + got[1]
+        answers.append((bodies, Done.decode(got[1])))
+    return answers, numerics.context, device.counters
+
+
+def compare(commands, **model):
+    expected, context, counters = oracle(commands, **model)
+    bench = Bench(ToyCore(**model))
+
+    async def script(ctx):
+        for command, answer in zip(commands, expected, strict=True):
+            assert await bench.ask(ctx, command) == answer
+        bodies, _ = await bench.ask(ctx, message(Op.COUNTERS))
+        got = Counters.decode(bodies[Op.COUNTED])
+        assert got.total_cycles >= got.token_cycles
+        assert replace(got, token_cycles=0, total_cycles=0, prefill_cycles=0) == counters
+
+    bench.run(script)
+    assert bench.core.numerics.context == context
+
+
+def test_prompt_and_generate():
+    compare(
+        [
+            prompt(b"hello", 257),
+            generate(40, temperature=300, seed=2**63 + 5),
+            generate(5),
+            prompt(b"", 257),
+            prompt(b"again", 257),
+            generate(100, temperature=1023, crc=True),
+            generate(0, seed=3),
+            generate(3, temperature=256),
+            message(Op.RESET),
+            generate(4, seed=3, temperature=1000),
+        ]
+    )
+
+
+def test_reasons_to_end():
+    compare(
+        [
+            generate(9),  # EOS, pending
+            generate(9, blank_line=True),  # x \n \n
+            generate(9, blank_line=False),  # \n \n y EOS
+            prompt(b"p", 257),
+            generate(2, blank_line=True),  # \n \n at the same time as the count
+            generate(1),  # EOS at the same time as the count
+        ],
+        script=[65, 256, 120, 10, 10, 10, 10, 121, 256, 10, 10, 256],
+    )
+
+
+@pytest.mark.parametrize(("vocab", "eos"), [(300, 299), (512, None), (40, 0)])
+def test_other_vocabularies(vocab, eos):
+    compare(
+        [
+            generate(3, crc=True),
+            prompt([1, 2, vocab - 1], vocab),
+            score([3], vocab, logits=True),
+            generate(70, temperature=256, seed=1, crc=vocab < 512),
+            message(Op.PROMPT, (5).to_bytes(1 + (vocab > 257), "little") + b"\xff\xff\xff\xff"),
+            score([5], vocab),
+        ],
+        vocab=vocab,
+        eos=eos,
+    )
+
+
+def test_score():
+    compare(
+        [
+            score(b"abc", 257),
+            generate(2),
+            score(b"", 257),
+            score(b"d", 257, logits=True),
+            score(b"f" * 60, 257),
+            generate(2),
+        ]
+    )
+
+
+def test_refusals():
+    compare(
+        [
+            message(Op.RESET, b"x"),
+            message(Op.ABORT),
+            message(Op.ABORT, b"12"),
+            message(Op.COUNTERS, b"123"),
+            message(Op.GENERATE, bytes(14)),
+            message(Op.GENERATE, bytes(16)),
+            message(Op.GENERATE, b"\1\0\0\0\0\4\0" + bytes(8)),
+            message(Op.GENERATE, b"\1\0\0\0\0\0\x08" + bytes(8)),
+            message(Op.SCORE),
+            message(Op.SCORE, b"\2abc"),
+            message(Op.SET_BAUD, b"\5"),
+            message(Op.SET_BAUD, b"\1\1"),
+            b"\0\3\0abc",
+            b"\x09\0\0",
+            b"\xff\1\1" + bytes(257),
+            generate(2),
+        ]
+    )
+
+
+def test_no_model():
+    bench = Bench(ToyCore(vocab=0), info=HelloInfo(lanes=4, plan=12, image_header=b"\7" * 96))
+
+    async def script(ctx):
+        assert bench.host.info == HelloInfo(lanes=4, plan=12, self_test=SelfTest.NO_MODEL)
+        for command in (message(Op.RESET), prompt(b"a", 257), score(b"a", 257), generate(1)):
+            refused = Done(op=command[0], status=Status.NO_MODEL)
+            assert await bench.ask(ctx, command) == ({}, refused)
+        assert (await bench.ask(ctx, message(Op.ABORT)))[1].status == Status.NO_MODEL
+        assert (await bench.ask(ctx, message(Op.COUNTERS)))[1].status == Status.OK
+
+    bench.run(script)
+
+
+def test_abort():
+    bench = Bench(ToyCore(script=[65] * 100_000, cycles=300))
+
+    async def script(ctx):
+        await bench.send(ctx, generate(2**32 - 1))
+        await bench.serve(ctx, 3000)
+        await bench.send(ctx, message(Op.ABORT) + prompt(b"x", 257))
+        bodies, done = await bench.answer(ctx)
+        tokens = decode_tokens(bodies[Op.TOKENS], 257)
+        assert done == Done(op=Op.GENERATE, reason=Reason.ABORT, count=len(tokens))
+        assert await bench.answer(ctx) == ({}, Done(op=Op.ABORT))
+        assert await bench.answer(ctx) == ({}, Done(op=Op.PROMPT, count=1))
+        assert bench.core.numerics.context == [256, *tokens, ord("x")]
+        # Right behind the command: no token at all.
+        await bench.send(ctx, generate(9) + message(Op.ABORT))
+        assert (await bench.answer(ctx))[1].reason in (Reason.ABORT, Reason.COUNT)
+        await bench.answer(ctx)
+
+    bench.run(script)
+
+
+def test_a_slow_token_is_sent_within_two_milliseconds():
+    bench = Bench(ToyCore(cycles=4500))
+
+    async def script(ctx):
+        await bench.send(ctx, generate(4, temperature=0))
+        sizes = []
+        while (got := await bench.next_message(ctx))[0] != Op.DONE:
+            sizes.append(len(got[1]))
+        assert sum(sizes) == 4 and len(sizes) > 1
+
+    bench.run(script)
+
+
+def test_hello_ends_anything_and_keeps_the_context():
+    bench = Bench(ToyCore(cycles=100))
+    rng = random.Random(4)
+
+    async def script(ctx):
+        commands = [
+            generate(2**32 - 1, seed=9, temperature=256),
+            prompt(b"abcdefghijklmnopqrst", 257),
+            score(b"uvwxyz" * 20, 257, logits=True),
+            generate(2**32 - 1),
+            message(Op.COUNTERS) * 5,
+            message(Op.LOAD, bytes(500)),
+        ]
+        for nonce, command in enumerate(commands, 2):
+            await bench.send(ctx, command + bytes(rng.randrange(3)))
+            await bench.serve(ctx, rng.randrange(900))
+            await bench.open(ctx, nonce)
+            await bench.serve(ctx, 100)
+            assert not bench.held
+            before = list(bench.core.numerics.context)
+            if nonce == len(commands) + 1:
+                assert not bench.host.info.flags & HelloFlag.MODEL
+                break
+            assert (await bench.ask(ctx, prompt(b"!", 257)))[1] == Done(op=Op.PROMPT, count=1)
+            context = bench.core.numerics.context
+            assert context[: len(before)] == before
+            assert len(context) - len(before) in (1, 2) and context[-1] == ord("!")
+
+    bench.run(script)
+
+
+def test_set_baud():
+    bench = Bench(ToyCore())
+
+    async def script(ctx):
+        await bench.send(ctx, set_baud(3) + prompt(b"a", 257))
+        assert await bench.answer(ctx) == ({}, Done(op=Op.SET_BAUD))
+        assert await bench.answer(ctx) == ({}, Done(op=Op.PROMPT, count=1))
+        assert ctx.get(bench.dut.baud) == 3
+        assert (await bench.open(ctx, 2)).baud_index == 3
+
+    bench.run(script)
+
+
+@pytest.mark.parametrize("fault", [None, "row", "header", "crc", "golden"])
+def test_self_test_at_power_up(fault):
+    """A failed one leaves hello, LOAD, COUNTERS and SET_BAUD."""
+    stored = dict(STORED)
+    stored[Section.V, 1] ^= 1 << 40 if fault == "row" else 0
+    header = bytearray(START.header)
+    header[50] ^= fault == "header"
+    info = replace(
+        POWER_UP,
+        image_header=bytes(header),
+        image_crc=START.crc ^ (1 if fault == "crc" else 0),
+    )
+    bench = Bench(ToyCore(stored=stored, golden=GOLDEN ^ (fault == "golden")), info=info)
+
+    async def script(ctx):
+        said = bench.host.info
+        if fault is None:
+            assert said == replace(info, self_test=SelfTest.PASSED)
+            assert (await bench.ask(ctx, prompt(b"a", 257)))[1].status == Status.OK
+            return
+        bad = SelfTest.TOKEN_FAILED if fault == "golden" else SelfTest.MEMORY_FAILED
+        assert said == HelloInfo(lanes=4, plan=12, self_test=bad)
+        assert ctx.get(bench.dut.self_test) == bad and not ctx.get(bench.dut.model)
+        for command in (message(Op.RESET), prompt(b"a", 257), score(b"a", 257), generate(1)):
+            assert (await bench.ask(ctx, command))[1].status == Status.NO_MODEL
+        assert (await bench.ask(ctx, message(Op.COUNTERS)))[1].status == Status.OK
+        assert (await bench.ask(ctx, set_baud(0)))[1].status == Status.OK
+
+    bench.run(script)
+    assert bench.core.tested == (0 if fault in ("row", "header", "crc") else GOLDEN_TOKENS)
+
+
+@pytest.mark.parametrize("golden", [GOLDEN, GOLDEN ^ 1 << 31])
+def test_self_test_after_a_load(golden):
+    """The DONE of the LOAD and a HELLO in between wait for it."""
+    bench = Bench(ToyCore(), info=HelloInfo(lanes=4, plan=12))
+    bench.core.golden = golden
+    right = golden == GOLDEN
+    result = SelfTest.PASSED if right else SelfTest.TOKEN_FAILED
+
+    async def script(ctx):
+        for nonce in range(2, 5):
+            bench.core.tested = 0
+            await bench.send(ctx, message(Op.LOAD, START.data))
+            if nonce == 3:
+                while not bench.core.tested:
+                    await bench.serve(ctx)
+                assert not bench.held
+            else:
+                status = Status.OK if right else Status.SELF_TEST
+                assert await bench.answer(ctx) == ({}, Done(op=Op.LOAD, status=status))
+            said = await bench.open(ctx, nonce)
+            assert said.self_test == result and bench.core.tested == GOLDEN_TOKENS
+            assert said.flags == (HelloFlag.MODEL if right else 0)
+        status = Status.OK if right else Status.NO_MODEL
+        assert (await bench.ask(ctx, generate(1)))[1].status == status
+
+    bench.run(script)
+
+
+def test_unreadable_images_are_refused():
+    bench = Bench(ToyCore())
+
+    async def script(ctx):
+        for body in (b"", b"GLNT", bytes(400)):
+            assert await bench.ask(ctx, message(Op.LOAD, body)) == (
+                {},
+                Done(op=Op.LOAD, status=Status.BAD_IMAGE),
+            )
+        assert (await bench.ask(ctx, generate(1)))[1].status == Status.NO_MODEL
+
+    bench.run(script)
+
+
+def test_keeps_the_wire_busy_when_the_model_outruns_it():
+    bench = Bench(ToyCore(script=[65] * 100_000, cycles=6), byte=16)
+
+    async def script(ctx):
+        await bench.send(ctx, generate(2**32 - 1))
+        await bench.serve(ctx, 700)
+        bench.wire.clear()
+        await bench.serve(ctx, 1600)
+        frames = FrameSplitter().feed(bytes(bench.wire).partition(b"\0")[2])
+        loaded = sum(len(frame) + 1 for frame in frames if parse_frame(frame).payload)
+        assert loaded >= 0.95 * 1600 - 2 * MAX_RAW
+        assert len(bench.wire) >= 0.99 * 1600
+        assert bench.host.dropped == 0
+
+    bench.run(script)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_answers_hello_at_once_after_any_garbage(seed):
+    commands = [message(Op.RESET), prompt(b"chat", 257), generate(5, temperature=300, seed=seed)]
+    expected, _, _ = oracle(commands)
+    bench = Bench(ToyCore(cycles=40))
+    rng = random.Random(seed)
+
+    async def script(ctx):
+        for nonce in (2, 3):
+            await bench.send(ctx, generate(2**32 - 1) if seed else b"")
+            await bench.serve(ctx, rng.randrange(300))
+            dut = bench.dut
+            for _ in range(rng.randrange(500)):
+                bench.to_device[:] = rng.choice([rng.randbytes(1), b"\0", Hello(99).encode()[:2]])
+                ctx.set(dut.rx_error, rng.random() < 0.1)
+                await bench.serve(ctx)
+            ctx.set(dut.rx_error, 0)
+            # The first byte comes when the frame on the wire is over.
+            start = bench.cycle
+            await bench.open(ctx, nonce)
+            assert bench.cycle - start < BYTE * (2 * MAX_RAW + 10 + 140) + 400
+            assert [await bench.ask(ctx, command) for command in commands] == expected
+
+    bench.run(script)

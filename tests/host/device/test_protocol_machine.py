@@ -1,0 +1,430 @@
+# SPDX-License-Identifier: MIT
+"""Any commands in any order over a bad line, on the software device and on the gateware.
+
+After every step the device's answers are those of an `Oracle`. Where a session ends in the middle
+of a command, nobody outside knows how far the device got: then there are several oracles, one for
+each state the rules allow, and every later answer must be that of at least one of them.
+"""
+
+import random
+import time
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from glintfpga.firmware.wire.messages import (
+    Counters,
+    Done,
+    encode_tokens,
+    generate,
+    message,
+    score,
+    token_bytes,
+)
+from glintfpga.firmware.wire.protocol import BAUDS, Op, Reason
+from glintfpga.host.device.link import Link
+from glintfpga.host.ports.open_port import PortTransport
+from glintfpga.sim.port import SimPort
+from glintfpga.sim.shipped import shipped_sim
+from support.damage import TALLY, Tally, damaged
+from support.oracle import Oracle
+from support.shipping.rebuild_sim import LANES
+
+TO_DEVICE, TO_HOST = 0, 1
+FAULTS = ("drop", "double", "flip", "cut", "join", "swap", "noise")
+
+
+class BadLine:
+    """A transport that does what it was told to the next frames; else it carries them whole."""
+
+    def __init__(self, inner, title):
+        self.inner, self.title = inner, title
+        self.name, self.real_time, self.rate_factors = inner.name, False, (1,)
+        self.first_baud = inner.first_baud
+        self.clock, self.set_baud, self.close = inner.clock, inner.set_baud, inner.close
+        self.plans = ([], [])
+        self.parts = [b"", b""]
+        self.waiting = b""
+        self.octets = 0
+
+    def carry(self, data, way):
+        self.octets += len(data)
+        *frames, self.parts[way] = (self.parts[way] + data).split(b"\0")
+        out, held = b"", b""
+        for frame in frames:
+            fault, number = self.plans[way].pop(0) if frame and self.plans[way] else ("", 0)
+            out += held if not fault == "swap" else b""
+            match fault:
+                case "drop":
+                    frame = b""
+                case "double":
+                    frame += b"\0" + frame
+                case "flip":
+                    at = number % len(frame)
+                    flipped = frame[at] ^ 1 << number % 8
+                    frame = frame[:at] + bytes([flipped]) + frame[at + 1 :]
+                case "cut":
+                    frame = frame[: number % len(frame)]
+                case "noise":
+                    frame = random.Random(number).randbytes(number % 300) + b"\0" + frame
+                case "swap":
+                    held = frame + b"\0"
+                    continue
+            out += frame + (b"" if fault == "join" else b"\0")
+            out += held
+            held = b""
+        return out + held
+
+    def take_count(self):
+        octets, self.octets = self.octets, 0
+        return octets
+
+    def write(self, data):
+        self.inner.write(self.carry(data, TO_DEVICE))
+
+    def read(self, size, timeout):
+        return self.carry(self.inner.read(size, timeout), TO_HOST)
+
+
+class Machine(RuleBasedStateMachine):
+    """Rules for both devices; ``start`` gives line, link, and the oracle of the first state."""
+
+    def __init__(self, start, images):
+        super().__init__()
+        self.images = images
+        self.line, self.link, oracle = start()
+        self.oracles = [oracle]
+        self.damages = False
+        self.asked = 0
+
+    def teardown(self):
+        tally = TALLY.setdefault(self.line.title, Tally())
+        tally.attempts += self.asked
+        tally.octets += self.line.take_count()
+
+    @initialize(which=st.integers(0, 99))
+    def first_model(self, which):
+        if which % len(self.images):
+            self.load(which)
+
+    # What the device says
+
+    def ask(self, *messages, collect=True):
+        self.asked += len(messages)
+        self.link.send(b"".join(messages))
+        return [self.collect() for _ in messages] if collect else []
+
+    def collect(self):
+        bodies = {}
+        while True:
+            op, body = self.link.receive()
+            if op == Op.DONE:
+                return bodies, Done.decode(body)
+            assert 0 < len(body) <= 189
+            bodies[Op(op)] = bodies.get(op, b"") + body
+
+    def check(self, messages, replies):
+        """Keep the oracles that would have said this; there must be one."""
+        kept, wanted = [], []
+        # How many tokens came before an ABORT was heard is up to the device.
+        most = [None] * len(messages)
+        for at, after in enumerate(messages[1:]):
+            if after[0] == Op.ABORT and replies[at][1].reason == Reason.ABORT:
+                most[at] = replies[at][1].count
+        for oracle in self.oracles:
+            expected = [oracle.answer(*each) for each in zip(messages, most, strict=True)]
+            wanted.append(expected)
+            if expected == replies:
+                kept.append(oracle)
+        assert kept, f"the device said {replies}, the rules want one of {wanted}"
+        self.oracles = kept
+
+    def check_hello(self):
+        info = self.link.info
+        said = info.flags, info.image_header, info.image_crc
+        self.oracles = [oracle for oracle in self.oracles if oracle.hello == said]
+        assert self.oracles, f"the device says {said}"
+        assert info.lanes == LANES and BAUDS[info.baud_index] == self.link.baud
+
+    def exchange(self, *messages):
+        self.check(messages, self.ask(*messages))
+
+    def probe(self):
+        """One more token, whose logits tell what is in the context."""
+        if self.oracles[0].image is not None:
+            self.exchange(score([1], self.vocab))
+
+    @property
+    def vocab(self):
+        image = self.oracles[0].image
+        return 257 if image is None else image.model.vocab
+
+    def draw_message(self, data):
+        vocab = self.vocab
+        sendable = min(vocab, 1 << 8 * token_bytes(vocab))
+        tokens = st.lists(st.integers(0, sendable - 1), max_size=12)
+        kind = data.draw(st.sampled_from(["prompt", "score", "generate", "reset", "wrong"]))
+        if kind == "prompt":
+            return message(Op.PROMPT, encode_tokens(data.draw(tokens), vocab))
+        if kind == "score":
+            return score(data.draw(tokens)[:4], vocab, logits=data.draw(st.booleans()))
+        if kind == "generate":
+            return self.draw_generate(data)
+        return message(Op.RESET) if kind == "reset" else data.draw(WRONG)
+
+    def draw_generate(self, data, *counts):
+        return generate(
+            data.draw(st.integers(*counts or (0, 40))),
+            temperature=data.draw(st.sampled_from([0, 1, 205, 1023])),
+            seed=data.draw(st.none() | st.integers(0, 2**64 - 1)),
+            blank_line=data.draw(st.booleans()),
+            crc=data.draw(st.booleans()),
+        )
+
+    # Rules
+
+    @rule(data=st.data())
+    def command(self, data):
+        self.exchange(self.draw_message(data))
+
+    @rule(data=st.data())
+    def answer_and_probe(self, data):
+        self.exchange(self.draw_generate(data))
+        self.probe()
+
+    @rule(data=st.data())
+    def commands_in_one_go(self, data):
+        self.exchange(*(self.draw_message(data) for _ in range(data.draw(st.integers(2, 5)))))
+
+    @rule(data=st.data(), rest=st.binary(max_size=3), op=st.sampled_from([Op.PROMPT, Op.SCORE]))
+    def any_tokens(self, data, rest, op):
+        """Ids outside the vocabulary, halves of ids, flags that do not exist."""
+        size, vocab = token_bytes(self.vocab), self.vocab
+        ids = st.sampled_from([0, 1, vocab - 1, vocab, 1 << 8 * size]).map(
+            lambda token: (token & (1 << 8 * size) - 1).to_bytes(size, "little")
+        )
+        flags = b"\0" * (op == Op.SCORE)
+        self.exchange(message(op, flags + b"".join(data.draw(st.lists(ids))) + rest))
+        self.probe()
+
+    @rule(size=st.integers(100, 1200), seed=st.integers(0, 9))
+    def long_prompt(self, size, seed):
+        vocab = self.vocab
+        rng = random.Random(seed)
+        tokens = [rng.randrange(min(vocab, 256)) for _ in range(min(size, self.long))]
+        self.exchange(message(Op.PROMPT, encode_tokens(tokens, vocab)))
+
+    @rule()
+    def counters(self):
+        bodies, done = self.ask(message(Op.COUNTERS))[0]
+        assert done == Done(op=Op.COUNTERS)
+        said = Counters.decode(bodies[Op.COUNTED])
+        self.oracles = [
+            oracle
+            for oracle in self.oracles
+            if (oracle.counters.tokens, oracle.counters.prefill_tokens)
+            == (said.tokens, said.prefill_tokens)
+        ]
+        assert self.oracles, said
+        assert self.damages or said.crc_errors == self.oracles[0].counters.crc_errors
+        assert said.crc_errors <= said.dropped and said.token_cycles <= said.total_cycles
+
+    @rule(data=st.data(), wait=st.integers(0, 30))
+    def abort(self, data, wait):
+        asked = self.draw_generate(data, 100, 300)
+        self.ask(asked, collect=False)
+        for _ in range(wait):
+            self.link._pump(0.0005)
+        self.ask(message(Op.ABORT), collect=False)
+        self.check([asked, message(Op.ABORT)], [self.collect(), self.collect()])
+        self.probe()
+
+    @rule(which=st.integers(0, 99))
+    def load(self, which):
+        self.exchange(message(Op.LOAD, self.images[which % len(self.images)].data))
+        self.hello()
+        self.probe()
+
+    @rule(which=st.integers(0, 99), rng=st.randoms(use_true_random=False))
+    def load_damaged(self, which, rng):
+        data = damaged(rng, self.images[which % len(self.images)].data)
+        self.exchange(message(Op.LOAD, data))
+        self.hello()
+
+    @rule()
+    def hello(self):
+        self.asked += 1
+        self.link.greet()
+        self.check_hello()
+
+    @rule(data=st.data(), wait=st.integers(0, 20))
+    def session_ends_within(self, data, wait):
+        whole = data.draw(st.sampled_from(["message", "load"]))
+        whole = self.draw_message(data) if whole == "message" else self.draw_load(data)
+        size = data.draw(st.integers(0, len(whole)) | st.just(len(whole)))
+        self.ask(whole[:size], collect=False)
+        for _ in range(wait):
+            self.link._pump(0.0005)
+        states = [state for oracle in self.oracles for state in oracle.interrupted(whole, size)]
+        self.oracles = list({oracle.state: oracle for oracle in states}.values())
+        self.hello()
+        self.counters()  # they tell how many tokens it had come to
+
+    def draw_load(self, data):
+        return message(Op.LOAD, data.draw(st.sampled_from(self.images)).data)
+
+    @rule(octets=st.binary(max_size=400))
+    def rubbish_on_the_line(self, octets):
+        self.damages = True
+        self.line.inner.write(octets + b"\0")
+        self.command_after_damage()
+
+    @rule(
+        plan=st.lists(
+            st.tuples(
+                st.sampled_from([TO_DEVICE, TO_HOST]),
+                st.sampled_from(FAULTS),
+                st.integers(0, 9999),
+            ),
+            min_size=1,
+            max_size=4,
+        ),
+        data=st.data(),
+    )
+    def command_over_a_bad_line(self, plan, data):
+        self.damages = True
+        for way, fault, number in plan:
+            self.line.plans[way].append((fault, number))
+        self.exchange(self.draw_message(data))
+        for plans in self.line.plans:
+            plans.clear()
+
+    def command_after_damage(self):
+        self.exchange(message(Op.SCORE, b"\0"))
+
+    @precondition(lambda self: self.may_change_rate)
+    @rule(index=st.integers(0, len(BAUDS) - 1))
+    def set_baud(self, index):
+        assert self.link.set_baud(BAUDS[index])
+        self.hello()
+
+    @precondition(lambda self: self.may_change_rate)
+    @rule()
+    def reconnect(self):
+        """At 115200 baud, wherever the device is; it comes back there by itself."""
+        self.link.connect()
+        self.check_hello()
+
+
+WRONG = st.sampled_from(
+    [
+        message(Op.RESET, b"x"),
+        message(Op.ABORT),
+        message(Op.ABORT, b"xy"),
+        message(Op.COUNTERS, b"x"),
+        message(Op.GENERATE, bytes(14)),
+        message(Op.GENERATE, b"\1\0\0\0\xff\xff\0" + bytes(8)),
+        message(Op.GENERATE, b"\1\0\0\0\0\0\x08" + bytes(8)),
+        message(Op.SCORE),
+        message(Op.SCORE, b"\x02"),
+        message(Op.SET_BAUD, b"\x05"),
+        message(Op.SET_BAUD, b"\xff"),
+        message(Op.SET_BAUD),
+        message(Op.TOKENS, b"x"),
+        message(Op.LOAD),
+        message(Op.LOAD, b"GLNT" + bytes(300)),
+        b"\0\0\0",
+        b"\xff\5\0hello",
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def images(new_image):
+    """Small models of all kinds: with and without EOS, wide tokens, thinking, few ids."""
+    return [
+        new_image(),
+        new_image(seed=2, vocab=64, eos=None),
+        new_image(seed=3, vocab=300, eos=299, window=3),
+        new_image(seed=4, vocab=12, eos=3, loops=1, thinking=2, window=9),
+        new_image(seed=5, vocab=2, eos=None, loops=1, hidden=1, window=1),
+        new_image(seed=6, vocab=11, eos=0, prelude=1, loops=1, window=17),
+        new_image(seed=7, plan=9),
+    ]
+
+
+class OnSoftware(Machine):
+    long = 1200
+    may_change_rate = True
+
+
+class OnGateware(Machine):
+    long = 400
+    may_change_rate = False
+
+
+def run(machine, name, *, examples, steps):
+    began = time.process_time()
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    TALLY[name].seconds += time.process_time() - began
+
+
+@pytest.mark.parametrize("examples", [10, pytest.param(200, marks=pytest.mark.slow)])
+def test_software_device(new_world, images, examples):
+    def start():
+        line = BadLine(new_world(images[0]).open(), "software device")
+        link = Link(opener=lambda: line)
+        link.connect()
+        return line, link, Oracle(images[0], lanes=LANES)
+
+    run(lambda: OnSoftware(start, images), "software device", examples=examples, steps=30)
+
+
+@pytest.fixture(scope="module")
+def board():
+    """The simulated board at its highest rate; opening one takes as long as many commands."""
+    port = SimPort(shipped_sim())
+    line = PortTransport(name="sim:", port=port, clock=port.clock, set_baud=port.set_baud)
+    bad = BadLine(line, "gateware")
+    link = Link(opener=lambda: bad)
+    link.connect()
+    assert link.set_baud(BAUDS[-1])
+    return bad, link
+
+
+@pytest.mark.parametrize(
+    ("examples", "steps"), [(3, 5), pytest.param(20, 30, marks=pytest.mark.slow)]
+)
+def test_gateware(board, images, examples, steps):
+    def start():
+        line, link = board
+        machine = Machine(lambda: (line, link, Oracle(images[0], lanes=LANES)), images)
+        link.greet()
+        machine.ask(message(Op.LOAD, images[0].data), generate(0, seed=0))
+        bodies, _ = machine.ask(message(Op.COUNTERS))[0]
+        said = Counters.decode(bodies[Op.COUNTED])
+        oracle = Oracle(images[0], lanes=LANES)
+        oracle.is_default = False
+        oracle.counters = Counters(
+            tokens=said.tokens,
+            prefill_tokens=said.prefill_tokens,
+            crc_errors=said.crc_errors,
+        )
+        return line, link, oracle
+
+    run(lambda: OnGateware(start, images), "gateware", examples=examples, steps=steps)

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+import tempfile
+
+import pytest
+
+from glintfpga.quant.errors import EnvironmentProblem
+from glintfpga.quant.files.atomic import DISK_ERRORS, publish
+
+
+def test_publish(tmp_path):
+    path = tmp_path / "file.fs"
+    publish(path, b"one")
+    publish(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert list(tmp_path.iterdir()) == [path]
+    (tmp_path / "plain").touch()
+    assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), *(OSError(n, "why") for n in DISK_ERRORS)])
+@pytest.mark.parametrize("when", ["write", "close"])
+def test_failure_leaves_the_old_content(tmp_path, monkeypatch, error, when):
+    path = tmp_path / "x"
+    path.write_bytes(b"old")
+    real = tempfile.NamedTemporaryFile
+
+    def full(**options):
+        file = real(**options)
+
+        def fail(*arguments):
+            raise error
+
+        setattr(file, "write" if when == "write" else "flush", fail)
+        return file
+
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", full)
+    kind = EnvironmentProblem if isinstance(error, OSError) else KeyboardInterrupt
+    with pytest.raises(kind) as caught:
+        publish(path, b"new")
+    if kind is EnvironmentProblem:
+        assert str(caught.value) == f"cannot write {str(path)!r}: why; {DISK_ERRORS[error.errno]}"
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(EnvironmentProblem, match="cannot write .*/no/x': .* choose another place$"):
+        publish(tmp_path / "no" / "x", b"")

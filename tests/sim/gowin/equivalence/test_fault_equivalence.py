@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: MIT
+"""What is said to go on as the good chip does so, whatever comes in."""
+
+import random
+from functools import partial
+
+import pytest
+
+from glintfpga.sim.gowin.equivalence.fault_equivalence import Equivalence
+from glintfpga.sim.gowin.equivalence.invariants import candidates, never
+from glintfpga.sim.gowin.faults.mutants import (
+    Patch,
+    differences,
+    overlay,
+    reroute,
+    set_state,
+    set_table,
+    with_buffers,
+)
+from glintfpga.sim.gowin.netlist.bitparallel import LaneSim
+from glintfpga.sim.gowin.netlist.flat_netlist import DFF_MODES, Tables, inputs_of
+from glintfpga.sim.gowin.netlist.netlist import HIGH, LOW, Cell, Netlist
+
+CLK, A, B, W = 3, 4, 5, 6
+NEITHER, BOTH, MASKED, Q, HELD, LOOSE = range(10, 16)
+
+
+def lut(name, nets, out, table):
+    nets = [*nets, *[LOW] * (4 - len(nets))]
+    ports = {f"I{at}": (net,) for at, net in enumerate(nets)} | {"F": (out,)}
+    return Cell("LUT4", name, ports, {"INIT": table})
+
+
+def register(name, data, out, *, reset=LOW, enable=HIGH):
+    ports = {"D": (data,), "CLK": (CLK,), "CE": (enable,), "SR": (reset,), "Q": (out,)}
+    return Cell("DFF", name, ports, {"VALUE": 0, "ASYNC": 0, "NEGEDGE": 0})
+
+
+@pytest.fixture(scope="module")
+def tables():
+    """``both`` reads a and not (a or b), which are never high together; ``masked`` hides b."""
+    cells = (
+        lut("neither", (A, B), NEITHER, 0x1111),
+        lut("both", (A, NEITHER), BOTH, 0x6666),
+        lut("masked", (B, NEITHER), MASKED, 0x2222),
+        register("q", BOTH, Q),
+        register("held", Q, HELD, reset=W),
+        lut("loose", (HELD,), LOOSE, 0xAAAA),
+    )
+    inputs = {"clk": (CLK,), "a": (A,), "b": (B,), "w": (W,)}
+    outputs = {"p": (BOTH,), "q": (Q,), "m": (MASKED,), "r": (LOOSE,)}
+    return Tables(Netlist(cells, inputs, outputs, {}), loops=True)
+
+
+def entry(tables, cell, address):
+    table = tables.cells[tables.index[cell]].parameters["INIT"]
+    return Patch([partial(set_table, cell=cell, table=table ^ 1 << address)])
+
+
+def mode(cell, at, value=1):
+    return Patch([partial(set_state, cell=cell, at=at, value=value)])
+
+
+def test_an_entry_that_nothing_leads_to(tables):
+    same = Equivalence(tables)
+    assert [same.lasts(entry(tables, "both", at)) for at in range(5)] == [0, 0, 0, 1, 1]
+    assert [same.lasts(entry(tables, "masked", at)) for at in range(4)] == [0, 0, 0, 1]
+    assert not same.lasts(entry(tables, "loose", 0))
+
+
+def test_clauses_rule_states_out(tables):
+    assert not Equivalence(tables).lasts(entry(tables, "loose", 1))
+    assert Equivalence(tables, [(-HELD,)]).lasts(entry(tables, "loose", 1))
+    assert not Equivalence(tables, [(-HELD,)]).lasts(entry(tables, "loose", 0))
+
+
+def test_registers_with_other_modes(tables):
+    """VALUE, ASYNC and NEGEDGE; only ``held`` can be reset, unless w is known to be low."""
+    same, quiet = Equivalence(tables), Equivalence(tables, [(-W,)])
+    assert [same.lasts(mode("q", at)) for at in range(3)] == [True, True, False]
+    assert [same.lasts(mode("held", at)) for at in range(3)] == [False, False, False]
+    assert [quiet.lasts(mode("held", at)) for at in range(3)] == [True, False, False]
+
+
+def test_a_register_that_is_set_at_once():
+    """What resets it comes from a register: then it can be told when others see it."""
+    cells = (
+        register("w", W, Q),
+        register("held", A, HELD, reset=Q),
+        lut("shown", (HELD, Q), LOOSE, 0x2222),
+        lut("bare", (HELD,), MASKED, 0xAAAA),
+    )
+    inputs = {"clk": (CLK,), "a": (A,), "w": (W,)}
+    for shown, lasts in ((LOOSE, True), (MASKED, False)):
+        chip = Tables(Netlist(cells, inputs, {"p": (shown,)}, {}))
+        assert Equivalence(chip).lasts(mode("held", 1)) == lasts
+
+
+def test_an_input_that_counts_only_in_the_mutant(tables):
+    def wired(net, table, *added):
+        changes = [
+            partial(reroute, cell="loose", pin=1, net=net),
+            partial(set_table, cell="loose", table=table),
+        ]
+        return Patch(changes, list(added))
+
+    idle = lut("idle", (), 99, 0)
+    same = Equivalence(tables)
+    assert not same.lasts(wired(W, 0xAAA2))
+    assert same.lasts(wired(HELD, 0xAAAE)), "the changed entry would need held and not held"
+    assert not same.lasts(wired(LOOSE, 0xAAA2)), "behind itself: nothing is known"
+    assert not same.lasts(wired(99, 0xAAA2)), "of a cell that only the mutant has"
+    assert same.lasts(wired(99, 0xAAA2, idle)), "but of this one it is known"
+    assert not same.lasts(wired(99, 0xAAA2, lut("idle", (), 99, 0xFFFF)))
+
+
+def test_what_cannot_be_told_is_not_the_same(tables):
+    same = Equivalence(tables)
+    for pin, net in ((1, A), (0, CLK)):
+        assert not same.lasts(Patch([partial(reroute, cell="q", pin=pin, net=net)]))
+    assert not same.lasts(mode("nowhere", 0))
+
+
+def test_contents_alone_change_nothing(random_netlist):
+    good = random_netlist(3, kinds=("BSRAM", "RAM16", "MULT", "DFF"))
+    same = Equivalence(Tables(good, loops=True))
+    kinds = {cell.kind: cell.name for cell in good.cells}
+    assert same.lasts(mode(kinds["BSRAM"], 18_431)) and same.lasts(mode(kinds["RAM16"], 63))
+    assert not same.lasts(mode(kinds["BSRAM"], 18_432)) and not same.lasts(mode(kinds["MULT"], 144))
+
+
+ENABLE, WRITE, PLACE, DATA = (20,), (21,), (22,), (23,)
+SHOWN_A, SHOWN_B = range(30, 39), range(40, 49)
+
+
+@pytest.fixture(scope="module")
+def memory():
+    """A block RAM behind buffers; of its two outputs only that of B is heard, by p."""
+    cells = [
+        lut(name, (net,), out, 0xAAAA)
+        for name, net, (out,) in (
+            *(("enable", A, ENABLE), ("write", B, WRITE)),
+            *(("place", W, PLACE), ("data", Q, DATA)),
+        )
+    ]
+    ports = {"CLKA": (CLK,), "CEA": ENABLE, "WREA": WRITE, "ADA": (*PLACE, *[LOW] * 10)}
+    ports |= {"CLKB": (CLK,), "CEB": (HIGH,), "WREB": (LOW,), "ADB": (W, *[LOW] * 10)}
+    ports |= {"DIA": (*DATA, *[LOW] * 8), "DOA": tuple(SHOWN_A), "DOB": tuple(SHOWN_B)}
+    sizes = {"WIDTH_A": 9, "MODE_A": 1, "WIDTH_B": 9, "MODE_B": 1, "INIT": 0}
+    cells += [Cell("BSRAM", "ram", ports, sizes), lut("p", (SHOWN_B[0], HELD), NEITHER, 0x8888)]
+    inputs = {"clk": (CLK,), "a": (A,), "b": (B,), "w": (W,), "q": (Q,), "h": (HELD,)}
+    return Tables(Netlist(tuple(cells), inputs, {"p": (NEITHER,)}, {}))
+
+
+@pytest.mark.parametrize(
+    "low, same",
+    [
+        ((), set()),
+        ((A,), {"write", "place", "data"}),
+        ((B,), {"data"}),
+    ],
+)
+def test_pins_of_a_memory_count_where_it_looks_at_them(memory, low, same):
+    """Each reads the opposite; a is its clock enable, b its write enable, these nets are low."""
+    shown = Equivalence(memory, [(-net,) for net in low])
+    for name in ("enable", "write", "place", "data"):
+        change = partial(set_table, cell=name, table=0x5555)
+        assert shown.lasts(Patch([change])) == (name in same), name
+
+
+def test_modes_of_a_memory_count_where_it_is_heard(memory):
+    same = Equivalence(memory)
+    assert [same.lasts(mode("ram", 18_432 + at)) for at in range(4)] == [True, True, False, False]
+
+
+def test_what_a_memory_says_counts_where_something_takes_it(memory):
+    same = Equivalence(memory)
+    assert same.hides(SHOWN_A, [])
+    assert not same.hides(SHOWN_B, [])
+    assert same.hides(SHOWN_B[1:], [])
+    assert same.hides(SHOWN_B, [-same.good[HELD]])
+    assert not same.hides(SHOWN_B, [same.good[HELD]])
+
+
+def test_a_multiplier_behind_itself():
+    """An input that is low when two upper bits of its product differ, as they never do while it is
+    the other sign: with it a loop, in which they may.
+    """
+    outs = tuple(range(50, 68))
+    ports = {"A": (A,) * 9, "B": (HIGH, HIGH, *[LOW] * 7), "ASIGN": (HIGH,), "BSIGN": (HIGH,)}
+    ports |= {"CLK": (CLK,), "CE": (HIGH,), "RESET": (LOW,), "DOUT": outs}
+    flags = dict.fromkeys(("AREG", "BREG", "PIPE_REG", "OUT_REG", "ASYNC"), 0)
+    cells = (
+        Cell("MULT", "m", ports, {"WIDTH": 9, **flags}),
+        lut("n", (A, outs[9], outs[17]), NEITHER, 0xBEBE),
+        register("q", outs[17], Q),
+        lut("p", (Q,), LOOSE, 0xAAAA),
+    )
+    chip = Tables(Netlist(cells, {"clk": (CLK,), "a": (A,)}, {"p": (LOOSE,)}, {}), loops=True)
+    patch = Patch([partial(reroute, cell="m", pin=8, net=NEITHER)])
+    assert not Equivalence(chip).lasts(patch)
+
+
+def test_contents_and_modes_are_never_the_same(tables, memory):
+    same = Equivalence(tables)
+    assert same.lasts(mode("q", 0)) and not same.is_same(mode("q", 0))
+    assert same.is_same(entry(tables, "both", 3)) and not same.is_same(entry(tables, "both", 0))
+    assert not Equivalence(memory).is_same(mode("ram", 0))
+
+
+def any_patch(tables, numbers):
+    """A table with another bit, a pin that reads any net or one that nothing drives, a mode."""
+    at = numbers.randrange(len(tables.cells))
+    cell = tables.cells[at]
+    kind = numbers.randrange(3)
+    if cell.kind in ("LUT4", "ALU") and kind:
+        return entry(tables, cell.name, numbers.randrange(16))
+    if cell.kind == "DFF" and kind:
+        key = numbers.choice(("VALUE", "ASYNC", "NEGEDGE"))
+        return mode(cell.name, DFF_MODES.index(key), 1 - cell.parameters[key])
+    pin = numbers.randrange(len(inputs_of(cell)))
+    nets = [net for one in tables.cells for net in inputs_of(one)]
+    return Patch([partial(reroute, cell=cell.name, pin=pin, net=numbers.choice(nets))])
+
+
+@pytest.mark.parametrize("floating", [0, (1 << 64) - 1])
+@pytest.mark.parametrize("seed", range(16))
+def test_no_run_refutes_it(random_netlist, seed, floating):
+    """Random faults of random circuits: once alike, those that last are alike for ever."""
+    kinds = ("LUT4", "MUX2", "ALU", "DFF") + ("MULT", "RAM16", "BSRAM") * (seed % 2)
+    good = with_buffers(random_netlist(seed, kinds=kinds))
+    numbers = random.Random(seed)
+    tables = Tables(good, loops=True)
+    patches = [any_patch(tables, numbers) for _ in range(63)]
+    sim = LaneSim(overlay(good, patches), clk_hz=1.0, loops=True)
+    sim.reset(
+        floating=floating,
+        mutations=[partial(patch, lane=1 + at) for at, patch in enumerate(patches)],
+    )
+    sim.settle()
+    state = dict(enumerate(sim.values().tolist()))
+    clauses = candidates(tables, sim.seen().tolist(), state)
+    same = Equivalence(tables, never(tables, clauses, [state]))
+    lasting = [at for at, patch in enumerate(patches, 1) if same.lasts(patch)]
+    alike, refuted = set(), []
+    for _ in range(200):
+        different, noticed = sim.differing, set(sim.noticed)
+        refuted += [at for at in alike if different >> at & 1 or at in noticed]
+        alike |= {at for at in lasting if not different >> at & 1 and at not in noticed}
+        sim.poke("data", numbers.getrandbits(24))
+        sim.clock()
+    assert not refuted
+    assert alike and sim.noticed
+
+
+def test_a_decoded_difference(tables):
+    """`differences` of two netlists is read as well as what a planter makes."""
+    good = tables.netlist
+    cells = [
+        lut("masked", (B, NEITHER), MASKED, 0xAAAA) if cell.name == "masked" else cell
+        for cell in good.cells
+    ]
+    bad = Netlist(tuple(cells), good.inputs, good.outputs, {})
+    patch = differences(good, bad, number=0, first_net=99)
+    assert Equivalence(tables).lasts(patch)

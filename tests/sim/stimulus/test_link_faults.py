@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""What mishaps leave behind: a device that answers as before, and the right counters."""
+
+import zlib
+
+import pytest
+from cobs import cobs
+
+from glintfpga.firmware.wire.messages import Counters, generate, message
+from glintfpga.firmware.wire.protocol import Op
+from glintfpga.sim.shipped import shipped_sim
+from glintfpga.sim.stimulus import link_faults
+from glintfpga.sim.stimulus.driver import Talk
+
+
+@pytest.fixture
+def talk():
+    return Talk(shipped_sim())
+
+
+def counters(talk):
+    replies = talk.host.ask(message(Op.COUNTERS))
+    return Counters.decode(next(body for op, body in replies if op == Op.COUNTED))
+
+
+def tokens(talk):
+    """What the device says from an empty context on."""
+    replies = talk.host.ask(message(Op.RESET), generate(8, crc=True))
+    return b"".join(body for op, body in replies if op == Op.TOKENS)
+
+
+def test_each_damaged_frame_is_counted(talk):
+    before = counters(talk)
+    link_faults.damage(talk)
+    assert counters(talk).crc_errors == before.crc_errors + 32
+
+
+def test_a_damaged_frame_leaves_one_bit_of_the_register_wrong(talk):
+    frame = link_faults._data(talk, payload=b"abc")
+    body = cobs.decode(frame[:-1])
+    for bit in range(32):
+        wrong = cobs.decode(link_faults._damaged(frame, bit)[:-1])
+        assert wrong[:-4] == body[:-4]
+        assert zlib.crc32(wrong) ^ zlib.crc32(body) == 1 << bit
+
+
+COUNTED = {
+    link_faults.crowd: {"dropped", "prefill_tokens"},
+    link_faults.damage_while_full: {"dropped", "crc_errors"},
+    link_faults.disturb: {"dropped", "crc_errors", "tokens"},
+    link_faults.interrupt: {"tokens"},
+    link_faults.lie: {"dropped", "tokens"},
+    link_faults.lose_answers: {"retries", "tokens"},
+}
+"""What each of them makes more of; of the rest of these counters it makes nothing."""
+
+
+@pytest.mark.parametrize("mishap", COUNTED)
+def test_the_device_answers_as_before(talk, mishap):
+    said = tokens(talk)
+    before = counters(talk)
+    mishap(talk)
+    after = counters(talk)
+    kinds = ("dropped", "crc_errors", "retries", "tokens", "prefill_tokens")
+    more = {kind for kind in kinds if getattr(after, kind) > getattr(before, kind)}
+    assert more == COUNTED[mishap]
+    assert tokens(talk) == said

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""A frame once begun ends, is never too long, and is read only while its bytes are kept."""
+
+from typing import Any
+
+from amaranth.hdl import Cover, Elaboratable, Module, Mux, Signal
+
+from glintfpga.firmware.wire.protocol import DATA_HEADER, HELLO_HEADER, HELLO_INFO, MAX_PAYLOAD
+from glintfpga.hdl.link.frame_writer import FrameWriter
+from support.formal.environment import Inside, always, assume, before, leave_free, stream_keeps
+
+__all__ = ["FrameWriterProperties"]
+
+
+class FrameWriterProperties(Elaboratable):
+    """For any requests, and a transmitter that may wait.
+
+    Assumed: ``sendable`` is at most 192 (`StreamSenderProperties`), the nonce changes only with a
+    reset of the component, and the memories keep what they read.
+    """
+
+    def __init__(self, writer: FrameWriter) -> None:
+        self.writer = writer
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        dut = self.writer
+        inside = Inside(dut)
+        m.submodules.dut = inside.fragment
+        leave_free(m, dut)
+        assume(m, dut.sendable <= MAX_PAYLOAD)
+        assume(m, dut.nonce == before(m, dut.nonce))
+        # The read ports keep their data until the next read.
+        for enable, data in ((dut.ring_enable, dut.ring_data), (dut.info_enable, dut.info_data)):
+            assume(m, before(m, enable) | (data == before(m, data)))
+        at, left, is_hello = inside["at"], inside["left"], inside["is_hello"]
+        idle, header, fetch, byte = (
+            inside.state(name) for name in ("IDLE", "HEADER", "FETCH", "BYTE")
+        )
+        size = Mux(is_hello, HELLO_HEADER, DATA_HEADER)
+        work = Mux(header, 2 * left + (size - at), Mux(fetch, 2 * left, Mux(byte, 2 * left - 1, 0)))
+        past = before(m, work)
+        served = before(m, ~idle & (dut.o.ready | fetch))
+        always(m, "a transmitter that takes bytes sees the end", ~served | (work < past))
+        always(m, "and work is bounded", work <= 2 * MAX_PAYLOAD + DATA_HEADER)
+        always(m, "the header has its length", ~header | (at < size))
+        always(m, "a byte on show is one of the payload", ~byte | (left != 0))
+        always(m, "a frame at rest has no work", (work == 0) == idle)
+        always(m, "payloads are of data or info", left <= Mux(is_hello, HELLO_INFO, MAX_PAYLOAD))
+        stream_keeps(m, dut.o)
+
+        sent = Signal(8)
+        taken = dut.o.valid & dut.o.ready
+        m.d.sync += sent.eq(Mux(dut.hello_taken | dut.data_taken, 0, sent + taken))
+        rest = Mux(header, size - at, 0) + Mux(idle, 0, left)
+        always(m, "a body has at most 200 bytes", idle | (sent + rest <= DATA_HEADER + MAX_PAYLOAD))
+        last = taken & dut.o.payload.last
+        always(
+            m,
+            "the last byte, and only that, ends it",
+            before(m, last | dut.abort) == (idle & ~before(m, idle, init=1)),
+        )
+        always(
+            m, "the ring is read only for bytes in flight", ~dut.ring_enable | (left <= dut.flight)
+        )
+        always(m, "data is sent only while settled", ~dut.data_taken | dut.settled)
+        always(m, "HELLO goes first", ~(dut.data_taken & dut.hello))
+
+        m.d.comb += Cover(dut.abort, "a frame is given up")
+        m.d.comb += Cover(last & ~is_hello & (sent == 9), "a frame with two bytes")
+        return m

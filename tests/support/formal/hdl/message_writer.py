@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""Messages for the host stay within the ring and never wait for an ack that cannot come."""
+
+from typing import Any
+
+from amaranth.hdl import Cover, Elaboratable, Module, Mux, Signal
+
+from glintfpga.firmware.wire.protocol import MAX_CHUNK, MESSAGE_HEADER, RING
+from glintfpga.hdl.link.message_writer import CUT, LONGEST_UNIT, SPARE_BITS, AnswerWriter
+from support.formal.environment import Inside, always, assume, before, leave_free
+
+LONGEST_BLOCK = 128
+"""More than COUNTED and DONE have, which come without an ``end``."""
+SPARE = 1 << SPARE_BITS
+
+__all__ = ["AnswerWriterProperties"]
+
+
+class AnswerWriterProperties(Elaboratable):
+    """For any bytes with an ``end`` among every six behind the first 128, and acks at any time.
+
+    Assumed: ``oldest`` passes only committed bytes (`StreamSenderProperties`). A new session is a
+    power-up, because ``Service`` resets the component then.
+    """
+
+    def __init__(self, writer: AnswerWriter) -> None:
+        self.writer = writer
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        dut = self.writer
+        inside = Inside(dut)
+        m.submodules.dut = inside.fragment
+        leave_free(m, dut)
+        place, length, used = inside["place"], inside["length"], inside["used"]
+        kept, waiting = Signal(16), Signal(16)  # all bytes in the ring, and those committed
+        m.d.comb += [kept.eq(place - dut.oldest), waiting.eq(dut.committed - dut.oldest)]
+        was = before(m, dut.oldest)
+        assume(m, (dut.oldest - was)[:16] <= (before(m, dut.committed) - was)[:16])
+        taken = dut.i.valid & dut.i.ready
+        unit = Signal(range(LONGEST_UNIT + 1))  # bytes since the last end
+        more = (unit < LONGEST_UNIT - 1) | (length < LONGEST_BLOCK)
+        assume(m, ~taken | dut.i.payload.end | more)
+        with m.If(~dut.is_open):
+            m.d.sync += unit.eq(0)
+        with m.Elif(taken):
+            m.d.sync += unit.eq(Mux(unit < LONGEST_UNIT - 1, unit + 1, unit))
+            with m.If(dut.i.payload.end):
+                m.d.sync += unit.eq(0)
+
+        always(m, "the ring never overflows", kept <= RING)
+        always(m, "what is committed lies in it", waiting <= kept)
+        behind = (dut.write_address - dut.oldest)[:11]
+        fits = (kept < RING) & (behind >= waiting) & (behind <= kept)
+        always(m, "only bytes that are not committed are written", ~dut.write_valid | fits)
+        grown = (dut.committed - before(m, dut.committed))[:16]
+        always(m, "messages end whole", grown <= MESSAGE_HEADER + MAX_CHUNK)
+        always(m, "a body has at most 189 bytes", length <= MAX_CHUNK)
+        body = inside.state("BODY")
+        stuck = body & ~dut.i.ready & ~before(m, before(m, waiting != 0, init=1), init=1)
+        always(m, "it waits for room only while bytes can be acked", ~stuck)
+
+        # What makes it so.
+        closed, skip = inside.state("CLOSED"), inside.state("SKIP")
+        high, last = inside.state("HIGH"), inside.state("LENGTH")
+        header = ((place - dut.committed)[:16] == length + MESSAGE_HEADER) & (
+            inside["length_place"] == (dut.committed + 1)[:11]
+        )
+        always(m, "closed: all is committed", ~closed | (place == dut.committed))
+        always(m, "one byte of header", ~skip | (place == (dut.committed + 1)[:16]) & (length == 0))
+        two = (place == (dut.committed + 2)[:16]) & (length == 0)
+        low = inside["length_place"] == (dut.committed + 1)[:11]
+        always(m, "two bytes of header", ~high | two & low)
+        always(m, "a body behind its header", ~(body | last) | header)
+        always(m, "no unit is longer than six", unit < LONGEST_UNIT)
+        always(m, "a body ends in time", ~body | (length < CUT + unit))
+        past = before(m, kept)
+        always(m, "the use of the ring is known one cycle late", used == past[:12])
+        past_used = before(m, used, init=RING)
+        full = past_used >= RING - SPARE
+        always(m, "and its room two", inside["room"] == ~full)
+        slow = (kept <= past + 1) & (used <= past_used + 1)
+        always(m, "one byte a cycle", slow)
+        most = RING - SPARE + Mux(skip, 2, Mux(high, 3, 4))
+        always(m, "the spare bytes suffice", kept <= most)
+
+        m.d.comb += Cover(before(m, last) & (length == 2), "a message")
+        m.d.comb += Cover((used > 0) & dut.i.ready & (waiting == 0), "acked")
+        return m

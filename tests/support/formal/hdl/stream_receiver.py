@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""The receiving ring never overflows, promises no room it lacks, and keeps every byte."""
+
+from typing import Any
+
+from amaranth.asserts import AnyConst
+from amaranth.hdl import Cover, Elaboratable, Module, Mux, Signal, Value
+
+from glintfpga.firmware.wire.protocol import CRC_BYTES, CREDIT_UNIT, MAX_PAYLOAD, RING
+from glintfpga.hdl.link.stream_receiver import StreamReceiver
+from support.formal.environment import Inside, always, assume, before, leave_free, stream_keeps
+
+__all__ = ["FrameTiming", "StreamReceiverProperties"]
+
+
+class FrameTiming:
+    """What a `FrameReceiver` promises to a `StreamReceiver`, as ``promises``.
+
+    ``count`` payload strobes have come since the last ``start``; ``active``: a frame is under way.
+    """
+
+    def __init__(
+        self, m: Module, *, start: Value, valid: Value, take: Value, clear: Value, length: Value
+    ) -> None:
+        self.count, self.active = Signal(8, name="count"), Signal(name="active")
+        with m.If(start):
+            m.d.sync += [self.count.eq(0), self.active.eq(1)]
+        with m.Elif(take | clear):
+            m.d.sync += self.active.eq(0)
+        with m.Elif(valid):
+            m.d.sync += self.count.eq(self.count + 1)
+        self.taken = before(m, take | clear)
+        self.promises = {
+            "a frame's strobes come one by one": start + valid + take + clear <= 1,
+            "payload belongs to a frame": ~valid | self.active,
+            "a verdict counts the payload": ~take
+            | (self.active & (length <= MAX_PAYLOAD) & (self.count == length + CRC_BYTES)),
+            "a frame has at most 196 bytes of payload and CRC": self.count
+            <= MAX_PAYLOAD + CRC_BYTES,
+            "the next frame leaves time after a verdict": ~(start & self.taken),
+        }
+
+
+class StreamReceiverProperties(Elaboratable):
+    """For any frames as `FrameTiming` describes them, and a reader that may wait at any time."""
+
+    def __init__(self, receiver: StreamReceiver) -> None:
+        self.receiver = receiver
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        dut = self.receiver
+        inside = Inside(dut)
+        stored = inside.memory("ring").read_port(domain="comb")
+        m.submodules.dut = inside.fragment
+        leave_free(m, dut)
+        frame = FrameTiming(
+            m,
+            start=dut.start,
+            valid=dut.valid,
+            take=dut.take,
+            clear=dut.clear,
+            length=dut.length,
+        )
+        for promise in frame.promises.values():
+            assume(m, promise)
+        expected, position = dut.expected[:12], inside["position"]
+        held, free, room = inside["held"], inside["free"], inside["room"]
+        at_start = Signal(8)  # room when the frame began
+        m.d.sync += at_start.eq(Mux(dut.start, Mux(free > 255, 255, free), at_start))
+        kept = Signal(8)
+        m.d.comb += kept.eq(Mux(frame.count < at_start, frame.count, at_start))
+
+        # The ring.
+        always(m, "the ring never overflows", held <= RING)
+        always(m, "nothing is read from an empty ring", ~inside["read__en"] | (held != 0))
+        always(m, "a byte on show is in the ring", ~dut.o.valid | (held != 0))
+        writing = inside["write__en"]
+        behind = (inside["write__addr"] - position)[:11]
+        always(m, "unread bytes are never overwritten", ~writing | (held < RING) & (behind >= held))
+        always(
+            m,
+            "the two ports never meet",
+            ~(writing & inside["read__en"]) | (inside["write__addr"] != inside["read__addr"]),
+        )
+        took = frame.taken
+        always(m, "free room is never overrated", took | (free + held <= RING))
+        always(
+            m,
+            "credit promises no more than there is",
+            took | before(m, took) | (dut.credit * CREDIT_UNIT + held <= RING),
+        )
+        moved = (dut.expected - before(m, dut.expected))[:16]
+        always(
+            m,
+            "offsets only grow",
+            (moved <= MAX_PAYLOAD) | before(m, dut.clear) & (dut.expected == 0),
+        )
+
+        # What makes it so.
+        active = frame.active
+        always(m, "room was there when the frame began", ~active | (at_start + held <= RING))
+        always(m, "room is what is left of it", ~active | (room == at_start - kept))
+        always(m, "the next byte's place", ~active | (inside["place"] == (expected + kept)[:11]))
+        over = frame.count - kept
+        always(
+            m,
+            "bytes without room are counted",
+            ~active | (inside["over"] == Mux(over > CRC_BYTES, CRC_BYTES + 1, over)),
+        )
+
+        # Any one byte, followed through the ring.
+        number = AnyConst(12)
+        m.d.comb += stored.addr.eq(number[:11])
+        byte = Signal(8)
+        here = Signal()
+        m.d.comb += here.eq(
+            ((number - position)[:12] < held) | active & ((number - expected)[:12] < kept)
+        )
+        with m.If(writing & ((expected + kept)[:12] == number)):
+            m.d.sync += byte.eq(dut.data)
+        always(m, "a byte stays in the ring", ~here | (stored.data == byte))
+        shown = dut.o.valid & (position == number)
+        always(m, "bytes are handed over as they came", ~shown | (dut.o.payload == byte))
+
+        stream_keeps(m, dut.o, unless=dut.clear)
+
+        m.d.comb += Cover(held == 5, "a frame is taken")
+        m.d.comb += Cover(shown & dut.o.ready & (position == 2), "bytes are handed over")
+        m.d.comb += Cover(dut.dropped, "a frame is dropped")
+        return m

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: MIT
+"""The link under fire: ``python -m support.linktest.campaign [--port sim:] [--each N] [-o]``.
+
+Every kind of fault at every rate, N conversations each, over a line whose time is simulated; the
+table goes to stdout and, with ``-o``, into its section of docs/link-under-fire.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from glintfpga.firmware.device.software_device import SoftwareDevice
+from glintfpga.firmware.wire.messages import Counters
+from glintfpga.host.console.progress import counting
+from glintfpga.host.models import image_of
+from glintfpga.quant.numbers.sampler import Sampler
+from glintfpga.sim.shipped import shipped_sim
+from support.line_faults import BRIDGE_DIVIDER, Board, Fault, FaultyPort
+from support.linktest.doc_section import write_section
+from support.linktest.scenario import Item, Outcome, Script, converse, undamaged
+from support.linktest.table import Cell, table, verdict
+from support.linktest.watched_line import Ears, GatewareBoard, WatchedDevice
+from support.numerics_cache import Memory
+from support.virtual_uart import VirtualBoard
+
+__all__ = ["GOOD", "KINDS", "RATES", "Campaign", "main"]
+
+LANES, PLAN = 4, 12
+SCRIPTS = 12
+"""Different ones; each conversation has faults of its own."""
+BRIDGE = "a bridge that divides by 4, bits flipped"
+GOOD = "none"
+KINDS: dict[str, tuple[Fault, ...]] = {
+    GOOD: (),
+    **{str(fault): (fault,) for fault in Fault},
+    BRIDGE: (Fault.FLIP,),
+    "all of them": tuple(Fault),
+}
+RATES = (0.0001, 0.001, 1 / 300, 0.01)
+
+
+class Campaign:
+    """Conversations with ``ref:`` or ``sim:``, compared with what ``ref:`` says undamaged.
+
+    Parameters: ``gateware``, whether the device is the simulated gateware; ``size`` of the
+    conversations, see `Script`.
+    """
+
+    def __init__(self, *, gateware: bool, size: int):
+        self._gateware = shipped_sim() if gateware else None
+        self._memory = Memory()
+        self._image = image_of(None).data
+        self._rights: dict[int, list[Item]] = {}
+        self._size = size
+
+    def run(self, kind: str, rate: float, number: int) -> Outcome:
+        """One conversation: ``number`` chooses script and faults."""
+        script = self._script(number % SCRIPTS)
+        ears = Ears()
+        board = self._board(ears)
+        port = FaultyPort(
+            board,
+            faults=KINDS[kind],
+            rate=rate,
+            seed=f"{kind}, {rate}, {number}",
+            divider=BRIDGE_DIVIDER if kind == BRIDGE else 1,
+        )
+        counters = partial(_counters, board) if isinstance(board, VirtualBoard) else None
+        right = self._right(number % SCRIPTS)
+        return converse(script, port, ears, right=right, counters=counters)
+
+    def _script(self, number: int) -> Script:
+        image = self._image if number % 3 == 0 else None
+        return Script(seed=number, image=image, size=self._size)
+
+    def _right(self, number: int) -> list[Item]:
+        if number not in self._rights:
+            ears = Ears()
+            port = FaultyPort(self._software(ears), faults=(), rate=0.0, seed="")
+            self._rights[number] = undamaged(self._script(number), port, ears)
+        return self._rights[number]
+
+    def _board(self, ears: Ears) -> Board:
+        return GatewareBoard(self._gateware, ears) if self._gateware else self._software(ears)
+
+    def _software(self, ears: Ears) -> VirtualBoard:
+        load = partial(self._memory.load, lanes=LANES, plan=PLAN)
+
+        def power_up() -> SoftwareDevice:
+            device = WatchedDevice(
+                model=load(self._image), load=load, sampler=Sampler(), lanes=LANES, plan=PLAN
+            )
+            return device.attach(ears)
+
+        return VirtualBoard(power_up)
+
+
+def _counters(board: VirtualBoard) -> Counters:
+    return board.device.counters
+
+
+def cells(campaign: Campaign, each: int, rates: Sequence[float]) -> Iterator[Cell]:
+    """All kinds at all rates; the good line first."""
+    bad = [(kind, rate) for kind in KINDS if kind != GOOD for rate in rates]
+    tasks = [(GOOD, 0.0), *bad]
+    with counting("conversations", each * len(tasks)) as progress:
+        for at, (kind, rate) in enumerate(tasks):
+            outcomes = []
+            for number in range(each):
+                outcomes.append(campaign.run(kind, rate, number))
+                progress(at * each + number + 1)
+            yield Cell(kind=kind, rate=rate, outcomes=outcomes)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Returns the exit code: 0 when every conversation came through right."""
+    parser = argparse.ArgumentParser(prog="python -m support.linktest.campaign")
+    parser.add_argument("--each", type=int, default=25, help="conversations a kind and rate")
+    parser.add_argument("--port", choices=("ref:", "sim:"), default="ref:")
+    parser.add_argument("--rate", type=float, action="append", help="faults a byte (all four)")
+    parser.add_argument("--size", type=int, help="tokens of an answer (50; sim: 12)")
+    parser.add_argument("-o", "--write", action="store_true", help="into docs/link-under-fire.md")
+    asked = parser.parse_args(arguments)
+    logging.getLogger("glintfpga").setLevel(logging.ERROR)
+    gateware = asked.port == "sim:"
+    size = asked.size or (12 if gateware else 50)
+    began = time.process_time()
+    done = list(cells(Campaign(gateware=gateware, size=size), asked.each, asked.rate or RATES))
+    took = time.process_time() - began
+    options = "".join(f" --rate {rate}" for rate in asked.rate or ())
+    command = f"python -m support.linktest.campaign --port {asked.port} --each {asked.each}"
+    text = f"{table(done)}\n{verdict(done)} {took:.0f} s of processor time.\n"
+    print(text)
+    if asked.write:
+        write_section(asked.port, f"`{command}{options}`", text)
+    return int(any(outcome.complaint for cell in done for outcome in cell.outcomes))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: MIT
+"""One conversation over a bad line: what came through, what it cost, and whether it adds up."""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from glintfpga.firmware.wire.messages import Counters
+from glintfpga.firmware.wire.protocol import RETRY_S
+from glintfpga.host.device.client import Client
+from glintfpga.host.ports.transport import LinkLost
+from glintfpga.quant.errors import DeviceError
+from support.line_faults import FaultyPort
+from support.link_monitor import Watcher
+from support.linktest.watched_line import Ears, Field, HungError, WatchedLink
+
+__all__ = ["LIMIT_S", "Item", "Outcome", "Script", "converse", "undamaged"]
+
+LIMIT_S = 300.0
+"""Of the device's time. The worst lines lose seven frames of eight, so that each takes 0.4 s."""
+WAIT_S = 0.4
+"""Before the next attempt to reach a device that was lost."""
+
+SETTLE_S = 0.1
+"""After this on a healed line nothing is under way, and neither end sends again: two timers."""
+
+Item = tuple[object, ...]
+"""One thing that was said: a token with its CRC, a position's score, how an answer ended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """What a host says, from a seed; ``image`` is loaded first. ``size`` scales all of it."""
+
+    seed: int
+    image: bytes | None
+    size: int = 100
+
+    def play(self, client: Client) -> Iterator[Item]:
+        """Connect, say it all, and yield what the device answers, as it comes."""
+        rng = random.Random(self.seed)
+        client.connect()
+        client.fastest()
+        if self.image is not None:
+            client.load(self.image)
+        client.reset()
+        client.prompt(rng.randbytes(rng.randint(1, 2 * self.size)))
+        answer = client.generate(self.size, temperature=0.8, seed=self.seed, crcs=True)
+        for token in answer:
+            yield "token", token.id, token.crc
+        yield "reason", answer.reason
+        client.prompt(b"To be")
+        for token in (answer := client.generate(2 * self.size, stop_blank=True)):
+            yield "token", token.id
+        yield "reason", answer.reason
+        some = rng.randbytes(1 + self.size // 25)
+        for score in client.score(some, logits=self.seed % 2 == 0):
+            yield "score", score.crc, score.logits
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What a conversation came to. Frames are those of both directions together.
+
+    ``faults`` that struck; ``items`` delivered, ``wrong`` those that differ from the undamaged
+    conversation; ``complaint``, what does not hold, else empty; ``seconds`` of the device's time.
+    """
+
+    faults: int = 0
+    items: int = 0
+    wrong: int = 0
+    attempts: int = 1
+    seconds: float = 0.0
+    sent: int = 0
+    valid: int = 0
+    damaged: int = 0
+    refused: int = 0
+    forged: int = 0
+    host_retries: int = 0
+    device_retries: int = 0
+    hung: bool = False
+    complaint: str = ""
+    transcript: list[Item] = field(default_factory=list, repr=False)
+
+
+def undamaged(script: Script, port: FaultyPort, ears: Ears) -> list[Item]:
+    """What the device answers over this port, which must have no faults."""
+    outcome = converse(script, port, ears, right=None)
+    assert not outcome.complaint and outcome.attempts == 1, outcome
+    return outcome.transcript
+
+
+def converse(
+    script: Script,
+    port: FaultyPort,
+    ears: Ears,
+    *,
+    right: list[Item] | None,
+    counters: Callable[[], Counters] | None = None,
+) -> Outcome:
+    """Play a script until it has come through; a lost line is opened and all said again.
+
+    ``counters`` tells those of the device, where they can be had without asking it.
+    """
+    outcome = Outcome()
+    link = WatchedLink(opener=lambda: Field(port, LIMIT_S), ears=ears)
+    client = Client(link)
+    try:
+        while True:
+            try:
+                _listen(script, client, right, outcome)
+                outcome.seconds = port.clock()
+                port.heal()
+                link.receive_soon(SETTLE_S)
+                said = client.counters()
+                break
+            except LinkLost:
+                outcome.attempts += 1
+                _pass_time(port, WAIT_S)
+        _add_up(outcome, link, ears, said)
+        if counters is not None and said != counters():
+            outcome.complaint = f"the device counts {counters()} and says {said}"
+    except HungError:
+        outcome.hung, outcome.seconds = True, port.clock()
+        outcome.complaint = f"no end after {LIMIT_S} s"
+    except DeviceError as error:
+        outcome.complaint = f"the host says: {error}"
+    outcome.faults = sum(port.done.values())
+    outcome.sent = ears.from_host.total() + ears.from_device.total()
+    return outcome
+
+
+def _listen(script: Script, client: Client, right: list[Item] | None, outcome: Outcome) -> None:
+    outcome.transcript = []
+    for item in script.play(client):
+        at = len(outcome.transcript)
+        outcome.transcript.append(item)
+        outcome.items += 1
+        outcome.wrong += right is not None and item != (right[at] if at < len(right) else None)
+    if right is not None and len(outcome.transcript) != len(right):
+        outcome.complaint = f"{len(outcome.transcript)} items came, {len(right)} were due"
+    if outcome.wrong:
+        outcome.complaint = f"{outcome.wrong} items differ"
+
+
+def _pass_time(port: FaultyPort, seconds: float) -> None:
+    """Let the device's clock go on while the line is away; what it says is lost."""
+    end = port.clock() + seconds
+    while port.clock() < end:
+        port.board.read(1 << 16, end - port.clock())
+
+
+def _add_up(outcome: Outcome, link: WatchedLink, ears: Ears, said: Counters) -> None:
+    """Compare both ends' counters with what they have heard."""
+    lives: list[Watcher] = [ears.host, *ears.device_lives]
+    outcome.valid = sum(life.valid for life in lives)
+    outcome.damaged = sum(life.damaged for life in lives)
+    outcome.refused = sum(life.refused for life in lives)
+    outcome.forged = sum(life.forged for life in lives)
+    outcome.host_retries, outcome.device_retries = link.retries, said.retries
+    for who, ear, dropped, crc_errors in (
+        ("host", ears.host, link.dropped, link.crc_errors),
+        ("device", ears.device, said.dropped, said.crc_errors),
+    ):
+        if (dropped, crc_errors) != (ear.dropped, ear.damaged):
+            outcome.complaint = (
+                f"the {who} counts {dropped} dropped and {crc_errors} damaged frames, "
+                f"heard were {ear.dropped} and {ear.damaged}"
+            )
+    # A timer fires once in 50 ms; an ack repeated makes one more, until it advances or the timer
+    # fires; it advances once a valid frame at the most.
+    seconds = link.clock()
+    for who, retries, heard in (
+        ("host", link.retries, ears.host.valid),
+        ("device", said.retries, ears.device.valid),
+    ):
+        if retries > 2 * seconds / RETRY_S + heard:
+            outcome.complaint = f"the {who} sent again {retries} times in {seconds:.1f} s"

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: MIT
+"""Host and device with an ear at each end: every frame that is sent or heard is counted."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from glintfpga.firmware.device.software_device import SoftwareDevice
+from glintfpga.firmware.wire.endpoint import Endpoint, Role
+from glintfpga.firmware.wire.protocol import BAUDS
+from glintfpga.host.device.link import Link
+from glintfpga.host.ports.open_port import PortTransport
+from glintfpga.host.ports.transport import LinkLost, Transport
+from glintfpga.quant.errors import DeviceError
+from glintfpga.sim.compiled import CompiledSim
+from glintfpga.sim.port import SimPort
+from support.line_faults import FaultyPort
+from support.link_monitor import Watcher, frames_of
+
+__all__ = ["Ears", "Field", "GatewareBoard", "HungError", "WatchedDevice", "WatchedLink"]
+
+
+class HungError(Exception):
+    """A conversation has not ended in its time."""
+
+
+class Ears:
+    """What both ends of a line have sent and should have counted, over all lives of the device."""
+
+    def __init__(self) -> None:
+        self.from_host: Counter[bytes] = Counter()
+        self.from_device: Counter[bytes] = Counter()
+        self.host = Watcher(is_host=True, sent=self.from_device)
+        self.device_lives: list[Watcher] = []
+
+    @property
+    def device(self) -> Watcher:
+        """Of the life the device is in."""
+        return self.device_lives[-1]
+
+    def power_up(self) -> Watcher:
+        """The device begins a life, with counters of zero."""
+        self.device_lives.append(Watcher(is_host=False, sent=self.from_host))
+        return self.device
+
+
+class WatchedDevice(SoftwareDevice):
+    """A software device; ``ears`` hear it."""
+
+    def attach(self, ears: Ears) -> "WatchedDevice":
+        self._ears = ears
+        self.ear = ears.power_up()
+        return self
+
+    def feed(self, data: bytes, now: float) -> None:
+        self.ear.hears(data)
+        super().feed(data, now)
+
+    def poll(self, now: float, *, steps: int = 1) -> bytes:
+        data = super().poll(now, steps=steps)
+        self._ears.from_device.update(frames_of(data))
+        return data
+
+
+class GatewareBoard:
+    """The simulated board as a `Board`; a reset is that of its power-up."""
+
+    def __init__(self, sim: CompiledSim, ears: Ears):
+        self._sim = sim
+        self._ears = ears
+        self._baud: float = BAUDS[0]
+        self._past = 0.0
+        self._power_up()
+
+    def _power_up(self) -> None:
+        self._sim.reset()
+        self._port = SimPort(self._sim, baud=self._baud)
+        self._part = b""
+        self._ears.power_up()
+
+    def reset(self) -> None:
+        self._past = self.clock()
+        self._power_up()
+
+    def clock(self) -> float:
+        return self._past + self._port.clock()
+
+    def read(self, size: int, timeout: float) -> bytes:
+        data = self._port.read(size, timeout)
+        *frames, self._part = (self._part + data).split(b"\0")
+        self._ears.from_device.update(raw for raw in frames if raw)
+        return data
+
+    def write(self, data: bytes) -> None:
+        self._ears.device.hears(data)
+        self._port.write(data)
+
+    def set_baud(self, baud: float) -> None:
+        self._baud = baud
+        self._port.set_baud(baud)
+
+
+class _WatchedEndpoint(Endpoint):
+    def __init__(self, ears: Ears):
+        super().__init__(Role.HOST)
+        self._ears = ears
+
+    def feed(self, data: bytes, now: float) -> None:
+        self._ears.host.hears(data)
+        super().feed(data, now)
+
+    def poll(self, now: float, *, frames: int = 64) -> bytes:
+        data = super().poll(now, frames=frames)
+        self._ears.from_host.update(frames_of(data))
+        self._ears.host.asks(data)
+        return data
+
+
+class WatchedLink(Link):
+    """A link whose end of the line the ``ears`` hear; ``dropped`` as its endpoint counts."""
+
+    def __init__(self, *, opener: Callable[[], Transport], ears: Ears):
+        super().__init__(opener=opener)
+        self._endpoint = _WatchedEndpoint(ears)
+
+    @property
+    def dropped(self) -> int:
+        return self._endpoint.dropped
+
+
+class Field(PortTransport):
+    """A faulty port as a transport, whose bridge may divide rates.
+
+    Raises ``HungError`` from ``limit`` seconds of its clock on, whatever the host is doing.
+    """
+
+    rate_factors: tuple[int, ...] = (1, 4)
+
+    def __init__(self, port: FaultyPort, limit: float):
+        try:
+            port.replug()
+        except DeviceError as error:
+            raise LinkLost(str(error)) from error
+        super().__init__(name="board", port=port, clock=port.clock, set_baud=port.set_baud)
+        self._limit = limit
+
+    def read(self, size: int, timeout: float) -> bytes:
+        if self.clock() > self._limit:
+            raise HungError
+        return super().read(size, timeout)
