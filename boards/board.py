@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from glintfpga.quant.errors import InputError
 
-__all__ = ["BOARDS", "TANGNANO20K", "Board", "Capacity", "Floor", "board_of"]
+__all__ = ["BOARDS", "TANGNANO20K", "Board", "Capacity", "TileGrid", "board_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Capacity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Floor:
+class TileGrid:
     """The chip's grid of tiles, (0, 0) at the top left, as the tools' chip database has it."""
 
     columns: int
@@ -67,7 +67,7 @@ class Board:
     """Clocks that the gateware can run at."""
     default_clock_mhz: float
     capacity: Capacity
-    floor: Floor
+    floor: TileGrid
     platform_class: str
     """`module:class` of the Amaranth platform."""
     dividers: Mapping[float, tuple[int, int, int]]
@@ -104,7 +104,7 @@ TANGNANO20K = Board(
     clocks_mhz=(27.0, 54.0, 67.5, 81.0, 94.5, 108.0),
     default_clock_mhz=54.0,
     capacity=Capacity(lut4=20736, dff=15552, bsram=46, mult18x18=48, mult9x9=96, ram16=648),
-    floor=Floor(
+    floor=TileGrid(
         columns=56,
         rows=55,
         bsram=MappingProxyType(

@@ -26,14 +26,14 @@ from pathlib import Path
 from typing import Any
 
 from glintfpga.boards.board import Board, board_of
-from glintfpga.boards.cache import Cache, Result, file_digest
+from glintfpga.boards.cache import Cache, StepResult, file_digest
 from glintfpga.boards.design import Design, device_design
 from glintfpga.boards.floorplan import FLOORPLAN
 from glintfpga.boards.gowin.timing.report import TIMING, check_margin
 from glintfpga.boards.manifest import gateware_facts
 from glintfpga.boards.steps import Step, Steps
 from glintfpga.boards.toolchain import TOOLS, check_tools
-from glintfpga.quant.files.atomic import publish
+from glintfpga.quant.files.atomic import write_atomic
 from glintfpga.quant.files.lock import locked
 
 __all__ = ["STEPS", "BuildOptions", "BuildResult", "Progress", "build", "build_design"]
@@ -143,18 +143,18 @@ def build_design(
     versions = check_tools()
     run = _Run(Cache(out / CACHE), progress)
     steps = Steps(design=design, board=board, clock_mhz=clock_mhz, seed=seed, logs=out)
-    results: dict[str, Result] = {}
+    results: dict[str, StepResult] = {}
     for step in steps.in_order():
         results[step.name] = run(step, results)
         if step.name == "timing":
-            publish(out / TIMING, results["timing"].path(TIMING).read_bytes())
+            write_atomic(out / TIMING, results["timing"].path(TIMING).read_bytes())
             check_margin(results["timing"].json(TIMING))
 
     began = time.monotonic()
     run.tell("report", "", 0.0, 0.0)
     report = steps.report(results)
     bitstream = out / f"{name}.fs"
-    publish(bitstream, results["pack"].path("top.fs").read_bytes())
+    write_atomic(bitstream, results["pack"].path("top.fs").read_bytes())
     manifest = {
         "bitstream": bitstream.name,
         "bitstream_sha256": file_digest(bitstream),
@@ -170,9 +170,9 @@ def build_design(
         "router_mhz": report["timing"]["router"]["limit_mhz"],
         "resources": {key: item["used"] for key, item in report["utilization"].items()},
     }
-    publish(out / "report.json", _json(report))
-    publish(out / FLOORPLAN, results["memory"].path(FLOORPLAN).read_bytes())
-    publish(out / "manifest.json", _json(manifest))
+    write_atomic(out / "report.json", _json(report))
+    write_atomic(out / FLOORPLAN, results["memory"].path(FLOORPLAN).read_bytes())
+    write_atomic(out / "manifest.json", _json(manifest))
     run.tell("report", "done", 1.0, time.monotonic() - began)
     return BuildResult(
         bitstream=bitstream,
@@ -190,17 +190,17 @@ class _Run:
         self.cache = cache
         self.progress = progress
 
-    def __call__(self, step: Step, results: Mapping[str, Result]) -> Result:
+    def __call__(self, step: Step, results: Mapping[str, StepResult]) -> StepResult:
         began = time.monotonic()
 
-        def listen(detail: str, fraction: float) -> None:
+        def on_progress(detail: str, fraction: float) -> None:
             self.tell(step.name, detail, fraction, time.monotonic() - began)
 
-        listen("", 0.0)
+        on_progress("", 0.0)
         result = self.cache.step(
-            step.name, step.inputs(results), lambda folder: step.make(folder, results, listen)
+            step.name, step.inputs(results), lambda folder: step.make(folder, results, on_progress)
         )
-        listen("cached" if result.cached else "done", 1.0)
+        on_progress("cached" if result.cached else "done", 1.0)
         return result
 
     def tell(self, step: str, detail: str, fraction: float, seconds: float) -> None:

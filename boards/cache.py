@@ -17,14 +17,14 @@ from glintfpga.quant.errors import InputError
 from glintfpga.quant.files.atomic import DISK_ERRORS, cannot_write
 from glintfpga.quant.files.strict_json import parse_object
 
-__all__ = ["Cache", "Result", "digest_of", "file_digest"]
+__all__ = ["Cache", "StepResult", "digest_of", "file_digest"]
 
 _RECORD = "step.json"
 _DRAFT = "."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
+class StepResult:
     """Files of a finished step."""
 
     folder: Path
@@ -55,7 +55,7 @@ class Cache:
         self.folder = folder
         self.keep = keep
 
-    def step(self, name: str, inputs: Sequence[str], make: Callable[[Path], None]) -> Result:
+    def step(self, name: str, inputs: Sequence[str], make: Callable[[Path], None]) -> StepResult:
         """The files that `make` writes into the folder it is given.
 
         They are taken from an earlier run when that had the same `inputs` and its files are
@@ -77,7 +77,7 @@ class Cache:
                 shutil.rmtree(folder)
             draft.rename(folder)
         self._prune(folder.parent)
-        return Result(folder=folder, digests=digests, seconds=seconds, cached=False)
+        return StepResult(folder=folder, digests=digests, seconds=seconds, cached=False)
 
     def remove_drafts(self) -> None:
         """Remove what builds that were killed have left; only while no other build runs here."""
@@ -101,7 +101,7 @@ class Cache:
                 raise cannot_write(f"in {str(place)!r}", error) from error
             raise
 
-    def _finished(self, folder: Path) -> Result | None:
+    def _finished(self, folder: Path) -> StepResult | None:
         try:
             record = parse_object((folder / _RECORD).read_bytes())
             digests, seconds = record["files"], record["seconds"] * 1.0  # a TypeError for a text
@@ -111,7 +111,7 @@ class Cache:
         if found != digests:
             return None
         os.utime(folder)
-        return Result(folder=folder, digests=digests, seconds=seconds, cached=True)
+        return StepResult(folder=folder, digests=digests, seconds=seconds, cached=True)
 
     def _prune(self, folder: Path) -> None:
         """Forget the results of a step that were not used for the longest time."""

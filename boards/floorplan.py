@@ -41,7 +41,7 @@ _BLOCKS = tuple(
         (r"device\.core\.lane(\d+)\.", "lane {}"),
         (r"device\.core\.norm\.", "norm"),
         (r"device\.core\.rope(_rows)?\.", "rope"),
-        (r"device\.core\.(weighed_sum|running_top|divide)\b", "softmax"),
+        (r"device\.core\.(weighted_sum|running_max|divide)\b", "softmax"),
         (r"device\.core\.(residual|embed_rows)\.", "residual"),
         (r"device\.core\.(sequencer|table|position)\.", "sequencer"),
         (r"device\.core\.sampler\.(trivium|gumbel)\b", "noise"),

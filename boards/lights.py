@@ -2,7 +2,7 @@
 """What the row of LEDs says.
 
 idle        one LED breathes, about once in three seconds
-thinking    a light runs along the row, one step in 1/16 s
+busy    a light runs along the row, one step in 1/16 s
 error       all blink together, twice a second: there is no model
 failed      every other one, in turn, twice a second: the model failed the self-test
 """
@@ -11,13 +11,13 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["Lights"]
+__all__ = ["StatusLeds"]
 
 _TICK_HZ = 4096
-_HOLD = 1 << 8  # ticks that one pulse of `thinking` stays visible: 1/16 s
+_HOLD = 1 << 8  # ticks that one pulse of `busy` stays visible: 1/16 s
 
 
-class Lights(wiring.Component):
+class StatusLeds(wiring.Component):
     """LED patterns from three status bits.
 
     Parameters
@@ -29,8 +29,8 @@ class Lights(wiring.Component):
 
     Members
     -------
-    thinking, error, failed : In(1)
-        A pulse of `thinking` shows for 1/16 s; `error` shows while it is 1 and comes before it,
+    busy, error, failed : In(1)
+        A pulse of `busy` shows for 1/16 s; `error` shows while it is 1 and comes before it,
         `failed` before both.
     led : Out(count)
         1 is lit.
@@ -41,7 +41,7 @@ class Lights(wiring.Component):
             raise ValueError(f"clk_hz must be at least {2 * _TICK_HZ}, not {clk_hz!r}")
         self.clk_hz = clk_hz
         self.count = count
-        super().__init__({"thinking": In(1), "error": In(1), "failed": In(1), "led": Out(count)})
+        super().__init__({"busy": In(1), "error": In(1), "failed": In(1), "led": Out(count)})
 
     def elaborate(self, platform):
         m = Module()
@@ -55,7 +55,7 @@ class Lights(wiring.Component):
         m.d.sync += time.eq(time + tick)
 
         hold = Signal(range(_HOLD + 1))
-        with m.If(self.thinking):
+        with m.If(self.busy):
             m.d.sync += hold.eq(_HOLD)
         with m.Elif(tick & hold.any()):
             m.d.sync += hold.eq(hold - 1)

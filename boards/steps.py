@@ -9,7 +9,7 @@ from typing import Any
 
 from glintfpga.boards import sources
 from glintfpga.boards.board import Board
-from glintfpga.boards.cache import Result
+from glintfpga.boards.cache import StepResult
 from glintfpga.boards.design import Design
 from glintfpga.boards.floorplan import FLOORPLAN, floorplan
 from glintfpga.boards.gowin import bram_patch, bram_signatures, carry, lut4, resources
@@ -24,8 +24,8 @@ from glintfpga.boards.toolchain import FIRST_RUN, GOWIN_PACK, NEXTPNR, YOSYS
 
 __all__ = ["Step", "Steps"]
 
-Listen = Callable[[str, float], None]
-Results = Mapping[str, Result]
+OnProgress = Callable[[str, float], None]
+Results = Mapping[str, StepResult]
 
 # The packer knows the top level by this name only.
 _TOP = "top"
@@ -47,7 +47,7 @@ _ROUTE_PHASES = (
     ("Routing..", "routing", 0.8, 50),
     ("Critical path report", "timing", 0.99, 100),
 )
-_TOLD = 0.005
+_REPORT_STEP = 0.005
 """Less progress within a phase is not worth telling."""
 
 
@@ -57,7 +57,7 @@ class Step:
 
     name: str
     inputs: Callable[[Results], Sequence[str]]
-    make: Callable[[Path, Results, Listen], None]
+    make: Callable[[Path, Results, OnProgress], None]
 
 
 class Steps:
@@ -172,9 +172,9 @@ class Steps:
             ],
         )
 
-    def _elaborate(self, folder: Path, results: Results, listen: Listen) -> None:
+    def _elaborate(self, folder: Path, results: Results, on_progress: OnProgress) -> None:
         plan = self.board.platform().prepare(self.design.top(), _TOP, emit_src=True)
-        listen("taking memory contents out", 0.8)
+        on_progress("taking memory contents out", 0.8)
         rtlil, positions = sources.split(_text(plan.files[f"{_TOP}.il"]))
         rtlil, words = bram_signatures.split(rtlil)
         _write(folder / sources.SOURCES, positions)
@@ -184,31 +184,31 @@ class Steps:
         for name in ("top.ys", "top.cst", "top.sdc"):
             (folder / name).write_bytes(_text(plan.files[name]).encode())
 
-    def _synth(self, folder: Path, results: Results, listen: Listen) -> None:
+    def _synth(self, folder: Path, results: Results, on_progress: OnProgress) -> None:
         for name in ("top.il", "top.ys"):
             _copy(results["elaborate"], name, folder)
         YOSYS.run(
             ["top.ys"],
             folder=folder,
             log=self.logs / "synth.log",
-            listen=_Phases(_SYNTH_PHASES, listen),
+            on_line=_Phases(_SYNTH_PHASES, on_progress),
         )
         _write(folder / _WARNINGS, complaints_of(YOSYS.name, _text_of(self.logs / "synth.log")))
 
-    def _check(self, folder: Path, results: Results, listen: Listen) -> None:
+    def _check(self, folder: Path, results: Results, on_progress: OnProgress) -> None:
         netlist = results["synth"].json("top.syn.json")
         words = bram_signatures.load(_read(results["elaborate"], "contents.json"))
         cells = resources.check(netlist, self.design.expected, self.board)
-        bram_patch.locate(netlist, words)
+        bram_patch.locate_memories(netlist, words)
         _write(folder / "cells.json", cells)
 
-    def _lut4(self, folder: Path, results: Results, listen: Listen) -> None:
+    def _lut4(self, folder: Path, results: Results, on_progress: OnProgress) -> None:
         netlist = results["synth"].json("top.syn.json")
         made = lut4.make_lut4(netlist)
         _write(folder / "top.syn.json", netlist)
         _write(folder / "lut4.json", made)
 
-    def _route(self, folder: Path, results: Results, listen: Listen) -> None:
+    def _route(self, folder: Path, results: Results, on_progress: OnProgress) -> None:
         _copy(results["lut4"], "top.syn.json", folder)
         for name in ("top.cst", "top.sdc"):
             _copy(results["elaborate"], name, folder)
@@ -216,7 +216,7 @@ class Steps:
             self.route_arguments(),
             folder=folder,
             log=self.logs / "route.log",
-            listen=_Phases(_ROUTE_PHASES, listen),
+            on_line=_Phases(_ROUTE_PHASES, on_progress),
         )
         compared = check_routed(
             json.loads(_text_of(folder / "top.syn.json")),
@@ -244,9 +244,9 @@ class Steps:
             *("--report", "report.json"),
         ]
 
-    def _timing(self, folder: Path, results: Results, listen: Listen) -> None:
+    def _timing(self, folder: Path, results: Results, on_progress: OnProgress) -> None:
         found = analyse(results["route"].json("top.pnr.json"), delays_of(self.board))
-        listen("paths", 0.8)
+        on_progress("paths", 0.8)
         made = timing.summary(
             found,
             clock_mhz=self.clock_mhz,
@@ -255,11 +255,11 @@ class Steps:
         )
         _write(folder / timing.TIMING, made)
 
-    def _memory(self, folder: Path, results: Results, listen: Listen) -> None:
+    def _memory(self, folder: Path, results: Results, on_progress: OnProgress) -> None:
         netlist = results["route"].json("top.pnr.json")
         words = bram_signatures.load(_read(results["elaborate"], "contents.json"))
-        placement = bram_patch.locate(netlist, words)
-        bram_patch.fill(netlist, words, placement)
+        placement = bram_patch.locate_memories(netlist, words)
+        bram_patch.fill_memories(netlist, words, placement)
         _write(folder / "top.pnr.json", netlist)
         _write(folder / "lut_slots.json", count_lut_slots(cells_of(netlist)))
         timed = results["timing"].json(timing.TIMING)
@@ -276,13 +276,13 @@ class Steps:
             },
         )
 
-    def _carry(self, folder: Path, results: Results, listen: Listen) -> None:
+    def _carry(self, folder: Path, results: Results, on_progress: OnProgress) -> None:
         netlist = results["memory"].json("top.pnr.json")
         repaired = carry.repair(netlist)
         _write(folder / "top.pnr.json", netlist)
         _write(folder / "carry.json", {"repaired": repaired})
 
-    def _pack(self, folder: Path, results: Results, listen: Listen) -> None:
+    def _pack(self, folder: Path, results: Results, on_progress: OnProgress) -> None:
         _copy(results["carry"], "top.pnr.json", folder)
         GOWIN_PACK.run(self.pack_arguments(), folder=folder, log=self.logs / "pack.log")
         _write(folder / _WARNINGS, complaints_of(GOWIN_PACK.name, _text_of(self.logs / "pack.log")))
@@ -301,22 +301,22 @@ class Steps:
 class _Phases:
     """A listener for tool output: tells each phase as it begins, and how far its lines are."""
 
-    def __init__(self, phases: Sequence[tuple[str, str, float, int]], listen: Listen):
+    def __init__(self, phases: Sequence[tuple[str, str, float, int]], on_progress: OnProgress):
         self._phases = phases
-        self._listen = listen
+        self._on_progress = on_progress
         self._at = -1
         self._lines = 0
-        self._told = 0.0
+        self._last_reported = 0.0
 
     def __call__(self, line: str) -> None:
         if line.startswith(FIRST_RUN):
-            self._listen(line, 0.0)
+            self._on_progress(line, 0.0)
         self._lines += 1
         for number in range(self._at + 1, len(self._phases)):
             pattern, detail, fraction, _ = self._phases[number]
             if pattern in line:
-                self._at, self._lines, self._told = number, 0, fraction
-                self._listen(detail, fraction)
+                self._at, self._lines, self._last_reported = number, 0, fraction
+                self._on_progress(detail, fraction)
                 return
         if self._at >= 0:
             self._tell_lines()
@@ -326,20 +326,20 @@ class _Phases:
         _, detail, fraction, lines = self._phases[self._at]
         share = min(1.0, self._lines / lines)
         reached = fraction + share * ((following or [1.0])[0] - fraction)
-        if reached - self._told >= _TOLD:
-            self._told = reached
-            self._listen(detail, reached)
+        if reached - self._last_reported >= _REPORT_STEP:
+            self._last_reported = reached
+            self._on_progress(detail, reached)
 
 
 def _digests(results: Results, step: str, *names: str) -> list[str]:
     return [results[step].digests[name] for name in names]
 
 
-def _copy(result: Result, name: str, folder: Path) -> None:
+def _copy(result: StepResult, name: str, folder: Path) -> None:
     (folder / name).write_bytes(result.path(name).read_bytes())
 
 
-def _read(result: Result, name: str) -> str:
+def _read(result: StepResult, name: str) -> str:
     return result.path(name).read_text(encoding="utf-8")
 
 

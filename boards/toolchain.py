@@ -76,11 +76,11 @@ class Tool:
         *,
         folder: Path,
         log: Path,
-        listen: Callable[[str], None] | None = None,
+        on_line: Callable[[str], None] | None = None,
     ) -> None:
         """Run in `folder`, where all file names of `arguments` are, and wait.
 
-        The output goes to the file `log`, each line also to `listen`. A failure raises InputError
+        The output goes to the file `log`, each line also to `on_line`. A failure raises InputError
         with the tool's own error line, and names the log.
         """
         self.version()
@@ -108,8 +108,8 @@ class Tool:
                     line = line.rstrip()
                     if _ERROR.match(line):
                         last = line
-                    if listen is not None:
-                        listen(self._first_run_text() if line.startswith(FIRST_RUN) else line)
+                    if on_line is not None:
+                        on_line(self._first_run_text() if line.startswith(FIRST_RUN) else line)
                 process.wait()  # before its stdin is closed
             except BaseException:
                 process.kill()

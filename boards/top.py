@@ -6,7 +6,7 @@ from amaranth.lib import io, wiring
 
 from glintfpga.boards.board import Board
 from glintfpga.boards.gowin.pll import ClockGenerator
-from glintfpga.boards.lights import Lights
+from glintfpga.boards.lights import StatusLeds
 
 __all__ = ["BoardTop"]
 
@@ -22,7 +22,7 @@ class BoardTop(Elaboratable):
     Parameters
     ----------
     device : Component
-        Has `rx` In(1), `tx` Out(1) and `status` with the bits `thinking`, `error`, `failed`.
+        Has `rx` In(1), `tx` Out(1) and `status` with the bits `busy`, `error`, `failed`.
     board : Board
     clock_mhz : float
         One of the board's clocks; the clock of the device.
@@ -56,8 +56,8 @@ class BoardTop(Elaboratable):
         m.submodules.tx = tx = io.Buffer("o", uart.tx)
         m.d.comb += [self.device.rx.eq(rx.i), tx.o.eq(self.device.tx)]
 
-        m.submodules.lights = lights = Lights(clk_hz=clk_hz, count=_LEDS)
-        m.d.comb += lights.thinking.eq(self.device.status.thinking)
+        m.submodules.lights = lights = StatusLeds(clk_hz=clk_hz, count=_LEDS)
+        m.d.comb += lights.busy.eq(self.device.status.busy)
         m.d.comb += lights.error.eq(self.device.status.error)
         m.d.comb += lights.failed.eq(self.device.status.failed)
         for number in range(_LEDS):

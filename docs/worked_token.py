@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from glintfpga.firmware.blink.schedule import Loop, Rows, Word, program, step_cycles
+from glintfpga.firmware.blink.schedule import Loop, Rows, ScheduleWord, build_schedule, step_cycles
 from glintfpga.host.models import image_of
 from glintfpga.quant.blink import blocks
 from glintfpga.quant.blink.model import PassWeights, QuantizedModel
@@ -38,7 +38,9 @@ def attention_rows(model: QuantizedModel, weights: PassWeights, position: int):
     return h, q, k, v
 
 
-def cycles_of(words: tuple[Word, ...], groups: int, hidden_groups: int, least: int) -> list[Rows]:
+def cycles_of(
+    words: tuple[ScheduleWord, ...], groups: int, hidden_groups: int, least: int
+) -> list[Rows]:
     """What a pass issues to the lanes, one entry a cycle, with the repeats played."""
     issued: list[Rows] = []
     for word in words:
@@ -61,10 +63,13 @@ def reals(fmt: QFormat, values: np.ndarray) -> str:
 
 
 def timeline(model: QuantizedModel) -> list[str]:
-    play = program(LANES)
+    schedule = build_schedule(LANES)
     hidden_groups = -(-model.spec.hidden // LANES)
     issued = cycles_of(
-        play.words[play.passes : play.logits], 1, hidden_groups, play.min_score_groups
+        schedule.words[schedule.passes : schedule.logits],
+        1,
+        hidden_groups,
+        schedule.min_score_groups,
     )
     steps = step_cycles(model.spec, LANES, len(TEXT))
     names = ("norm and q, k, v", "attention", "feed-forward")
@@ -89,8 +94,8 @@ def attention(model: QuantizedModel) -> tuple[list[str], np.ndarray, np.ndarray]
     x, (h, q, k, v) = model.embed_in[TEXT[last]], rows[last]
     products = np.stack([row[2][1] for row in rows]) @ q[1]
     state = blocks.Softmax.start(())
-    top, p = blocks.group_weights(plan, products, np.ones(LANES, bool), state.top)
-    state = blocks.accumulate(state, top, p, np.stack([row[3] for row in rows]))
+    running_max, p = blocks.group_weights(plan, products, np.ones(LANES, bool), state.running_max)
+    state = blocks.accumulate(state, running_max, p, np.stack([row[3] for row in rows]))
     quotient = blocks.attention_output(plan, state)
     after = blocks.residual_add(plan, x, quotient)
     turned = last * model.rope_num % model.rope_den
@@ -110,10 +115,10 @@ def attention(model: QuantizedModel) -> tuple[list[str], np.ndarray, np.ndarray]
         line("k turned, into the K ring", k[1], f"RoPE: {turned}/{model.rope_den} of a turn"),
         line("q turned", q[1]),
         line("K ring . q, positions 0 to 3", products),
-        line("  scores, in eighths", score, f"the highest is below {top}"),
-        line(f"  p = 2^(score - {top}), in 256ths", p),
+        line("  scores, in eighths", score, f"the highest is below {running_max}"),
+        line(f"  p = 2^(score - {running_max}), in 256ths", p),
         "",
-        line("sum of p v'", state.values, f"sum of p: {state.length}"),
+        line("sum of p v'", state.values, f"sum of p: {state.denominator}"),
         line("  their quotient", quotient, reals(plan.x, quotient)),
         line("x + quotient", after, reals(plan.x, after)),
     ]
@@ -153,7 +158,7 @@ def stopped_after(model: QuantizedModel, passes: int, seen: list[np.ndarray]) ->
     """The reference with only the first passes, which has taken the whole text."""
     part = replace(model, passes=model.passes[:passes])
     reference = ReferenceModel(
-        part, lanes=LANES, observer=lambda index, rows, top, p: seen.append(p[0])
+        part, lanes=LANES, observer=lambda index, rows, running_max, p: seen.append(p[0])
     )
     reference.prefill(np.frombuffer(TEXT, np.uint8).astype(np.int64))
     return reference

@@ -16,7 +16,7 @@ from glintfpga.quant.blink.plan import PLAN12, NumberPlan
 
 __all__ = ["STATUS", "Device", "hello_info"]
 
-STATUS = data.StructLayout({"idle": 1, "thinking": 1, "error": 1, "failed": 1})
+STATUS = data.StructLayout({"idle": 1, "busy": 1, "error": 1, "failed": 1})
 """For lamps: the core rests, it computes, there is no model, the last one failed the self-test."""
 
 
@@ -105,7 +105,7 @@ class Device(wiring.Component):
             transmitter.baud.eq(service.baud),
             service.tx_idle.eq(transmitter.idle),
             self.status.idle.eq(core.idle),
-            self.status.thinking.eq(~core.idle),
+            self.status.busy.eq(~core.idle),
             self.status.error.eq(~service.model),
             self.status.failed.eq(service.self_test >= SelfTest.MEMORY_FAILED),
         ]

@@ -109,26 +109,26 @@ class SimHost:
 
     def __init__(self, port: Line):
         self.port = port
-        self.talk = Exchange(now=port.clock())
+        self.exchange = Exchange(now=port.clock())
 
     @property
     def info(self) -> HelloInfo:
         """What the device says about itself; opens the session if need be."""
-        if self.talk.endpoint.info is None:
+        if self.exchange.endpoint.info is None:
             self.ask()
-        assert self.talk.endpoint.info is not None
-        return self.talk.endpoint.info
+        assert self.exchange.endpoint.info is not None
+        return self.exchange.endpoint.info
 
     def ask(self, *messages: bytes) -> list[tuple[int, bytes]]:
         """Send whole messages, wait until each has had its DONE; all replies ``(op, body)``."""
-        self.talk.ask(*messages)
+        self.exchange.ask(*messages)
         heard = self.port.clock()
-        while not self.talk.done:
+        while not self.exchange.done:
             if self._turn():
                 heard = self.port.clock()
             elif self.port.clock() - heard > PATIENCE_S:
                 raise DeviceError(f"the simulated device fell silent at {heard:.3f} s")
-        return self.talk.take_replies()
+        return self.exchange.take_replies()
 
     def set_baud(self, index: int) -> None:
         """Take both ends to ``BAUDS[index]``."""
@@ -137,7 +137,7 @@ class SimHost:
 
     def _turn(self) -> bytes:
         """What arrived; its acknowledgment is on its way."""
-        self.port.write(self.talk.step(b"", self.port.clock()))
+        self.port.write(self.exchange.step(b"", self.port.clock()))
         arrived = self.port.read(4096, TURN_S)
-        self.port.write(self.talk.step(arrived, self.port.clock()))
+        self.port.write(self.exchange.step(arrived, self.port.clock()))
         return arrived

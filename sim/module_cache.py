@@ -17,7 +17,7 @@ from pathlib import Path
 import wasmtime
 
 from glintfpga.quant.errors import GlintError
-from glintfpga.quant.files.atomic import publish
+from glintfpga.quant.files.atomic import write_atomic
 from glintfpga.quant.files.cache_folder import cache_dir, check_own_folder, read_own
 
 __all__ = ["compiled"]
@@ -73,7 +73,7 @@ def _keep(path: Path, content: bytes) -> None:
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     check_own_folder(folder)
-    publish(path, hashlib.sha256(content).digest() + content, private=True)
+    write_atomic(path, hashlib.sha256(content).digest() + content, private=True)
     files = sorted(folder.glob(f"*{_SUFFIX}"), key=lambda file: file.stat().st_mtime)
     for old in files[:-KEPT]:
         old.unlink()

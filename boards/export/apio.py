@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from glintfpga.boards.board import Board
-from glintfpga.boards.export.tool_commands import Commands, without
+from glintfpga.boards.export.tool_commands import ToolCommands, without
 
 __all__ = ["OFFLINE", "apio_files"]
 
@@ -39,7 +39,7 @@ exec apio "$@"
 """
 
 
-def apio_files(board: Board, commands: Commands) -> dict[str, str]:
+def apio_files(board: Board, commands: ToolCommands) -> dict[str, str]:
     """`apio.ini` and the folder for work without GitHub: texts by path in the project."""
     synth = without(commands.synth[1:], _SYNTH_GIVEN)
     route = without(commands.route, _ROUTE_GIVEN)

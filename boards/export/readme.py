@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from glintfpga.boards.board import Board
-from glintfpga.boards.export.tool_commands import Commands
+from glintfpga.boards.export.tool_commands import ToolCommands
 from glintfpga.boards.gowin.resources import NAMES, Resources
 
 __all__ = ["readme"]
@@ -93,7 +93,7 @@ carry chains is `_build/default/hardware.pnr.json`.
 def readme(
     board: Board,
     facts: Mapping[str, Any],
-    commands: Commands,
+    commands: ToolCommands,
     expected: Resources,
     *,
     apio: bool,

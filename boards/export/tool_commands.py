@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from glintfpga.boards.steps import Steps
 
-__all__ = ["Commands", "commands_of", "without"]
+__all__ = ["ToolCommands", "tool_commands", "without"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Commands:
+class ToolCommands:
     """Arguments of the three tools, all files in the current folder."""
 
     synth: tuple[str, ...]
@@ -21,13 +21,13 @@ class Commands:
     """Of gowin_pack."""
 
 
-def commands_of(steps: Steps, script: str) -> Commands:
+def tool_commands(steps: Steps, script: str) -> ToolCommands:
     """What a build passes; `script` is the yosys script of the platform.
 
     The router may fail on a clock that is missed; in a build `boards.timing` says it instead.
     """
     (synth,) = (line for line in script.splitlines() if line.startswith("synth_gowin "))
-    return Commands(
+    return ToolCommands(
         synth=tuple(synth.split()),
         route=tuple(word for word in steps.route_arguments() if word != "--timing-allow-fail"),
         pack=tuple(steps.pack_arguments()),

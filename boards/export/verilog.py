@@ -23,7 +23,7 @@ from glintfpga.boards.design import device_design
 from glintfpga.boards.export.apio import apio_files
 from glintfpga.boards.export.cells import black_boxes
 from glintfpga.boards.export.readme import readme
-from glintfpga.boards.export.tool_commands import commands_of
+from glintfpga.boards.export.tool_commands import tool_commands
 from glintfpga.boards.steps import Steps
 from glintfpga.boards.toolchain import INSTALL
 from glintfpga.quant.errors import EnvironmentProblem
@@ -76,7 +76,7 @@ def export(
     rendered = board.platform().prepare(design.top(), "top", emit_src=False).files
     progress(0.5)
     steps = Steps(design=design, board=board, clock_mhz=clock_mhz, seed=options.seed, logs=Path())
-    commands = commands_of(steps, _text(rendered["top.ys"]))
+    commands = tool_commands(steps, _text(rendered["top.ys"]))
     assert design.expected is not None
     rtlil = _text(rendered["top.il"])
     files = {

@@ -113,7 +113,7 @@ def flash(
     arguments = command(bitstream, board=chosen, persist=persist, serial_number=serial_number)
     program = loader()
     _check_executable(program)
-    said: list[str] = []
+    output_lines: list[str] = []
     try:
         with subprocess.Popen(
             [str(program), *arguments],
@@ -127,15 +127,15 @@ def flash(
             assert process.stdout is not None
             try:
                 for line in process.stdout:  # a carriage return ends a line too
-                    said.append(line.rstrip())
+                    output_lines.append(line.rstrip())
                     if progress is not None:
-                        progress(said[-1])
+                        progress(output_lines[-1])
             except BaseException:
                 process.kill()
                 raise
     except OSError as error:
         raise explain(str(error)) from None
-    output = "\n".join(said)
+    output = "\n".join(output_lines)
     # The tool ends well after some refusals.
     if process.returncode != 0 or re.search(r"CRC check ?: ?FAIL|\bFAIL\b", output):
         raise explain(output or f"exit status {process.returncode}")

@@ -22,13 +22,13 @@ from glintfpga.boards.gowin.bram_signatures import (
     CODE_MULTIPLIER,
     CODES,
     PIECE,
-    Contents,
+    MemoryContents,
     bits_of,
     pieces_of,
 )
 from glintfpga.quant.errors import InputError
 
-__all__ = ["Netlist", "Placement", "cells_of", "fill", "locate", "read_words"]
+__all__ = ["Netlist", "Placement", "cells_of", "fill_memories", "locate_memories", "read_words"]
 
 Netlist = dict[str, Any]
 """A netlist as yosys and nextpnr write it: modules > name > cells > name > type, parameters."""
@@ -43,7 +43,7 @@ class Placement:
 
     cells: Mapping[str, NDArray[np.int64]]
 
-    def cells_with(self, item: Contents) -> list[str]:
+    def cells_with(self, item: MemoryContents) -> list[str]:
         """Names of the cells that hold a part of one memory."""
         return [
             name
@@ -61,7 +61,7 @@ def cells_of(netlist: Netlist, top: str = "top") -> dict[str, Any]:
     return cells
 
 
-def locate(netlist: Netlist, contents: Mapping[str, Contents]) -> Placement:
+def locate_memories(netlist: Netlist, contents: Mapping[str, MemoryContents]) -> Placement:
     """Find every piece of `contents` by its signature.
 
     Raises InputError when a piece is nowhere, which means that the memory did not become block RAM
@@ -105,7 +105,9 @@ def _is_signature(pieces: NDArray[np.int64], width_of: NDArray[np.int64]) -> boo
     return bool(np.all((below - above == width_of[above])[pairs]))
 
 
-def fill(netlist: Netlist, contents: Mapping[str, Contents], placement: Placement) -> None:
+def fill_memories(
+    netlist: Netlist, contents: Mapping[str, MemoryContents], placement: Placement
+) -> None:
     """Write the words of `contents` over the signatures, in place, and check by reading back."""
     table = np.zeros(1 + sum(item.size for item in contents.values()), np.int64)
     for item in contents.values():
@@ -119,7 +121,7 @@ def fill(netlist: Netlist, contents: Mapping[str, Contents], placement: Placemen
 
 
 def read_words(
-    netlist: Netlist, shapes: Iterable[Contents], placement: Placement
+    netlist: Netlist, shapes: Iterable[MemoryContents], placement: Placement
 ) -> dict[str, NDArray[np.uint8]]:
     """The words of each memory as the netlist holds them, uint8 of shape (depth, width).
 

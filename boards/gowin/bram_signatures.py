@@ -29,7 +29,7 @@ __all__ = [
     "CODE_MULTIPLIER",
     "LOADABLE",
     "PIECE",
-    "Contents",
+    "MemoryContents",
     "bits_of",
     "dump",
     "load",
@@ -46,7 +46,7 @@ CODES = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contents:
+class MemoryContents:
     """The words of one memory: `bits` is uint8 of shape (depth, width), column 0 the lowest bit.
 
     `first` is the number of the memory's first piece.
@@ -91,7 +91,7 @@ def bits_of(pieces: NDArray[np.int64]) -> NDArray[np.uint8]:
     return ((pieces[:, None, :] >> shifts) & 1).reshape(-1, pieces.shape[1]).astype(np.uint8)
 
 
-def dump(contents: Mapping[str, Contents]) -> str:
+def dump(contents: Mapping[str, MemoryContents]) -> str:
     """JSON text: name > first piece, width, words as hexadecimal numbers."""
     return json.dumps(
         {
@@ -106,18 +106,18 @@ def dump(contents: Mapping[str, Contents]) -> str:
     )
 
 
-def load(text: str) -> dict[str, Contents]:
+def load(text: str) -> dict[str, MemoryContents]:
     """Inverse of `dump`."""
     contents = {}
     for name, item in json.loads(text).items():
         rows = [f"{int(word, 16):0{item['width']}b}"[::-1] for word in item["words"]]
         flat = np.frombuffer("".join(rows).encode(), np.uint8) - np.uint8(ord("0"))
         bits = flat.reshape(len(rows), item["width"])
-        contents[name] = Contents(name=name, first=item["first"], bits=bits)
+        contents[name] = MemoryContents(name=name, first=item["first"], bits=bits)
     return contents
 
 
-def split(rtlil: str) -> tuple[str, dict[str, Contents]]:
+def split(rtlil: str) -> tuple[str, dict[str, MemoryContents]]:
     """Take the loadable memory contents out of `rtlil` and put signatures there.
 
     Loadable is every memory with a write port, and every one that carries `LOADABLE`. Returns
@@ -126,14 +126,14 @@ def split(rtlil: str) -> tuple[str, dict[str, Contents]]:
     """
     lines = rtlil.split("\n")
     declared, loadable, initial = _scan(lines)
-    contents: dict[str, Contents] = {}
+    contents: dict[str, MemoryContents] = {}
     first = 1
     for name, (start, end) in initial.items():
         if name not in loadable:
             continue
         where = next(n for n in range(start, end) if lines[n].startswith("    connect \\DATA "))
         width = int(_parameter(lines, start, end, "WIDTH")[1])
-        item = Contents(name=name, first=first, bits=_bits(lines[where]).reshape(-1, width))
+        item = MemoryContents(name=name, first=first, bits=_bits(lines[where]).reshape(-1, width))
         contents[name] = item
         first += item.size
         depth = item.groups * PIECE

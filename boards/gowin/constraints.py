@@ -18,7 +18,7 @@ _PAD_LINE = re.compile(r'IO_(LOC|PORT) "([^"]+)" ([^;]+);')
 _CLOCK_LINE = re.compile(
     r"create_clock -name \S+ -period ([\d.]+) *\[get_(?:nets|ports) \{([^}]+)\}\]"
 )
-_TAKEN = re.compile(r"constraining clock net '[^']+' to ([\d.]+) MHz")
+_APPLIED_CLOCK = re.compile(r"constraining clock net '[^']+' to ([\d.]+) MHz")
 _LOCKED = 5
 """Strength by which a cell is bound to a place that was asked for."""
 _TOLERANCE_MHZ = 0.01
@@ -78,20 +78,20 @@ def _pads(routed: Netlist) -> dict[str, Mapping[str, Any]]:
 
 def _check_clocks(report: Mapping[str, Any], log: str, sdc: str) -> dict[str, float]:
     """By frequency, as the router has other names for nets."""
-    taken = [float(mhz) for mhz in _TAKEN.findall(log)]
+    applied_mhz = [float(mhz) for mhz in _APPLIED_CLOCK.findall(log)]
     asked = []
     for line in _lines(sdc, "#"):
         match = _CLOCK_LINE.fullmatch(line)
         if not match:
             raise InputError(f"the clock constraint {line!r} is of an unknown form: leave it out")
         asked.append(1000 / float(match[1]))
-        nearest = min(taken, key=lambda mhz: abs(mhz - asked[-1]), default=0.0)
+        nearest = min(applied_mhz, key=lambda mhz: abs(mhz - asked[-1]), default=0.0)
         if abs(nearest - asked[-1]) > _TOLERANCE_MHZ:
             raise InputError(
                 f"the router lost the clock constraint {line!r}: its net or port is not in the "
                 "design"
             )
-        taken.remove(nearest)
+        applied_mhz.remove(nearest)
     clocks = {}
     for name, item in report["fmax"].items():
         clocks[name] = round(float(item["constraint"]), 2)

@@ -74,7 +74,7 @@ def compare_pins(synthesized: Netlist, routed: Netlist, cells: Iterable[str]) ->
                 continue
             raise InputError(
                 f"the router changed pin {port}[{at}] of cell {name!r}, a {cell['type']}, from "
-                f"{_told(want)} to {_told(found)}: install the pinned release"
+                f"{_describe(want)} to {_describe(found)}: install the pinned release"
             )
         if cell["type"].startswith("LUT"):
             _compare_tables(name, cell, source.cells[name], constant)
@@ -203,7 +203,7 @@ def _compare_tables(name: str, cell: Cell, placed: Cell, constant: Mapping[str, 
             )
 
 
-def _told(signal: Signal) -> str:
+def _describe(signal: Signal) -> str:
     if isinstance(signal, tuple):
         cell, port, at = signal
         return f"{port}[{at}] of {cell!r}" if cell else f"the port {port}[{at}]"

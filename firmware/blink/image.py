@@ -12,7 +12,7 @@ device: CONFIG, TABLE (the block table), K, V, EMBED, ROPE. Everything is little
          4  u16     version, header size (96)
          8  u8 x 8  loops, lora rank, lora targets, hidden, prelude, coda, thinking, plan
         16  u16 x 5 vocab, window, eos (0xFFFF: none), rope numerator, rope denominator
-        26  u16 x 5 passes, K rows, V rows, EMBED rows, ROPE rows
+        26  u16 x 5 passes, DOT rows, SUM rows, EMBED rows, ROPE rows
         36  u32 x 3 golden CRCs for 2, 4 and 8 lanes, see `firmware.blink.golden`
         48  16      zero
         64  32s     model id: sha256 of the file without its CRC, this field taken as zeros
@@ -31,8 +31,8 @@ CONFIG has three rows, TABLE three a pass. Bases are row numbers / 8. Shifts are
             (kv base, sk | sq << 4 | sv << 8, sg | su << 4 | sd << 8 | (hidden - 1) << 12)
             (loop embedding)
 
-In K space, K lies at the qkv base, Q at +8, V' at +16; up lies ceil8(hidden) after gate. Down
-columns lie in V space. Each matrix starts at a multiple of 8 rows and is padded with zero rows.
+In dot bank, K lies at the qkv base, Q at +8, V' at +16; up lies ceil8(hidden) after gate. Down
+columns lie in sum bank. Each matrix starts at a multiple of 8 rows and is padded with zero rows.
 KV rings take ceil8(window) rows from the kv base in both spaces; they are not in the file.
 `docs/image.md` has the values of the shipped model.
 """
@@ -85,8 +85,8 @@ class Section(IntEnum):
 
     CONFIG = 0
     TABLE = 1
-    K = 2
-    V = 3
+    DOT = 2
+    SUM = 3
     EMBED = 4
     ROPE = 5
 
@@ -190,7 +190,7 @@ def _header(
     targets = sum(1 << LORA_TARGETS.index(name) for name in spec.lora_targets)
     targets |= _CHAT * spec.chat
     eos = NO_EOS if model.eos is None else model.eos
-    counts = [len(sections[s]) for s in (Section.K, Section.V, Section.EMBED, Section.ROPE)]
+    counts = [len(sections[s]) for s in (Section.DOT, Section.SUM, Section.EMBED, Section.ROPE)]
     return _HEADER.pack(
         MAGIC,
         VERSION,
@@ -212,8 +212,8 @@ def _sections(model: QuantizedModel, layout: Layout) -> dict[Section, np.ndarray
         Section.TABLE: np.concatenate(
             [_descriptor(model, layout, i) for i in range(len(model.passes))]
         ),
-        Section.K: layout.k_space(model),
-        Section.V: layout.v_space(model),
+        Section.DOT: layout.dot_bank(model),
+        Section.SUM: layout.sum_bank(model),
         Section.EMBED: model.embed_in,
         Section.ROPE: rope,
     }
@@ -293,5 +293,5 @@ def unpack_header(data: bytes) -> tuple[ModelSpec, tuple[int, ...], dict[Section
         raise InputError(f"the header counts {passes} passes but its spec has {spec.passes}")
     plan_of(plan)
     rows = {Section.CONFIG: _CONFIG_ROWS, Section.TABLE: _ROWS_PER_PASS * passes}
-    rows |= dict(zip((Section.K, Section.V, Section.EMBED, Section.ROPE), counts, strict=True))
+    rows |= dict(zip((Section.DOT, Section.SUM, Section.EMBED, Section.ROPE), counts, strict=True))
     return spec, (plan, rope_num, rope_den), rows

@@ -67,11 +67,11 @@ def _model(
         raise InputError(f"rope step {rope_num}/{rope_den} is not a fraction of at most /1024")
     table = sections[Section.TABLE].reshape(-1, 3, 3)
     out_base = int(config[0, 0]) * 8
-    embed_out = _rows(sections[Section.K], out_base, spec.vocab)
+    embed_out = _rows(sections[Section.DOT], out_base, spec.vocab)
     if len(sections[Section.ROPE]) != rope_den or len(sections[Section.EMBED]) != spec.vocab:
         raise InputError("embedding or rope rows do not match the header: the image is damaged")
     limit = 1 << (plan_of(plan).weight_width - 1)
-    for section in (Section.K, Section.V, Section.ROPE):
+    for section in (Section.DOT, Section.SUM, Section.ROPE):
         values = sections[section]
         if values.size and (values.min() < -limit or values.max() >= limit):
             raise InputError(f"section {section.name} has a number outside the {plan}-bit plan")
@@ -98,10 +98,10 @@ def _model(
     )
 
 
-def _rows(space: np.ndarray, base: int, count: int) -> np.ndarray:
-    if base + count > len(space) or len(space) > ROWS:
+def _rows(bank: np.ndarray, base: int, count: int) -> np.ndarray:
+    if base + count > len(bank) or len(bank) > ROWS:
         raise InputError(f"rows {base}..{base + count - 1} lie outside the image: it is damaged")
-    return space[base : base + count]
+    return bank[base : base + count]
 
 
 def _pass(
@@ -111,7 +111,7 @@ def _pass(
     qkv, gate, down = (base * 8 for base in bases)
     attention, ffn = fields[1:]
     hidden = (ffn >> 12) + 1
-    k_space, v_space = sections[Section.K], sections[Section.V]
+    dot_bank, sum_bank = sections[Section.DOT], sections[Section.SUM]
 
     def shift(packed: int, place: int) -> int:
         steps = packed >> 4 * place & 15
@@ -120,12 +120,12 @@ def _pass(
         return steps + plan.min_shift
 
     return PassWeights(
-        wk=_rows(k_space, qkv, 3),
-        wq=_rows(k_space, qkv + 8, 3),
-        wv=_rows(k_space, qkv + 16, 3),
-        gate=_rows(k_space, gate, hidden),
-        up=_rows(k_space, gate + align(hidden), hidden),
-        down=_rows(v_space, down, hidden).T,
+        wk=_rows(dot_bank, qkv, 3),
+        wq=_rows(dot_bank, qkv + 8, 3),
+        wv=_rows(dot_bank, qkv + 16, 3),
+        gate=_rows(dot_bank, gate, hidden),
+        up=_rows(dot_bank, gate + align(hidden), hidden),
+        down=_rows(sum_bank, down, hidden).T,
         loop_embedding=descriptor[2],
         shift_k=shift(attention, 0),
         shift_q=shift(attention, 1),

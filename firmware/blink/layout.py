@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Where a model's rows lie in the lanes' memories.
 
-There are two spaces of 4,096 logical rows: K space (weights, output rows, K rings) and V space
+There are two banks of 4,096 logical rows: dot bank (weights, output rows, K rings) and sum bank
 (down columns, V' rings). Logical row r is lane r mod P, address r // P, so a layout is the same
 for every P.
 """
@@ -18,7 +18,7 @@ from glintfpga.quant.errors import InputError
 __all__ = ["ALIGN", "MAX_ROPE_DEN", "MAX_VOCAB", "ROWS", "Layout", "PassPlace", "align"]
 
 ROWS = 4096
-"""Logical rows in each space, whatever the number of lanes."""
+"""Logical rows in each bank, whatever the number of lanes."""
 
 MAX_VOCAB = 512
 MAX_ROPE_DEN = 1024
@@ -35,7 +35,7 @@ def align(rows: int) -> int:
 
 @dataclass(frozen=True)
 class PassPlace:
-    """First rows of one pass: q, k, v' and gate, up in K space; down in V space; ring in both."""
+    """First rows of one pass: q, k, v' and gate, up in dot bank; down in sum bank; ring in both."""
 
     qkv: int
     gate: int
@@ -43,7 +43,7 @@ class PassPlace:
     kv: int
 
 
-class _Space:
+class _Bank:
     """Blocks of rows, equal ones stored once."""
 
     def __init__(self) -> None:
@@ -64,24 +64,24 @@ class Layout:
 
     passes: tuple[PassPlace, ...]
     out_base: int
-    k_rows: int
-    """Rows of K space that the image holds."""
-    v_rows: int
+    dot_rows: int
+    """Rows of dot bank that the image holds."""
+    sum_rows: int
     ring_rows: int
     """Rows of one pass's KV ring."""
 
     @classmethod
     def of(cls, model: QuantizedModel) -> Layout:
         """Place a model. Raises ``InputError`` with the numbers when it does not fit."""
-        k_space, v_space = _Space(), _Space()
+        dot_bank, sum_bank = _Bank(), _Bank()
         weights = [
-            (k_space.place(_qkv(w)), k_space.place(_gate_up(w)), v_space.place(w.down.T.copy()))
+            (dot_bank.place(_qkv(w)), dot_bank.place(_gate_up(w)), sum_bank.place(w.down.T.copy()))
             for w in model.passes
         ]
-        out_base = k_space.used
-        k_rows = out_base + align(model.vocab)
+        out_base = dot_bank.used
+        dot_rows = out_base + align(model.vocab)
         ring = align(model.window)
-        first = max(k_rows, v_space.used)
+        first = max(dot_rows, sum_bank.used)
         total = first + ring * len(model.passes)
         if total > ROWS:
             raise InputError(
@@ -90,20 +90,20 @@ class Layout:
                 f"a window of {max(0, (ROWS - first) // len(model.passes) // 8 * 8)} would fit"
             )
         places = tuple(PassPlace(*w, first + ring * i) for i, w in enumerate(weights))
-        return cls(places, out_base, k_rows, v_space.used, ring)
+        return cls(places, out_base, dot_rows, sum_bank.used, ring)
 
-    def k_space(self, model: QuantizedModel) -> np.ndarray:
-        """Rows (k_rows, 3) of K space."""
-        rows = np.zeros((self.k_rows, 3), np.int64)
+    def dot_bank(self, model: QuantizedModel) -> np.ndarray:
+        """Rows (dot_rows, 3) of dot bank."""
+        rows = np.zeros((self.dot_rows, 3), np.int64)
         for place, weights in zip(self.passes, model.passes, strict=True):
             for base, block in ((place.qkv, _qkv(weights)), (place.gate, _gate_up(weights))):
                 rows[base : base + len(block)] = block
         rows[self.out_base : self.out_base + model.vocab] = model.embed_out
         return rows
 
-    def v_space(self, model: QuantizedModel) -> np.ndarray:
-        """Rows (v_rows, 3) of V space."""
-        rows = np.zeros((self.v_rows, 3), np.int64)
+    def sum_bank(self, model: QuantizedModel) -> np.ndarray:
+        """Rows (sum_rows, 3) of sum bank."""
+        rows = np.zeros((self.sum_rows, 3), np.int64)
         for place, weights in zip(self.passes, model.passes, strict=True):
             rows[place.down : place.down + weights.hidden] = weights.down.T
         return rows

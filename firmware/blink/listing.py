@@ -71,9 +71,9 @@ def _rows(model: QuantizedModel, layout: Layout) -> list[str]:
     used = first + layout.ring_rows * len(model.passes)
     return [
         f"Rows: {used} of {ROWS} used",
-        f"  K space: {layout.k_rows} of weights, output rows from {layout.out_base}",
-        f"  V space: {layout.v_rows} of down columns",
-        f"  both:    {len(model.passes)} KV rings of {layout.ring_rows} from {first}",
+        f"  dot bank: {layout.dot_rows} of weights, output rows from {layout.out_base}",
+        f"  sum bank: {layout.sum_rows} of down columns",
+        f"  both:      {len(model.passes)} KV rings of {layout.ring_rows} from {first}",
     ]
 
 

@@ -27,7 +27,16 @@ from enum import IntEnum
 
 from glintfpga.quant.blink.spec import ModelSpec
 
-__all__ = ["Count", "Loop", "Program", "Rows", "Word", "program", "step_cycles", "token_cycles"]
+__all__ = [
+    "Count",
+    "Loop",
+    "Rows",
+    "Schedule",
+    "ScheduleWord",
+    "build_schedule",
+    "step_cycles",
+    "token_cycles",
+]
 
 
 class Rows(IntEnum):
@@ -61,7 +70,7 @@ class Count(IntEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Word:
+class ScheduleWord:
     """One cycle of control."""
 
     rows: Rows = Rows.NONE
@@ -74,7 +83,7 @@ class Word:
     loop_embedding: bool = False
     """The norm sees x + loop embedding."""
     clear: bool = False
-    """Start a new weighed sum, or arg max."""
+    """Start a new weighted sum, or arg max."""
     x_embed: bool = False
     x_attention: bool = False
     x_ffn: bool = False
@@ -95,11 +104,11 @@ _K_READABLE = 8
 
 
 @dataclass(frozen=True)
-class Program:
-    """Words of all three parts, with their first addresses. Word 0 is idle."""
+class Schedule:
+    """Words of all three parts, with their first addresses. ScheduleWord 0 is idle."""
 
     lanes: int
-    words: tuple[Word, ...]
+    words: tuple[ScheduleWord, ...]
     embed: int
     passes: int
     logits: int
@@ -107,13 +116,13 @@ class Program:
     """Cycles that the SCORE word takes at least, so that the newest K row is written in time."""
 
 
-def program(lanes: int) -> Program:
+def build_schedule(lanes: int) -> Schedule:
     """Generate the schedule for P lanes."""
     pass_words, min_groups = _pass(lanes)
-    embed = [Word(x_embed=True)]
+    embed = [ScheduleWord(x_embed=True)]
     first_pass = 1 + len(embed)
-    words = [Word(), *embed, *pass_words, *_logits()]
-    return Program(
+    words = [ScheduleWord(), *embed, *pass_words, *_logits()]
+    return Schedule(
         lanes=lanes,
         words=tuple(words),
         embed=1,
@@ -123,7 +132,7 @@ def program(lanes: int) -> Program:
     )
 
 
-def _pass(lanes: int) -> tuple[list[Word], int]:
+def _pass(lanes: int) -> tuple[list[ScheduleWord], int]:
     parts = 2 if lanes == 2 else 1
     k_word = NORM - _TO_OPERAND
     q_word = k_word + parts
@@ -151,16 +160,16 @@ def _pass(lanes: int) -> tuple[list[Word], int]:
     at(gate, rows=Rows.GATE)
     at(gate + 1, rows=Rows.UP, loop=Loop.PAIR)
     at(gate + 12, x_ffn=True, pass_end=True)
-    words = [Word(**events.get(cycle, {})) for cycle in range(gate + 13)]  # type: ignore[arg-type]
+    words = [ScheduleWord(**events.get(cycle, {})) for cycle in range(gate + 13)]  # type: ignore[arg-type]
     return words, max(1, k_word + _K_READABLE - score + 1)
 
 
-def _logits() -> list[Word]:
+def _logits() -> list[ScheduleWord]:
     first = NORM - _TO_OPERAND
-    words = [Word() for _ in range(first + 9)]
-    words[first - 1] = Word(count=Count.LOGIT, clear=True)
-    words[first] = Word(rows=Rows.LOGIT, loop=Loop.SELF)
-    words[-1] = Word(end=True)
+    words = [ScheduleWord() for _ in range(first + 9)]
+    words[first - 1] = ScheduleWord(count=Count.LOGIT, clear=True)
+    words[first] = ScheduleWord(rows=Rows.LOGIT, loop=Loop.SELF)
+    words[-1] = ScheduleWord(end=True)
     return words
 
 
@@ -175,18 +184,18 @@ def step_cycles(spec: ModelSpec, lanes: int, position: int) -> dict[str, int]:
     Keys: embed, norm and projections, attention, feed-forward, logits. Their sum is
     ``token_cycles``; the hand-over from one token to the next is part of embed.
     """
-    play = program(lanes)
-    pass_words = play.words[play.passes : play.logits]
+    schedule = build_schedule(lanes)
+    pass_words = schedule.words[schedule.passes : schedule.logits]
     score = next(i for i, w in enumerate(pass_words) if w.rows == Rows.SCORE)
     hidden = _groups(spec.hidden, lanes)
     thoughts = 1 + spec.thinking
     runs = spec.passes * thoughts
     first = position * thoughts - spec.thinking  # each thought takes a position
     attention = sum(
-        max(play.min_score_groups, _groups(min(first + thought, spec.window), lanes)) + 13
+        max(schedule.min_score_groups, _groups(min(first + thought, spec.window), lanes)) + 13
         for thought in range(thoughts)
     )
-    logit_words = len(play.words) - play.logits
+    logit_words = len(schedule.words) - schedule.logits
     return {
         "embed": 2,
         "norm and q, k, v": runs * score,

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Commands of the software device, as one chain of generators.
+"""Command executor of the software device, as one chain of generators.
 
-Each yields `Slice.STEP` after a unit of work (a token entered or sampled) and `Slice.WAIT` where
-it cannot go on before something arrives or leaves, so that between two tokens the link is served
-and a HELLO or an ABORT is honored. The rules are those of `glintfpga.firmware.wire.protocol`.
+Each yields `StepOutcome.WORKED` after a unit of work (a token entered or sampled) and
+`StepOutcome.BLOCKED` where it cannot go on before something arrives or leaves, so that between two
+tokens the link is served and a HELLO or an ABORT is honored. The rules are those of
+`glintfpga.firmware.wire.protocol`.
 """
 
 from collections.abc import Callable, Generator
@@ -12,7 +13,7 @@ from enum import Enum
 
 from glintfpga.firmware.blink.golden import golden_crc
 from glintfpga.firmware.device.numerics import LoadedModel
-from glintfpga.firmware.device.open_message import Chunk
+from glintfpga.firmware.device.open_message import MessageBuffer
 from glintfpga.firmware.wire.endpoint import Endpoint
 from glintfpga.firmware.wire.messages import (
     GENERATE_BYTES,
@@ -38,7 +39,7 @@ from glintfpga.quant.blink.reference import logit_crc
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.numbers.sampler import Sampler
 
-__all__ = ["Commands", "Slice", "Work"]
+__all__ = ["CommandExecutor", "StepOutcome", "Task"]
 
 _NEED_MODEL = frozenset({Op.RESET, Op.PROMPT, Op.GENERATE, Op.SCORE, Op.ABORT})
 _COMMANDS = frozenset(op for op in Op if op < Op.TOKENS)
@@ -51,17 +52,17 @@ _FIXED_LENGTH = {
 }
 
 
-class Slice(Enum):
+class StepOutcome(Enum):
     """What a generator reports when it yields."""
 
-    STEP = "did something that takes time"
-    WAIT = "needs bytes, room or an ack"
+    WORKED = "did something that takes time"
+    BLOCKED = "needs bytes, room or an ack"
 
 
-Work = Generator[Slice, None, None]
+Task = Generator[StepOutcome, None, None]
 
 
-class Commands:
+class CommandExecutor:
     """Takes messages from an endpoint, executes them, and writes the answers into it.
 
     Attributes:
@@ -90,19 +91,19 @@ class Commands:
         self._sampler = sampler
         self._left = 0
         """Bytes of the current message not read yet."""
-        self._hold(model)
+        self._install(model)
 
-    def run(self) -> Work:
+    def run(self) -> Task:
         """Execute commands for ever. A new session abandons the generator and takes a new one."""
         self.switch = None
         while True:
-            head = yield from self._take(MESSAGE_HEADER)
+            head = yield from self._receive(MESSAGE_HEADER)
             self._left = int.from_bytes(head[1:], "little")
             done = Done(op=head[0], status=self._check(head[0]))
             if done.status == Status.OK:
                 done = yield from self._command(Op(head[0]))
             while self._left:
-                yield from self._some()
+                yield from self._receive_available()
             yield from self._send(message(Op.DONE, done.encode()))
             yield from self._change_baud()
 
@@ -128,7 +129,7 @@ class Commands:
                 return Status.BAD_LENGTH
         return Status.OK
 
-    def _command(self, op: Op) -> Generator[Slice, None, Done]:
+    def _command(self, op: Op) -> Generator[StepOutcome, None, Done]:
         done = Done(op=op)
         match op:
             case Op.RESET:
@@ -144,32 +145,32 @@ class Commands:
             case Op.COUNTERS:
                 yield from self._send(message(Op.COUNTED, self.totals.encode()))
             case Op.SET_BAUD:
-                (index,) = yield from self._take(1)
+                (index,) = yield from self._receive(1)
                 if index < len(BAUDS):
                     self.switch = index
                 else:
                     done = replace(done, status=Status.BAD_ARGUMENT)
         return done
 
-    def _take(self, size: int) -> Generator[Slice, None, bytes]:
+    def _receive(self, size: int) -> Generator[StepOutcome, None, bytes]:
         while self._endpoint.readable < size:
-            yield Slice.WAIT
+            yield StepOutcome.BLOCKED
         self._left -= size
         return self._endpoint.read(size)
 
-    def _change_baud(self) -> Work:
+    def _change_baud(self) -> Task:
         while self.switch is not None and self._endpoint.unacked:
-            yield Slice.WAIT
+            yield StepOutcome.BLOCKED
         if self.switch is not None:
             self.baud_index, self.switch = self.switch, None
 
-    def _some(self) -> Generator[Slice, None, bytes]:
+    def _receive_available(self) -> Generator[StepOutcome, None, bytes]:
         """What there is of the current body."""
-        return (yield from self._take(min(self._left, max(1, self._endpoint.readable))))
+        return (yield from self._receive(min(self._left, max(1, self._endpoint.readable))))
 
-    def _send(self, data: bytes) -> Work:
+    def _send(self, data: bytes) -> Task:
         while self._endpoint.room < len(data):
-            yield Slice.WAIT
+            yield StepOutcome.BLOCKED
         self._endpoint.write(data)
 
     # Commands with work in them.
@@ -180,7 +181,7 @@ class Commands:
         if self.model is not None:
             self.model.numerics.clear()
 
-    def _hold(self, model: LoadedModel | None) -> None:
+    def _install(self, model: LoadedModel | None) -> None:
         """Take a model, unless it fails the self-test; the context is empty afterwards."""
         self.model, self.self_test = model, _self_test(model)
         if self.self_test == SelfTest.TOKEN_FAILED:
@@ -201,26 +202,26 @@ class Commands:
         sums = {name: getattr(self.counters, name) + step for name, step in steps.items()}
         self.counters = replace(self.counters, **{k: v & 0xFFFFFFFF for k, v in sums.items()})
 
-    def _score(self, done: Done) -> Generator[Slice, None, Done]:
-        (flags,) = yield from self._take(1)
+    def _score(self, done: Done) -> Generator[StepOutcome, None, Done]:
+        (flags,) = yield from self._receive(1)
         if flags & ~int(ScoreFlag.LOGITS):
             return replace(done, status=Status.BAD_ARGUMENT)
-        chunk = Chunk(Op.SCORES, 4)
-        return (yield from self._enter_all(done, chunk, flags))
+        buffer = MessageBuffer(Op.SCORES, 4)
+        return (yield from self._enter_all(done, buffer, flags))
 
     def _enter_all(
-        self, done: Done, chunk: Chunk | None, flags: int
-    ) -> Generator[Slice, None, Done]:
-        """Enter the tokens of the body; with a chunk, report each one's logits."""
+        self, done: Done, buffer: MessageBuffer | None, flags: int
+    ) -> Generator[StepOutcome, None, Done]:
+        """Enter the tokens of the body; with a buffer, report each one's logits."""
         assert self.model is not None
         size = token_bytes(self.model.vocab)
         count = 0
         while self._left:
             while self._endpoint.readable < size:
-                if chunk is not None:
-                    yield from self._flow(chunk)
-                yield Slice.WAIT
-            token = int.from_bytes((yield from self._take(size)), "little")
+                if buffer is not None:
+                    yield from self._flush(buffer)
+                yield StepOutcome.BLOCKED
+            token = int.from_bytes((yield from self._receive(size)), "little")
             if token >= self.model.vocab:
                 done = replace(done, status=Status.BAD_TOKEN)
                 break
@@ -228,50 +229,50 @@ class Commands:
             self._enter(token)
             count += 1
             self._count(prefill_tokens=1)
-            if chunk is not None:
+            if buffer is not None:
                 logits = self.model.numerics.logits()
                 data = logit_crc(logits).to_bytes(4, "little")
                 if flags & ScoreFlag.LOGITS:
                     data += logits.astype("<i4").tobytes()
-                chunk.add(data, self.now)
-                yield from self._flow(chunk)
-            yield Slice.STEP
-        if chunk is not None:
-            yield from self._send(chunk.close())
+                buffer.add(data, self.now)
+                yield from self._flush(buffer)
+            yield StepOutcome.WORKED
+        if buffer is not None:
+            yield from self._send(buffer.close())
         return replace(done, count=count)
 
-    def _generate(self, done: Done) -> Generator[Slice, None, Done]:
+    def _generate(self, done: Done) -> Generator[StepOutcome, None, Done]:
         assert self.model is not None
-        ask = Generate.decode((yield from self._take(GENERATE_BYTES)))
-        if ask.temperature > MAX_TEMPERATURE or ask.flags & ~sum(GenerateFlag):
+        request = Generate.decode((yield from self._receive(GENERATE_BYTES)))
+        if request.temperature > MAX_TEMPERATURE or request.flags & ~sum(GenerateFlag):
             return replace(done, status=Status.BAD_ARGUMENT)
-        if ask.flags & GenerateFlag.SEED:
-            self._sampler.reseed(ask.seed)
+        if request.flags & GenerateFlag.SEED:
+            self._sampler.reseed(request.seed)
         size = token_bytes(self.model.vocab)
-        with_crc = bool(ask.flags & GenerateFlag.CRC)
-        chunk = Chunk(Op.TOKENS, size + 4 * with_crc)
+        with_crc = bool(request.flags & GenerateFlag.CRC)
+        buffer = MessageBuffer(Op.TOKENS, size + 4 * with_crc)
         count = newlines = 0
         reason = Reason.COUNT
-        while count < ask.count:
+        while count < request.count:
             if self._endpoint.peek() == Op.ABORT:
                 reason = Reason.ABORT
                 break
-            token, crc = self._sample(ask.temperature)
-            yield Slice.STEP
-            yield from self._flow(chunk)
+            token, crc = self._sample(request.temperature)
+            yield StepOutcome.WORKED
+            yield from self._flush(buffer)
             if token == self.model.eos:
                 reason = Reason.EOS
                 break
             data = (token % 256**size).to_bytes(size, "little") + crc.to_bytes(
                 4, "little"
             ) * with_crc
-            chunk.add(data, self.now)
+            buffer.add(data, self.now)
             count += 1
             newlines = newlines + 1 if token == NEWLINE else 0
-            if newlines == 2 and ask.flags & GenerateFlag.BLANK_LINE:
+            if newlines == 2 and request.flags & GenerateFlag.BLANK_LINE:
                 reason = Reason.BLANK_LINE
                 break
-        yield from self._send(chunk.close())
+        yield from self._send(buffer.close())
         return replace(done, reason=reason, count=count)
 
     def _sample(self, temperature: int) -> tuple[int, int]:
@@ -285,22 +286,22 @@ class Commands:
         self._count(tokens=1)
         return self._pending, logit_crc(logits)
 
-    def _replace_model(self, done: Done) -> Generator[Slice, None, Done]:
+    def _replace_model(self, done: Done) -> Generator[StepOutcome, None, Done]:
         if self._load is None:
             return replace(done, status=Status.UNSUPPORTED)
-        self._hold(None)
+        self._install(None)
         data = bytearray()
         while self._left:
-            data += yield from self._some()
+            data += yield from self._receive_available()
         try:
-            self._hold(self._load(bytes(data)))
+            self._install(self._load(bytes(data)))
         except InputError:
             return replace(done, status=Status.BAD_IMAGE)
         return done if self.model else replace(done, status=Status.SELF_TEST)
 
-    def _flow(self, chunk: Chunk) -> Work:
-        """Send what is full or old of an open chunk."""
-        for closed in chunk.take(self.now):
+    def _flush(self, buffer: MessageBuffer) -> Task:
+        """Send what is full or old of an open buffer."""
+        for closed in buffer.take(self.now):
             yield from self._send(closed)
 
 

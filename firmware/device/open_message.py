@@ -2,12 +2,12 @@
 """Chunks: TOKENS and SCORES messages that are still open."""
 
 from glintfpga.firmware.wire.messages import message
-from glintfpga.firmware.wire.protocol import CHUNK_S, MAX_CHUNK, Op
+from glintfpga.firmware.wire.protocol import FLUSH_S, MAX_MESSAGE_BODY, Op
 
-__all__ = ["Chunk"]
+__all__ = ["MessageBuffer"]
 
 
-class Chunk:
+class MessageBuffer:
     """Collects the bodies of one command and cuts them into messages that fit a frame.
 
     ``unit`` is the number of bytes that stay together: an entry of TOKENS, a word of SCORES.
@@ -15,7 +15,7 @@ class Chunk:
 
     def __init__(self, op: Op, unit: int) -> None:
         self._op = op
-        self._limit = MAX_CHUNK // unit * unit
+        self._limit = MAX_MESSAGE_BODY // unit * unit
         self._held = bytearray()
         self._touched = 0.0
 
@@ -29,7 +29,7 @@ class Chunk:
         full = []
         while len(self._held) >= self._limit:
             full.append(self._cut(self._limit))
-        if self._held and now - self._touched >= CHUNK_S:
+        if self._held and now - self._touched >= FLUSH_S:
             full.append(self.close())
         return full
 

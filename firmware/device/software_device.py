@@ -3,7 +3,7 @@
 
 from collections.abc import Callable
 
-from glintfpga.firmware.device.executor import Commands, Slice
+from glintfpga.firmware.device.executor import CommandExecutor, StepOutcome
 from glintfpga.firmware.device.numerics import LoadedModel
 from glintfpga.firmware.wire.endpoint import Endpoint, Role
 from glintfpga.firmware.wire.messages import Counters
@@ -40,8 +40,8 @@ class SoftwareDevice:
         self.build_id = build_id
         self._default = model
         self._endpoint = Endpoint(Role.DEVICE, info=self._hello)
-        self._commands = Commands(self._endpoint, model=model, load=load, sampler=sampler)
-        self._work = self._commands.run()
+        self._executor = CommandExecutor(self._endpoint, model=model, load=load, sampler=sampler)
+        self._work = self._executor.run()
         self._session = 0
         self._worked = 0.0
         self.idle = True
@@ -50,40 +50,40 @@ class SoftwareDevice:
     @property
     def counters(self) -> Counters:
         """As COUNTERS reports them."""
-        return self._commands.totals
+        return self._executor.totals
 
     @property
     def baud_index(self) -> int:
         """Into ``BAUDS``: what a device with a line would use now."""
-        return self._commands.baud_index
+        return self._executor.baud_index
 
     def feed(self, data: bytes, now: float) -> None:
         """Take bytes from the line, cut anywhere. ``now`` as in `Endpoint`."""
         self._endpoint.feed(data, now)
         if self._session != self._endpoint.sessions:
             self._session = self._endpoint.sessions
-            self._work = self._commands.run()
+            self._work = self._executor.run()
 
     def poll(self, now: float, *, steps: int = 1) -> bytes:
         """Work for at most ``steps`` tokens, then return the frames to transmit."""
-        self._commands.now = now
+        self._executor.now = now
         self.idle = False
         while steps and not self.idle:
-            self.idle = next(self._work) is Slice.WAIT
+            self.idle = next(self._work) is StepOutcome.BLOCKED
             if not self.idle:
                 self._worked = now
             steps -= 1
         if min(self._endpoint.silence(now), now - self._worked) >= FALLBACK_S:
-            self._commands.switch = None
-            self._commands.baud_index = 0
+            self._executor.switch = None
+            self._executor.baud_index = 0
         return self._endpoint.poll(now)
 
     def fall_back(self) -> None:
         """Go to 115200 baud, as `FALLBACK_ERRORS` stop-bit errors make a device do."""
-        self._commands.baud_index = 0
+        self._executor.baud_index = 0
 
     def _hello(self) -> HelloInfo:
-        model = self._commands.model
+        model = self._executor.model
         flags = 0
         if model is not None:
             flags = HelloFlag.MODEL | HelloFlag.DEFAULT_IMAGE * (model is self._default)
@@ -93,7 +93,7 @@ class SoftwareDevice:
             plan=self.plan,
             build_id=self.build_id,
             baud_index=self.baud_index,
-            self_test=self._commands.self_test,
+            self_test=self._executor.self_test,
             image_crc=model.image_crc if model else 0,
             image_header=model.image_header if model else bytes(IMAGE_HEADER),
         )

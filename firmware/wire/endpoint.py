@@ -194,15 +194,15 @@ class Endpoint:
         self._splitter = FrameSplitter()
         self._nonce = 0
         self._retries_before = 0
-        self._heard = 0.0
-        self._spoke = 0.0
+        self._last_received = 0.0
+        self._last_sent = 0.0
         self._restart()
 
     def _restart(self) -> None:
         self._sender = Sender()
         self._receiver = Receiver()
         self._hello_due: float | None = None
-        self._owing = False
+        self._ack_due = False
         self._expired = 0
 
     @property
@@ -227,7 +227,7 @@ class Endpoint:
 
     def silence(self, now: float) -> float:
         """Seconds since a valid frame arrived (or the session was asked for)."""
-        return now - self._heard
+        return now - self._last_received
 
     def start_session(self, nonce: int, now: float) -> None:
         """Host: drop what is under way and greet the device; `open` tells when it has answered.
@@ -245,7 +245,7 @@ class Endpoint:
         self._retries_before = self.retries
         self._restart()
         self._nonce = nonce
-        self._heard = now
+        self._last_received = now
         self.sessions += 1
 
     def write(self, data: bytes) -> int:
@@ -268,26 +268,26 @@ class Endpoint:
             except FrameError as error:
                 self.dropped += 1
                 self.crc_errors += error.damaged
-                self._owing |= error.damaged and self.open
+                self._ack_due |= error.damaged and self.open
                 continue
             self._take(frame, now)
 
     def _take(self, frame: Hello | HelloReply | Data, now: float) -> None:
         match frame:
             case Data() if self.open and frame.session == self._nonce & 255:
-                self._heard = now
+                self._last_received = now
                 self._expired = 0
                 self._sender.acked(frame, now)
                 if frame.payload and not self._receiver.take(frame):
                     self.dropped += 1
-                self._owing |= bool(frame.payload) or bool(frame.flags & DataFlag.POLL)
+                self._ack_due |= bool(frame.payload) or bool(frame.flags & DataFlag.POLL)
             case Hello() if self.role is Role.DEVICE:
                 self._begin(frame.nonce, now)
                 self.open = True
                 self._hello_due = now
             case HelloReply() if self.role is Role.HOST and frame.nonce == self._nonce:
                 if self._hello_due is not None:
-                    self._heard = now
+                    self._last_received = now
                     self._hello_due = None
                     self.open = True
                     self.info = frame.info
@@ -301,7 +301,7 @@ class Endpoint:
             frame = self._next(now)
             if not frame:
                 break
-            self._spoke = now
+            self._last_sent = now
             out += frame
         return bytes(out)
 
@@ -320,13 +320,13 @@ class Endpoint:
         if allowed and self._sender.late(now, self.retry_s):
             self._expired += 1
             self._sender.expire()
-        if self._sender.sendable or self._owing or self._receiver.must_update:
+        if self._sender.sendable or self._ack_due or self._receiver.must_update:
             return self._data(now)
         if self.role is Role.HOST:
             stuck = self.expecting or self._sender.held > self._sender.sent
-            if stuck and now - max(self._heard, self._spoke) >= POLL_S:
+            if stuck and now - max(self._last_received, self._last_sent) >= POLL_S:
                 return b"\0" + self._data(now, DataFlag.POLL)
-            if self.keep_alive is not None and now - self._spoke >= self.keep_alive:
+            if self.keep_alive is not None and now - self._last_sent >= self.keep_alive:
                 return self._data(now)
         return b""
 
@@ -334,7 +334,7 @@ class Endpoint:
         offset, payload = self._sender.take(now)
         receiver = self._receiver
         receiver.advertised = receiver.credit
-        self._owing = False
+        self._ack_due = False
         return Data(
             session=self._nonce & 255,
             flags=flags,

@@ -22,16 +22,16 @@ class FrameWriter(wiring.Component):
     Members
     -------
     hello : In(1)
-        Send a HELLO; ``hello_taken`` acknowledges.
+        Send a HELLO; ``hello_accepted`` acknowledges.
     nonce : In(32)
         Of the last HELLO; its low byte is the session.
-    answer : In(1)
-        Send a DATA, even an empty one; ``data_taken`` acknowledges.
+    ack_due : In(1)
+        Send a DATA, even an empty one; ``data_accepted`` acknowledges.
     sendable, offset, settled, flight : In
         As in `StreamSender`; a DATA is sent whenever ``sendable`` is not 0.
     expected, credit : In
         Ack and credit for the header.
-    hello_taken, data_taken : Out(1)
+    hello_accepted, data_accepted : Out(1)
         Strobe: the request is being served.
     address : Out(11)
         Of the byte to read: low bits of a stream offset, or a position in the info.
@@ -44,7 +44,7 @@ class FrameWriter(wiring.Component):
         The frame that is being written has payload.
     abort : Out(1)
         Strobe: forget the frame that is being written.
-    idle, greeting : Out(1)
+    idle, hello_active : Out(1)
         No frame is being written; the one that is being written is a HELLO.
     """
 
@@ -53,15 +53,15 @@ class FrameWriter(wiring.Component):
             {
                 "hello": In(1),
                 "nonce": In(32),
-                "answer": In(1),
+                "ack_due": In(1),
                 "sendable": In(8),
                 "offset": In(16),
                 "settled": In(1),
                 "flight": In(range(RING + 1)),
                 "expected": In(16),
                 "credit": In(8),
-                "hello_taken": Out(1),
-                "data_taken": Out(1),
+                "hello_accepted": Out(1),
+                "data_accepted": Out(1),
                 "address": Out(range(RING)),
                 "ring_enable": Out(1),
                 "ring_data": In(8),
@@ -71,7 +71,7 @@ class FrameWriter(wiring.Component):
                 "payload": Out(1),
                 "abort": Out(1),
                 "idle": Out(1),
-                "greeting": Out(1),
+                "hello_active": Out(1),
             }
         )
 
@@ -97,7 +97,7 @@ class FrameWriter(wiring.Component):
         last_of_header = Signal()
         m.d.comb += [
             last_of_header.eq(at == Mux(is_hello, HELLO_HEADER - 1, DATA_HEADER - 1)),
-            self.greeting.eq(~self.idle & is_hello),
+            self.hello_active.eq(~self.idle & is_hello),
         ]
         with m.FSM():
             with m.State("IDLE"):
@@ -105,7 +105,7 @@ class FrameWriter(wiring.Component):
                 m.d.comb += self.idle.eq(1)
                 m.d.sync += at.eq(0)
                 with m.If(self.o.ready & self.hello):
-                    m.d.comb += self.hello_taken.eq(1)
+                    m.d.comb += self.hello_accepted.eq(1)
                     m.d.sync += [
                         self.address.eq(0),
                         left.eq(HELLO_INFO),
@@ -113,8 +113,8 @@ class FrameWriter(wiring.Component):
                         self.payload.eq(0),
                     ]
                     m.next = "HEADER"
-                with m.Elif(self.o.ready & self.settled & (self.answer | (self.sendable != 0))):
-                    m.d.comb += self.data_taken.eq(1)
+                with m.Elif(self.o.ready & self.settled & (self.ack_due | (self.sendable != 0))):
+                    m.d.comb += self.data_accepted.eq(1)
                     m.d.sync += [
                         offset.eq(self.offset),
                         ack.eq(self.expected),

@@ -54,13 +54,13 @@ class Link(wiring.Component):
         Read port, latency 1 cycle, of the `HelloInfo` bytes.
     hello : Out(1)
         Strobe: a new session has begun, both streams are empty.
-    greeting : Out(1)
+    hello_active : Out(1)
         The answer to a HELLO is not complete: leave the info alone.
-    hold : In(1)
+    block_hello : In(1)
         The answer to a HELLO may not begin.
     tick_ms : Out(1)
         Strobe, once a millisecond.
-    working : In(1)
+    core_busy : In(1)
         The device computes: silence does not count now.
     dropped, damaged, retry : Out(1)
         Strobes for the counters. A damaged frame is dropped too.
@@ -87,10 +87,10 @@ class Link(wiring.Component):
                 "info_address": Out(range(HELLO_INFO)),
                 "info_data": In(8),
                 "hello": Out(1),
-                "greeting": Out(1),
-                "hold": In(1),
+                "hello_active": Out(1),
+                "block_hello": In(1),
                 "tick_ms": Out(1),
-                "working": In(1),
+                "core_busy": In(1),
                 "dropped": Out(1),
                 "damaged": Out(1),
                 "retry": Out(1),
@@ -120,22 +120,22 @@ class Link(wiring.Component):
         # Session: open from the first HELLO on.
         nonce = Signal(32)
         is_open = Signal()
-        greet = Signal()
+        hello_due = Signal()
         m.d.comb += self.hello.eq(frames.hello)
         with m.If(frames.hello):
-            m.d.sync += [nonce.eq(frames.header.as_value()[8:40]), is_open.eq(1), greet.eq(1)]
-        with m.Elif(writer.hello_taken):
-            m.d.sync += greet.eq(0)
-        m.d.comb += self.greeting.eq(greet | writer.greeting)
+            m.d.sync += [nonce.eq(frames.header.as_value()[8:40]), is_open.eq(1), hello_due.eq(1)]
+        with m.Elif(writer.hello_accepted):
+            m.d.sync += hello_due.eq(0)
+        m.d.comb += self.hello_active.eq(hello_due | writer.hello_active)
 
         # Frames that carry its number.
-        ours = Signal()
+        in_session = Signal()
         valid_data = Signal()
-        heard = Signal()
+        frame_received = Signal()
         m.d.comb += [
-            ours.eq(is_open & (frames.header.session == nonce[:8])),
-            valid_data.eq(frames.data_frame & ours),
-            heard.eq(valid_data | frames.hello),
+            in_session.eq(is_open & (frames.header.session == nonce[:8])),
+            valid_data.eq(frames.data_frame & in_session),
+            frame_received.eq(valid_data | frames.hello),
             frames.valid.eq(self.rx_valid),
             frames.data.eq(self.rx_data),
             frames.error.eq(self.rx_error),
@@ -149,12 +149,12 @@ class Link(wiring.Component):
         ]
 
         # What obliges to an answer, and what is answered with.
-        owing = Signal()
+        ack_due = Signal()
         low_credit = Signal()
         enough = Signal()
         m.d.comb += enough.eq(receiver.credit >= CREDIT_UPDATE)
-        with m.If(writer.data_taken):
-            m.d.sync += [owing.eq(0), low_credit.eq(~enough)]
+        with m.If(writer.data_accepted):
+            m.d.sync += [ack_due.eq(0), low_credit.eq(~enough)]
         poll = frames.header.flags[DataFlag.POLL.bit_length() - 1]
         with m.If(
             (valid_data & ((frames.length != 0) | poll))
@@ -162,15 +162,15 @@ class Link(wiring.Component):
             | writer.abort
             | (low_credit & enough)
         ):
-            m.d.sync += owing.eq(1)
+            m.d.sync += ack_due.eq(1)
         with m.If(low_credit & enough):
             m.d.sync += low_credit.eq(0)
         with m.If(frames.hello):
-            m.d.sync += [owing.eq(0), low_credit.eq(0)]
+            m.d.sync += [ack_due.eq(0), low_credit.eq(0)]
         m.d.comb += [
-            writer.hello.eq(greet & ~self.hold),
+            writer.hello.eq(hello_due & ~self.block_hello),
             writer.nonce.eq(nonce),
-            writer.answer.eq(owing),
+            writer.ack_due.eq(ack_due),
             writer.sendable.eq(sender.sendable),
             writer.offset.eq(sender.offset),
             writer.settled.eq(sender.settled & is_open),
@@ -191,21 +191,24 @@ class Link(wiring.Component):
             sender.write_data.eq(self.write_data),
             sender.committed.eq(self.committed),
             self.oldest.eq(sender.oldest),
-            sender.take.eq(writer.data_taken),
+            sender.take.eq(writer.data_accepted),
             sender.read_enable.eq(writer.ring_enable),
             sender.read_address.eq(writer.address),
             sender.ack_valid.eq(valid_data),
             sender.ack.eq(frames.header.ack),
             sender.credit.eq(frames.header.credit),
             sender.empty.eq(frames.length == 0),
-            sender.heard.eq(heard),
+            sender.frame_received.eq(frame_received),
             sender.sending.eq(transmitter.sending_payload),
             sender.tick_ms.eq(self.tick_ms),
             sender.clear.eq(frames.hello),
             self.retry.eq(sender.retry),
             self.damaged.eq(frames.damaged),
             self.dropped.eq(
-                frames.damaged | frames.foreign | receiver.dropped | (frames.data_frame & ~ours)
+                frames.damaged
+                | frames.foreign
+                | receiver.dropped
+                | (frames.data_frame & ~in_session)
             ),
         ]
 
@@ -217,8 +220,8 @@ class Link(wiring.Component):
         m.d.comb += [
             settled.eq(
                 (sender.oldest == self.committed)
-                & ~owing
-                & ~greet
+                & ~ack_due
+                & ~hello_due
                 & writer.idle
                 & transmitter.idle
                 & self.tx_idle
@@ -226,11 +229,11 @@ class Link(wiring.Component):
             fall_back.eq((silent == FALLBACK_TICKS) | (errors == FALLBACK_ERRORS)),
             self.switch.ready.eq(settled | fall_back),
         ]
-        with m.If(heard | self.working | fall_back):
+        with m.If(frame_received | self.core_busy | fall_back):
             m.d.sync += silent.eq(0)
         with m.Elif(self.tick_ms):
             m.d.sync += silent.eq(silent + 1)
-        with m.If(heard | fall_back):
+        with m.If(frame_received | fall_back):
             m.d.sync += errors.eq(0)
         with m.Elif(self.rx_valid & self.rx_error):
             m.d.sync += errors.eq(errors + 1)

@@ -5,22 +5,22 @@ from amaranth.hdl import Elaboratable, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from glintfpga.firmware.wire.protocol import CHUNK_S, MAX_CHUNK, RING
+from glintfpga.firmware.wire.protocol import FLUSH_S, MAX_MESSAGE_BODY, RING
 
-__all__ = ["ANSWER_BYTE", "AnswerWriter"]
+__all__ = ["MESSAGE_BYTE", "MessageWriter"]
 
-ANSWER_BYTE = data.StructLayout({"byte": 8, "end": 1})
+MESSAGE_BYTE = data.StructLayout({"byte": 8, "end": 1})
 """A byte of a body; ``end``: the message may be cut behind it."""
 
 LONGEST_UNIT = 6
 """Bytes up to the next ``end``: a two-byte token and its CRC."""
-CUT = MAX_CHUNK - LONGEST_UNIT + 1
+CUT = MAX_MESSAGE_BODY - LONGEST_UNIT + 1
 SPARE_BITS = 4
 """The last 16 bytes of the ring are not used."""
-MAX_TICKS = round(CHUNK_S * 1000) + 1
+MAX_TICKS = round(FLUSH_S * 1000) + 1
 
 
-class AnswerWriter(wiring.Component):
+class MessageWriter(wiring.Component):
     """Body bytes to whole messages.
 
     The length of a message is not known when it begins: its place is left free and filled in when
@@ -36,7 +36,7 @@ class AnswerWriter(wiring.Component):
     -------
     op : In(8)
         Of the message that the next byte opens.
-    i : In(stream of ANSWER_BYTE)
+    i : In(stream of MESSAGE_BYTE)
     close : In(1)
         End the message, if there is one.
     is_open : Out(1)
@@ -51,7 +51,7 @@ class AnswerWriter(wiring.Component):
         super().__init__(
             {
                 "op": In(8),
-                "i": In(stream.Signature(ANSWER_BYTE)),
+                "i": In(stream.Signature(MESSAGE_BYTE)),
                 "close": In(1),
                 "is_open": Out(1),
                 "tick_ms": In(1),

@@ -47,7 +47,7 @@ class StreamSender(wiring.Component):
         the frame was acked or rewound meanwhile, and its bytes may be overwritten.
     ack_valid, ack, credit, empty : In
         Strobe with the fields of a valid DATA frame; ``empty``: it had no payload.
-    heard : In(1)
+    frame_received : In(1)
         Strobe: any valid frame.
     sending : In(1)
         A frame with payload is on its way to the wire: the timer starts when it has left.
@@ -79,7 +79,7 @@ class StreamSender(wiring.Component):
                 "ack": In(16),
                 "credit": In(8),
                 "empty": In(1),
-                "heard": In(1),
+                "frame_received": In(1),
                 "sending": In(1),
                 "tick_ms": In(1),
                 "retry": Out(1),
@@ -161,7 +161,7 @@ class StreamSender(wiring.Component):
             m.d.sync += [may_repeat.eq(1), tries.eq(tries + 1)]
         with m.If(self.retry):
             m.d.sync += [self.flight.eq(0), waited.eq(0)]
-        with m.If(self.heard):
+        with m.If(self.frame_received):
             m.d.sync += tries.eq(0)
         with m.If(self.clear):
             m.d.sync += [

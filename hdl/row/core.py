@@ -24,7 +24,7 @@ from glintfpga.hdl.row.position import Position
 from glintfpga.hdl.row.residual import Residual
 from glintfpga.hdl.row.rope import Rope
 from glintfpga.hdl.row.sequencer import Operation, Sequencer
-from glintfpga.hdl.row.weighted_sum import RunningTop, WeighedSum
+from glintfpga.hdl.row.weighted_sum import RunningMax, WeightedSum
 from glintfpga.hdl.sampling.sampler import Sampler
 from glintfpga.quant.blink.plan import NumberPlan
 
@@ -90,13 +90,15 @@ class Core(wiring.Component):
         bank = ROWS // lanes
         self._lanes = []
         for index in range(lanes):
-            init = {s: self._bank_rows(s, index) for s in (Section.K, Section.V)}
-            lane = Lane(plan=plan, depth=bank, k_init=init[Section.K], v_init=init[Section.V])
+            init = {s: self._bank_rows(s, index) for s in (Section.DOT, Section.SUM)}
+            lane = Lane(
+                plan=plan, depth=bank, dot_init=init[Section.DOT], sum_init=init[Section.SUM]
+            )
             m.submodules[f"lane{index}"] = lane
             self._lanes.append(lane)
-        top_width = self._lanes[0].top_width
-        m.submodules.running_top = running = RunningTop(lanes=lanes, width=top_width)
-        m.submodules.weighed_sum = total = WeighedSum(plan=plan, lanes=lanes)
+        max_width = self._lanes[0].max_width
+        m.submodules.running_max = running = RunningMax(lanes=lanes, width=max_width)
+        m.submodules.weighted_sum = total = WeightedSum(plan=plan, lanes=lanes)
         m.submodules.divide = divide = Divide(plan=plan, value_width=total.value_width)
         m.submodules.residual = residual = Residual(plan=plan)
         m.submodules.sampler = sampler = Sampler(plan=plan, lanes=lanes)
@@ -105,18 +107,18 @@ class Core(wiring.Component):
         self._control(m)
         word = sequencer.word
         self._valid = self._masks(m)
-        k_address = self._k_address(m)
-        v_address = self._v_address(m, k_address)
+        dot_address = self._dot_address(m)
+        sum_address = self._sum_address(m, dot_address)
         operand = self._operand(m, norm, rope)
         shift = self._shift(m)
         strobe = self._strobes(m)
         for lane in self._lanes:
             m.d.comb += [
-                lane.k_address.eq(k_address),
-                lane.v_address.eq(v_address),
+                lane.dot_address.eq(dot_address),
+                lane.sum_address.eq(sum_address),
                 lane.operand.eq(operand),
                 lane.shift.eq(shift),
-                lane.weigh_z.eq(strobe["hidden", 8]),
+                lane.select_z.eq(strobe["hidden", 8]),
             ]
         m.d.comb += [lane.valid.eq(self._valid[i]) for i, lane in enumerate(self._lanes)]
         self._write_rows(m)
@@ -124,8 +126,8 @@ class Core(wiring.Component):
 
         for index, lane in enumerate(self._lanes):
             m.d.comb += [
-                running.tops[index].eq(lane.top),
-                lane.running_top.eq(running.top),
+                running.score_floors[index].eq(lane.score_floor),
+                lane.running_max.eq(running.maximum),
                 total.p[index].eq(lane.p),
                 total.products[index].eq(lane.products),
             ]
@@ -141,7 +143,7 @@ class Core(wiring.Component):
             divide.hidden.eq(strobe["hidden", 11]),
             divide.shift_down.eq(self._descriptor.shift_down),
             divide.values.eq(total.values),
-            divide.length.eq(total.length),
+            divide.denominator.eq(total.denominator),
             norm.x.eq(residual.x),
             norm.loop_embedding.eq(self._descriptor.loop_embedding.as_value()),
             norm.add_loop.eq(word.loop_embedding),
@@ -214,7 +216,7 @@ class Core(wiring.Component):
             m.d.comb += mask[lane].eq(Mux(sequencer.word.rows == Rows.LOGIT, logit, score))
         return delay(m, mask, 5, "mask")
 
-    def _k_address(self, m: Module) -> Signal:
+    def _dot_address(self, m: Module) -> Signal:
         word, index = self._sequencer.word, self._sequencer.index
         descriptor = self._descriptor
         # Not `+ 1 + (hidden_less_1 >> 3)`: two adders with a carry in from logic would need repair.
@@ -235,18 +237,18 @@ class Core(wiring.Component):
         with m.If(self.load.read):
             row = self.load.index
             m.d.comb += [base.eq(row >> 3), offset.eq(row[:3] >> self.lane_bits)]
-        address = Signal(range(ROWS // self.lanes), name="k_address")
+        address = Signal(range(ROWS // self.lanes), name="dot_address")
         m.d.sync += address.eq(self._groups_of(base) + offset)
         return address
 
-    def _v_address(self, m: Module, k_address: Signal) -> Value:
+    def _sum_address(self, m: Module, dot_address: Signal) -> Value:
         """Softmax rows follow four cycles after their K row, down columns seven after GATE."""
         index = delay(m, self._sequencer.index, 6, "hidden_index")
-        down = Signal.like(k_address, name="down")
-        address = Signal.like(k_address, name="v_address")
+        down = Signal.like(dot_address, name="down")
+        address = Signal.like(dot_address, name="sum_address")
         is_gate = self._sequencer.word.rows == Rows.GATE
         m.d.sync += down.eq(self._groups_of(self._descriptor.down_base) + index)
-        value_row = delay(m, k_address, 4, "v_row")
+        value_row = delay(m, dot_address, 4, "softmax_address")
         m.d.comb += address.eq(Mux(delay(m, is_gate, 7, "gate_v"), down, value_row))
         return address
 
@@ -342,10 +344,10 @@ class Core(wiring.Component):
             load_row = self.load.index >> self.lane_bits
             m.d.comb += [
                 lane.row_address.eq(Mux(self.load.valid, load_row, ring_row)),
-                lane.k_row.eq(Mux(self.load.valid, loaded, k_row)),
-                lane.v_row.eq(Mux(self.load.valid, loaded, v_row)),
-                lane.k_write.eq(write_k & newest | loading & (self.load.target == Section.K)),
-                lane.v_write.eq(write_v & newest | loading & (self.load.target == Section.V)),
+                lane.dot_row.eq(Mux(self.load.valid, loaded, k_row)),
+                lane.sum_row.eq(Mux(self.load.valid, loaded, v_row)),
+                lane.dot_write.eq(write_k & newest | loading & (self.load.target == Section.DOT)),
+                lane.sum_write.eq(write_v & newest | loading & (self.load.target == Section.SUM)),
             ]
 
     def _load_ram(self, m: Module, section: Section, width: int, depth: int, at: Any) -> Value:
@@ -377,12 +379,13 @@ class Core(wiring.Component):
         load, width = self.load, self.plan.weight_width
         lane_row = Signal(3 * width)
         index = load.index[: self.lane_bits]
-        k_rows, v_rows = (
-            Array(getattr(lane, name) for lane in self._lanes) for name in ("k_stored", "v_stored")
+        dot_rows, sum_rows = (
+            Array(getattr(lane, name) for lane in self._lanes)
+            for name in ("dot_stored", "sum_stored")
         )
-        m.d.sync += lane_row.eq(Mux(load.target == Section.V, v_rows[index], k_rows[index]))
+        m.d.sync += lane_row.eq(Mux(load.target == Section.SUM, sum_rows[index], dot_rows[index]))
         with m.Switch(load.target):
-            with m.Case(Section.K, Section.V):
+            with m.Case(Section.DOT, Section.SUM):
                 m.d.sync += load.stored.eq(_int16s(lane_row, width))
             for section, (word, bits) in self._stored.items():
                 with m.Case(section):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a weighed sum means for x: divided by its weights, or just shifted."""
+"""What a weighted sum means for x: divided by its weights, or just shifted."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ from amaranth.lib.wiring import In, Out
 from glintfpga.hdl.primitives.fixed import bit_length, saturate, shift_guarded
 from glintfpga.hdl.primitives.memory import rom
 from glintfpga.hdl.primitives.multiplier import Multiplier
-from glintfpga.quant.blink.plan import LENGTH_WIDTH, NumberPlan
+from glintfpga.quant.blink.plan import DENOMINATOR_WIDTH, NumberPlan
 from glintfpga.quant.blink.tables import RECIPROCAL, RECIPROCAL_LOG2
 
 __all__ = ["Divide"]
 
 
 class Divide(wiring.Component):
-    """``quotient = values / length`` by a table of reciprocals; ``shifted`` is ``values`` alone.
+    """``quotient = values / denominator`` by a table of reciprocals; ``shifted`` is ``values``
+    alone.
 
     Both have the fraction of x and one bit more, so that whoever adds them rounds them too, and
     19 bits: anything larger saturates x from wherever it is. One shifter serves both, by
-    ``shift_down`` in the cycle after ``hidden``, else by the length of the cycle before.
+    ``shift_down`` in the cycle after ``hidden``, else by the denominator of the cycle before.
 
-        cycle 0: normalise length, table address   1: table, normalise values   2: product
+        cycle 0: normalise denominator, table address   1: table, normalise values   2: product
               3: quotient
 
-    ``values`` and ``length`` hold for the first two cycles; ``shifted`` follows ``values`` at once.
+    ``values`` and ``denominator`` hold for the first two cycles; ``shifted`` follows ``values`` at
+    once.
     """
 
     def __init__(self, *, plan: NumberPlan, value_width: int) -> None:
@@ -37,7 +39,7 @@ class Divide(wiring.Component):
         super().__init__(
             {
                 "values": In(data.ArrayLayout(signed(value_width), 3)),
-                "length": In(LENGTH_WIDTH),
+                "denominator": In(DENOMINATOR_WIDTH),
                 "hidden": In(1),
                 "shift_down": In(4),
                 "shifted": Out(data.ArrayLayout(signed(19), 3)),
@@ -51,14 +53,14 @@ class Divide(wiring.Component):
         # The largest weight raised the maximum when it came, so it is at least 1/2.
         least = plan.weight_p_frac
         amount = Signal(4)
-        length_bits = bit_length(self.length)
+        denominator_bits = bit_length(self.denominator)
         # Chosen a cycle ahead: the shifter and its fan-out are a whole cycle's work.
-        m.d.sync += amount.eq(Mux(self.hidden, self.shift_down, length_bits - least))
-        normal = Signal(LENGTH_WIDTH)
-        with m.Switch(length_bits):
-            for bits in range(least, LENGTH_WIDTH + 1):
+        m.d.sync += amount.eq(Mux(self.hidden, self.shift_down, denominator_bits - least))
+        normal = Signal(DENOMINATOR_WIDTH)
+        with m.Switch(denominator_bits):
+            for bits in range(least, DENOMINATOR_WIDTH + 1):
                 with m.Case(bits):
-                    m.d.comb += normal.eq(self.length << (LENGTH_WIDTH - bits))
+                    m.d.comb += normal.eq(self.denominator << (DENOMINATOR_WIDTH - bits))
         reciprocal = rom(m, "reciprocal", RECIPROCAL, 17, normal[6:16])
         shift = RECIPROCAL_LOG2 - (plan.v.width - 1) - (plan.x.frac - plan.v.frac)
         for i in range(3):

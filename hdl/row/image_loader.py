@@ -96,7 +96,7 @@ class ImageLoader(wiring.Component):
         self._passes = Signal(range(limits.max_passes + 1))
         self._eos, self._rope_num = Signal(16), Signal(range(MAX_ROPE_DEN))
         self._rope_den = Signal(range(MAX_ROPE_DEN + 1))
-        self._k_rows, self._v_rows = Signal(range(ROWS + 1)), Signal(range(ROWS + 1))
+        self._dot_rows, self._sum_rows = Signal(range(ROWS + 1)), Signal(range(ROWS + 1))
 
         row = Signal(48)
         odd, in_header, in_tail = Signal(), Signal(), Signal()
@@ -106,7 +106,7 @@ class ImageLoader(wiring.Component):
         number = Signal(range(3))  # of the row
         kind = Signal(range(3))  # of the row, within CONFIG or a pass
         moving = in_header | (number == 2)
-        byte, taken = self._bytes(m, in_header | in_tail, Cat(odd, number), moving)
+        byte, accepted = self._bytes(m, in_header | in_tail, Cat(odd, number), moving)
         m.d.comb += [
             word.eq(row[32:]),
             self.load.read.eq(self.check),
@@ -114,7 +114,7 @@ class ImageLoader(wiring.Component):
             self.load.index.eq(index),
             self.load.data.eq(row),
             crc.data.eq(byte),
-            crc.valid.eq(taken),
+            crc.valid.eq(accepted),
             crc.start.eq(self.start),
             self.info_data.eq(byte),
             self.info_address.eq(Mux(in_tail, CRC_AT, HEADER_AT) + position),
@@ -124,8 +124,8 @@ class ImageLoader(wiring.Component):
             [
                 Const(CONFIG_ROWS),
                 passes_rows,
-                self._k_rows,
-                self._v_rows,
+                self._dot_rows,
+                self._sum_rows,
                 self._vocab,
                 self._rope_den,
             ]
@@ -156,7 +156,7 @@ class ImageLoader(wiring.Component):
             with m.State("BYTE"):
                 # Take a byte; header and CRC go to the info, too.
                 m.d.comb += self.i.ready.eq(1)
-                with m.If(taken):
+                with m.If(accepted):
                     m.d.comb += self.info_enable.eq((in_header | in_tail) & ~self.check)
                     m.d.sync += [row.eq(Cat(row[8:], byte)), odd.eq(~odd)]
                     with m.If(in_header | in_tail):
@@ -209,22 +209,22 @@ class ImageLoader(wiring.Component):
         ``place`` is that of the byte in its row. Between words, ``moving`` says that the next one
         comes from another row or part, which takes `READ_CYCLES`; a byte of the info takes one.
         """
-        byte, taken = Signal(8), Signal()
+        byte, accepted = Signal(8), Signal()
         wait = Signal(range(READ_CYCLES + 1), init=READ_CYCLES)
         m.d.comb += [
             byte.eq(self.i.payload),
-            taken.eq(self.i.ready & Mux(self.check, wait == 0, self.i.valid)),
+            accepted.eq(self.i.ready & Mux(self.check, wait == 0, self.i.valid)),
         ]
         with m.If(self.check):
             stored = self.load.stored.word_select(place, 8)
             m.d.comb += byte.eq(Mux(from_info, self.info_stored, stored))
-        with m.If(taken):
+        with m.If(accepted):
             m.d.sync += wait.eq(from_info)
         with m.Elif(~self.i.ready & moving):
             m.d.sync += wait.eq(READ_CYCLES)
         with m.Elif(wait != 0):
             m.d.sync += wait.eq(wait - 1)
-        return byte, taken
+        return byte, accepted
 
     def _rules(self, m: Module, key: Value, row_key: Value, good: Value, judging: Value) -> None:
         """Judge the word. ``key`` is 1 + its number in the header, 0 for words of rows.
@@ -302,10 +302,10 @@ class ImageLoader(wiring.Component):
                 keep(self._passes)
             with m.Case(1 + 14):
                 must(up_to(ROWS))
-                keep(self._k_rows)
+                keep(self._dot_rows)
             with m.Case(1 + 15):
                 must(up_to(ROWS))
-                keep(self._v_rows)
+                keep(self._sum_rows)
             with m.Case(1 + 16):
                 must_equal(self._vocab)
             with m.Case(1 + 17):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A lane: one bank of rows with its multipliers, dot on the K side, weigh on the V side."""
+"""A lane: one bank of rows with its multipliers, dot product on the dot side, weighted sum on the
+sum side."""
 
 from __future__ import annotations
 
@@ -22,75 +23,75 @@ __all__ = ["Lane"]
 
 
 class Lane(wiring.Component):
-    """Rows of one memory bank past one vector. Cycles are counted from the K address:
+    """Rows of one memory bank past one vector. Cycles are counted from the dot address:
 
-        0 k_address   1 operand   2 products   3 dot   4 value, score top
-        softmax weight:   5 p enters the V multipliers, 7 product p*v
+        0 dot_address   1 operand   2 products   3 dot   4 value, score floor
+        softmax weight:   5 p enters the sum multipliers, 7 product p*v
         hidden number:    5 SiLU table (gate) and value (up, issued a cycle after its gate),
-                          7 z enters the V multipliers, 9 product z*down
+                          7 z enters the sum multipliers, 9 product z*down
 
-    ``v_address`` is due one cycle before its weight enters. Bank rows hold three numbers, the
+    ``sum_address`` is due one cycle before its weight enters. Bank rows hold three numbers, the
     first lowest.
 
     Members
     -------
-    ``k_address``, ``v_address``
-    ``operand``: three numbers for the K multipliers.
+    ``dot_address``, ``sum_address``
+    ``operand``: three numbers for the dot multipliers.
     ``shift``: requantization shift less ``plan.min_shift``, with the value.
     ``value``: ``saturate(shift_round(row . operand, shift))``, format ``plan.value``.
     ``valid``: the lane takes part in its group; with the value.
-    ``top``: integer part of the score for the group's maximum (lowest when not valid).
-    ``running_top``: above every score so far, this group's included; one cycle after ``top``.
-    ``p``: softmax weight as it enters the V multipliers, 0 when not valid.
-    ``weigh_z``: the V multipliers take z, not p.
-    ``products``: weight times V row.
-    ``k_stored``, ``v_stored``: the bank rows that are read, one cycle after their addresses.
-    ``row_address``, ``k_row``, ``k_write``, ``v_row``, ``v_write``: write ports.
+    ``score_floor``: integer part of the score for the group's maximum (lowest when not valid).
+    ``running_max``: above every score so far, this group's included; one cycle after
+    ``score_floor``. ``p``: softmax weight as it enters the sum multipliers, 0 when not valid.
+    ``select_z``: the sum multipliers take z, not p.
+    ``products``: weight times sum row.
+    ``dot_stored``, ``sum_stored``: the bank rows that are read, one cycle after their addresses.
+    ``row_address``, ``dot_row``, ``dot_write``, ``sum_row``, ``sum_write``: write ports.
     """
 
     def __init__(
-        self, *, plan: NumberPlan, depth: int, k_init: Sequence[int], v_init: Sequence[int]
+        self, *, plan: NumberPlan, depth: int, dot_init: Sequence[int], sum_init: Sequence[int]
     ) -> None:
         self.plan = plan
         self.depth = depth
-        self.k_init = k_init
-        self.v_init = v_init
+        self.dot_init = dot_init
+        self.sum_init = sum_init
         width = plan.weight_width
         self.dot_width = 2 * width + 2
-        self.top_width = self.dot_width - 2 * plan.qk.frac + 1
+        self.max_width = self.dot_width - 2 * plan.qk.frac + 1
         address = range(depth)
         super().__init__(
             {
-                "k_address": In(address),
-                "v_address": In(address),
+                "dot_address": In(address),
+                "sum_address": In(address),
                 "operand": In(data.ArrayLayout(signed(width), 3)),
                 "shift": In(plan.shift_bits),
                 "value": Out(signed(plan.value.width)),
                 "valid": In(1),
-                "top": Out(signed(self.top_width)),
-                "running_top": In(signed(self.top_width)),
+                "score_floor": Out(signed(self.max_width)),
+                "running_max": In(signed(self.max_width)),
                 "p": Out(plan.weight_p_frac + 1),
-                "weigh_z": In(1),
+                "select_z": In(1),
                 "products": Out(data.ArrayLayout(signed(2 * width), 3)),
-                "k_stored": Out(3 * width),
-                "v_stored": Out(3 * width),
+                "dot_stored": Out(3 * width),
+                "sum_stored": Out(3 * width),
                 "row_address": In(address),
-                "k_row": In(3 * width),
-                "k_write": In(1),
-                "v_row": In(3 * width),
-                "v_write": In(1),
+                "dot_row": In(3 * width),
+                "dot_write": In(1),
+                "sum_row": In(3 * width),
+                "sum_write": In(1),
             }
         )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         width = self.plan.weight_width
-        k_row = self._bank(m, "k", self.k_address)
-        v_row = self._bank(m, "v", self.v_address)
+        dot_row = self._bank(m, "dot", self.dot_address)
+        sum_row = self._bank(m, "sum", self.sum_address)
         products = []
         for i in range(3):
             m.submodules[f"dot{i}"] = unit = Multiplier(a_width=width, b_width=width, outside="a")
-            m.d.comb += [unit.a.eq(self.operand[i]), unit.b.eq(k_row[i])]
+            m.d.comb += [unit.a.eq(self.operand[i]), unit.b.eq(dot_row[i])]
             products.append(unit.p)
         dot = Signal(signed(self.dot_width))
         m.d.sync += dot.eq(products[0] + products[1] + products[2])
@@ -98,10 +99,10 @@ class Lane(wiring.Component):
         m.d.comb += self.value.eq(saturate(value, self.plan.value.width))
         z = self._hidden(m)
         self._softmax(m, dot)
-        weight = Mux(self.weigh_z, z, self.p)
+        weight = Mux(self.select_z, z, self.p)
         for i in range(3):
-            m.submodules[f"weigh{i}"] = unit = Multiplier(a_width=width, b_width=width, outside="a")
-            m.d.comb += [unit.a.eq(weight), unit.b.eq(v_row[i]), self.products[i].eq(unit.p)]
+            m.submodules[f"sum{i}"] = unit = Multiplier(a_width=width, b_width=width, outside="a")
+            m.d.comb += [unit.a.eq(weight), unit.b.eq(sum_row[i]), self.products[i].eq(unit.p)]
         return m
 
     def _bank(self, m: Module, side: str, address: Any) -> list[Any]:
@@ -139,9 +140,11 @@ class Lane(wiring.Component):
         score = Signal(signed(plan.value.width))
         valid = Signal()
         m.d.sync += [score.eq(self.value), valid.eq(self.valid)]
-        m.d.comb += self.top.eq(Mux(self.valid, dot >> (2 * plan.qk.frac), RUNNING_MAX_START))
+        m.d.comb += self.score_floor.eq(
+            Mux(self.valid, dot >> (2 * plan.qk.frac), RUNNING_MAX_START)
+        )
         below = Signal(signed(plan.value.width + 1))
-        m.d.comb += below.eq((self.running_top << plan.score_frac) - score)
+        m.d.comb += below.eq((self.running_max << plan.score_frac) - score)
         # One table instead of 2**-fraction, shift and rounding one after the other: this ends in
         # a multiplier, at the far end of the lane.
         near = plan.score_frac + 4

@@ -27,7 +27,7 @@ While ``read`` is high, ``stored`` is the row that the memories hold at ``target
 """
 
 READ_CYCLES = 8
-"""K address, four cycles to the V address, memory, lane, section."""
+"""dot address, four cycles to the sum address, memory, lane, section."""
 
 
 def pack_row(row: Iterable[int], width: int) -> int:

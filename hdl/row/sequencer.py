@@ -7,7 +7,7 @@ from amaranth.hdl import Array, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from glintfpga.firmware.blink.schedule import Count, Loop, Rows, Word, program
+from glintfpga.firmware.blink.schedule import Count, Loop, Rows, ScheduleWord, build_schedule
 
 __all__ = ["Operation", "Sequencer"]
 
@@ -17,7 +17,7 @@ the current x. ``sample``: with noise."""
 
 
 class ControlWord(data.Struct):
-    """``firmware.blink.schedule.Word`` as bits."""
+    """``firmware.blink.schedule.ScheduleWord`` as bits."""
 
     rows: 3
     offset: 4
@@ -34,8 +34,8 @@ class ControlWord(data.Struct):
     end: 1
 
 
-def _encode(word: Word) -> int:
-    fields = {name: int(getattr(word, name)) for name in Word.__dataclass_fields__}
+def _encode(word: ScheduleWord) -> int:
+    fields = {name: int(getattr(word, name)) for name in ScheduleWord.__dataclass_fields__}
     return int(ControlWord.const(fields).as_bits())
 
 
@@ -55,7 +55,7 @@ class Sequencer(wiring.Component):
 
     def __init__(self, *, lanes: int) -> None:
         self.lanes = lanes
-        self.program = program(lanes)
+        self.schedule = build_schedule(lanes)
         self.group_width = 9
         super().__init__(
             {
@@ -78,22 +78,22 @@ class Sequencer(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        play = self.program
+        schedule = self.schedule
         word = self.word
-        pc, following = (Signal(range(len(play.words)), name=n) for n in ("pc", "pc_next"))
+        pc, following = (Signal(range(len(schedule.words)), name=n) for n in ("pc", "pc_next"))
         # An operation comes late in its cycle, so the words that it may start with stand ready, and
         # what would follow without it is looked up beside it.
-        words = Array(Const(_encode(each), len(word.as_value())) for each in play.words)
+        words = Array(Const(_encode(each), len(word.as_value())) for each in schedule.words)
         start, at_start = Signal(), Signal.like(pc)
-        without_token = Mux(self.thinking != 0, play.passes, play.logits)
+        without_token = Mux(self.thinking != 0, schedule.passes, schedule.logits)
         first_word = Mux(
             self.i.p.enter,
-            words[play.embed],
-            Mux(self.thinking != 0, words[play.passes], words[play.logits]),
+            words[schedule.embed],
+            Mux(self.thinking != 0, words[schedule.passes], words[schedule.logits]),
         )
         m.d.comb += [
             start.eq(self.i.valid & self.i.ready),
-            at_start.eq(Mux(self.i.p.enter, play.embed, without_token)),
+            at_start.eq(Mux(self.i.p.enter, schedule.embed, without_token)),
         ]
         m.d.sync += [
             pc.eq(Mux(start, at_start, following)),
@@ -116,7 +116,7 @@ class Sequencer(wiring.Component):
         with m.Elif((word.loop == Loop.PAIR) & more):
             m.d.comb += following.eq(pc - 1)
         with m.Elif(word.pass_end & (~last_pass | think)):
-            m.d.comb += following.eq(play.passes)
+            m.d.comb += following.eq(schedule.passes)
         with m.Elif(word.pass_end & ~self.operation.logits | word.end):
             m.d.comb += following.eq(0)
         with m.Else():
@@ -146,7 +146,7 @@ class Sequencer(wiring.Component):
 
     def _repeats(self, m: Module, remaining: Signal, more: Signal) -> None:
         word = self.word
-        least = self.program.min_score_groups
+        least = self.schedule.min_score_groups
         score_cycles = Mux(self.score_groups < least, least, self.score_groups)
         m.d.sync += self.first.eq(1)
         with m.If(word.loop != Loop.NONE):

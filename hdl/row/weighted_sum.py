@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The weighed sum over groups: softmax's one pass, and the down projection."""
+"""The weighted sum over groups: softmax's one pass, and the down projection."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from amaranth.lib.wiring import In, Out
 
 from glintfpga.hdl.primitives.fixed import shift_guarded
 from glintfpga.quant.blink.blocks import MAX_RESCALE, RUNNING_MAX_START
-from glintfpga.quant.blink.plan import LENGTH_WIDTH, NumberPlan
+from glintfpga.quant.blink.plan import DENOMINATOR_WIDTH, NumberPlan
 
-__all__ = ["RunningTop", "WeighedSum", "tree"]
+__all__ = ["RunningMax", "WeightedSum", "tree"]
 
 
 def tree(values: list[Value]) -> Value:
@@ -25,14 +25,14 @@ def tree(values: list[Value]) -> Value:
     return values[0]
 
 
-class RunningTop(wiring.Component):
+class RunningMax(wiring.Component):
     """The softmax maximum so far, an integer above every score.
 
-        cycle 0: tops of a group, add   1: top new, rise known   2: shift
+        cycle 0: score_floors of a group, add   1: maximum new, rise known   2: shift
 
-    Members: ``clear``; ``add``, ``tops`` of one group a cycle (lanes that take no part give the
-    lowest number); ``top``; ``shift``, ``lost``: how far the sums so far move down for this group,
-    and whether nothing of them is left.
+    Members: ``clear``; ``add``, ``score_floors`` of one group a cycle (lanes that take no part give
+    the lowest number); ``maximum``; ``shift``, ``lost``: how far the sums so far move down for this
+    group, and whether nothing of them is left.
     """
 
     def __init__(self, *, lanes: int, width: int) -> None:
@@ -42,8 +42,8 @@ class RunningTop(wiring.Component):
             {
                 "clear": In(1),
                 "add": In(1),
-                "tops": In(data.ArrayLayout(signed(width), lanes)),
-                "top": Out(signed(width), init=RUNNING_MAX_START),
+                "score_floors": In(data.ArrayLayout(signed(width), lanes)),
+                "maximum": Out(signed(width), init=RUNNING_MAX_START),
                 "shift": Out(range(MAX_RESCALE + 1)),
                 "lost": Out(1),
             }
@@ -51,18 +51,20 @@ class RunningTop(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        tops = [Value.cast(self.tops[lane]) for lane in range(self.lanes)]
-        while len(tops) > 1:
-            tops = [Mux(a > b, a, b) for a, b in zip(tops[::2], tops[1::2], strict=True)]
+        score_floors = [Value.cast(self.score_floors[lane]) for lane in range(self.lanes)]
+        while len(score_floors) > 1:
+            score_floors = [
+                Mux(a > b, a, b) for a, b in zip(score_floors[::2], score_floors[1::2], strict=True)
+            ]
         group, before = Signal(signed(self.width)), Signal(signed(self.width))
-        m.d.comb += group.eq(tops[0] + 1)
-        m.d.sync += before.eq(self.top)
+        m.d.comb += group.eq(score_floors[0] + 1)
+        m.d.sync += before.eq(self.maximum)
         with m.If(self.clear):
-            m.d.sync += self.top.eq(RUNNING_MAX_START)
-        with m.Elif(self.add & (group > self.top)):
-            m.d.sync += self.top.eq(group)
+            m.d.sync += self.maximum.eq(RUNNING_MAX_START)
+        with m.Elif(self.add & (group > self.maximum)):
+            m.d.sync += self.maximum.eq(group)
         rise = Signal(self.width + 1)
-        m.d.comb += rise.eq(self.top - before)
+        m.d.comb += rise.eq(self.maximum - before)
         m.d.sync += [
             self.shift.eq(rise),
             self.lost.eq(rise[len(self.shift) :].any()),
@@ -70,23 +72,24 @@ class RunningTop(wiring.Component):
         return m
 
 
-class WeighedSum(wiring.Component):
-    """``values += sum of lanes' products`` and ``length += sum of p``, group by group.
+class WeightedSum(wiring.Component):
+    """``values += sum of lanes' products`` and ``denominator += sum of p``, group by group.
 
     What is summed up so far first moves down by ``shift``, or is ``lost``, where the group raises
     the softmax maximum (``quant.blink.blocks.accumulate``); both are 0 for hidden groups.
 
-        cycle 0: p   1: p summed   2: products   3: lanes summed; add, shift   4: values, length
+        cycle 0: p   1: p summed   2: products   3: lanes summed; add, shift   4: values,
+        denominator
 
     Members: ``clear``; ``p`` (cycle 0), ``products`` (2), ``add``, ``shift``, ``lost`` (3) of one
-    group; ``values``, ``length``. One group a cycle.
+    group; ``values``, ``denominator``. One group a cycle.
     """
 
     def __init__(self, *, plan: NumberPlan, lanes: int) -> None:
         self.plan = plan
         self.lanes = lanes
         product = signed(2 * plan.weight_width)
-        self.value_width = plan.weight_width + LENGTH_WIDTH
+        self.value_width = plan.weight_width + DENOMINATOR_WIDTH
         super().__init__(
             {
                 "clear": In(1),
@@ -96,13 +99,13 @@ class WeighedSum(wiring.Component):
                 "shift": In(range(MAX_RESCALE + 1)),
                 "lost": In(1),
                 "values": Out(data.ArrayLayout(signed(self.value_width), 3)),
-                "length": Out(LENGTH_WIDTH),
+                "denominator": Out(DENOMINATOR_WIDTH),
             }
         )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        self._accumulate(m, self.length, self._group_length(m))
+        self._accumulate(m, self.denominator, self._group_denominator(m))
         for i in range(3):
             terms = [self.products[lane][i] for lane in range(self.lanes)]
             group = Signal(signed(2 * self.plan.weight_width + 3), name=f"group{i}")
@@ -122,7 +125,7 @@ class WeighedSum(wiring.Component):
         with m.Elif(self.add):
             m.d.sync += total.eq((Mux(self.lost, 0, kept) + half) >> 1)
 
-    def _group_length(self, m: Module) -> Signal:
+    def _group_denominator(self, m: Module) -> Signal:
         width = self.plan.weight_p_frac + 1
         p = [Signal(width, name=f"p{lane}_q") for lane in range(self.lanes)]
         m.d.sync += [p[lane].eq(self.p[lane]) for lane in range(self.lanes)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Commands: reads messages, has them executed, answers each with DONE."""
+"""CommandParser: reads messages, has them executed, answers each with DONE."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,15 +10,15 @@ from amaranth.lib.wiring import In, Out
 
 from glintfpga.firmware.wire.messages import GENERATE_BYTES, Done
 from glintfpga.firmware.wire.protocol import BAUDS, Op, Status
-from glintfpga.hdl.link.message_writer import ANSWER_BYTE
+from glintfpga.hdl.link.message_writer import MESSAGE_BYTE
 from glintfpga.hdl.service.counters import COUNTER_BYTES
 
-__all__ = ["Commands"]
+__all__ = ["CommandParser"]
 
 DONE_BYTES = len(Done(op=0).encode())
 
 
-class Commands(wiring.Component):
+class CommandParser(wiring.Component):
     """Parser of messages and maker of DONE; the work is done by others.
 
     Members
@@ -27,13 +27,13 @@ class Commands(wiring.Component):
         What the host wrote.
     stop : In(1)
         Strobe: a new session. Whatever runs is given up.
-    answer, answer_op, answer_open, answer_close
-        To the `AnswerWriter`, its own bytes (COUNTED, DONE).
+    message, message_op, message_open, message_close
+        To the `MessageWriter`, its own bytes (COUNTED, DONE).
     loops_start, loops_busy, loops_done, loops_status, loops_reason, loops_count
         To `TokenLoops`.
     load_start, load_done, load_ok
         To `ImageLoader`.
-    testing, unfit : In(1)
+    testing, self_test_failed : In(1)
         The self-test runs, and commands wait; strobe: it failed, so there is no model.
     op : Out(8)
         Running command.
@@ -45,9 +45,9 @@ class Commands(wiring.Component):
         The next byte behind the body has arrived and is ABORT.
     loading : Out(1)
         The loader takes ``body``, else the token loops.
-    hold : In(1)
+    block_load : In(1)
         No LOAD may start now.
-    forget : Out(1)
+    clear_context : Out(1)
         Strobe: the context is to be empty (for core and token loops).
     core_idle : In(1)
     wide : In(1)
@@ -66,10 +66,10 @@ class Commands(wiring.Component):
             {
                 "i": In(stream.Signature(8)),
                 "stop": In(1),
-                "answer": Out(stream.Signature(ANSWER_BYTE)),
-                "answer_op": Out(8),
-                "answer_open": In(1),
-                "answer_close": Out(1),
+                "message": Out(stream.Signature(MESSAGE_BYTE)),
+                "message_op": Out(8),
+                "message_open": In(1),
+                "message_close": Out(1),
                 "loops_start": Out(1),
                 "loops_busy": In(1),
                 "loops_done": In(1),
@@ -80,14 +80,14 @@ class Commands(wiring.Component):
                 "load_done": In(1),
                 "load_ok": In(1),
                 "testing": In(1),
-                "unfit": In(1),
+                "self_test_failed": In(1),
                 "op": Out(8),
                 "body": Out(stream.Signature(8)),
                 "body_end": Out(1),
                 "abort": Out(1),
                 "loading": Out(1),
-                "hold": In(1),
-                "forget": Out(1),
+                "block_load": In(1),
+                "clear_context": Out(1),
                 "core_idle": In(1),
                 "wide": In(1),
                 "report": Out(1),
@@ -104,15 +104,15 @@ class Commands(wiring.Component):
         status = Signal(Status)
         worked = Signal()  # the loops have executed it
         sent = Signal(range(COUNTER_BYTES))
-        body_taken = Signal()
+        body_accepted = Signal()
         m.d.comb += [
             self.body_end.eq(left == 0),
             self.body.payload.eq(self.i.payload),
             self.abort.eq(self.body_end & self.i.valid & (self.i.payload == Op.ABORT)),
         ]
-        with m.If(body_taken):
+        with m.If(body_accepted):
             m.d.sync += left.eq(left - 1)
-        with m.If(self.unfit):
+        with m.If(self.self_test_failed):
             m.d.sync += [self.model.eq(0), self.default_image.eq(0)]
 
         # The first check that fails gives the status.
@@ -153,7 +153,7 @@ class Commands(wiring.Component):
             m.d.comb += [
                 self.body.valid.eq(self.i.valid & ~self.body_end),
                 self.i.ready.eq(self.body.ready & ~self.body_end),
-                body_taken.eq(self.body.valid & self.body.ready),
+                body_accepted.eq(self.body.valid & self.body.ready),
             ]
 
         with m.FSM():
@@ -186,16 +186,16 @@ class Commands(wiring.Component):
                 with m.Else():
                     with m.Switch(self.op):
                         with m.Case(Op.RESET):
-                            m.d.comb += self.forget.eq(1)
+                            m.d.comb += self.clear_context.eq(1)
                             m.next = "REST"
                         with m.Case(Op.PROMPT, Op.SCORE, Op.GENERATE):
                             m.d.comb += self.loops_start.eq(1)
                             m.next = "LOOPS"
                         with m.Case(Op.LOAD):
-                            with m.If(self.hold):
+                            with m.If(self.block_load):
                                 m.next = "CHECK"
                             with m.Else():
-                                m.d.comb += [self.load_start.eq(1), self.forget.eq(1)]
+                                m.d.comb += [self.load_start.eq(1), self.clear_context.eq(1)]
                                 m.d.sync += [self.model.eq(0), self.default_image.eq(0)]
                                 m.next = "LOAD"
                         with m.Case(Op.COUNTERS):
@@ -217,14 +217,14 @@ class Commands(wiring.Component):
                 with m.If(self.load_done):
                     m.next = "DRAIN"
                     with m.If(self.load_ok):
-                        m.d.comb += self.forget.eq(1)
+                        m.d.comb += self.clear_context.eq(1)
                         m.d.sync += self.model.eq(1)
                         m.next = "REST"
                     with m.Else():
                         m.d.sync += status.eq(Status.BAD_IMAGE)
             with state("REST"):
                 # The core reads its tables again; a new model is tested.
-                with m.If(self.unfit):
+                with m.If(self.self_test_failed):
                     m.d.sync += status.eq(Status.SELF_TEST)
                 with m.If(self.core_idle & ~self.testing):
                     m.next = "DRAIN"
@@ -232,19 +232,19 @@ class Commands(wiring.Component):
                 # Copy the counters.
                 m.d.comb += [
                     self.report.eq(1),
-                    self.answer_op.eq(Op.COUNTED),
-                    self.answer.valid.eq(self.counted.valid),
-                    self.answer.payload.byte.eq(self.counted.payload),
-                    self.counted.ready.eq(self.answer.ready),
+                    self.message_op.eq(Op.COUNTED),
+                    self.message.valid.eq(self.counted.valid),
+                    self.message.payload.byte.eq(self.counted.payload),
+                    self.counted.ready.eq(self.message.ready),
                 ]
-                with m.If(self.answer.valid & self.answer.ready):
+                with m.If(self.message.valid & self.message.ready):
                     m.d.sync += sent.eq(sent + 1)
                     with m.If(sent == COUNTER_BYTES - 1):
                         m.d.sync += sent.eq(0)
                         m.next = "DRAIN"
             with state("BAUD"):
                 # The index of the new rate.
-                m.d.comb += [self.i.ready.eq(1), body_taken.eq(self.i.valid)]
+                m.d.comb += [self.i.ready.eq(1), body_accepted.eq(self.i.valid)]
                 with m.If(self.i.valid):
                     m.d.sync += self.switch.payload.eq(self.i.payload)
                     with m.If(self.i.payload >= len(BAUDS)):
@@ -254,16 +254,16 @@ class Commands(wiring.Component):
                 # Read over what is left of the body, and end an open message.
                 m.d.comb += [
                     self.i.ready.eq(~self.body_end),
-                    body_taken.eq(self.i.valid & ~self.body_end),
-                    self.answer_close.eq(1),
+                    body_accepted.eq(self.i.valid & ~self.body_end),
+                    self.message_close.eq(1),
                 ]
-                with m.If(self.body_end & ~self.answer_open):
+                with m.If(self.body_end & ~self.message_open):
                     m.next = "DONE"
             with state("DONE"):
                 # Write its body.
                 m.d.comb += [
-                    self.answer_op.eq(Op.DONE),
-                    self.answer.valid.eq(1),
+                    self.message_op.eq(Op.DONE),
+                    self.message.valid.eq(1),
                 ]
                 count = (self.loops_count[i : i + 8] for i in range(0, 32, 8))
                 fields = [self.op, status, self.loops_reason, *count]
@@ -271,15 +271,15 @@ class Commands(wiring.Component):
                     for position, value in enumerate(fields):
                         with m.Case(position):
                             shown = Mux(worked, value, 0) if position >= 2 else value
-                            m.d.comb += self.answer.payload.byte.eq(shown)
-                with m.If(self.answer.ready):
+                            m.d.comb += self.message.payload.byte.eq(shown)
+                with m.If(self.message.ready):
                     m.d.sync += sent.eq(sent + 1)
                     with m.If(sent == DONE_BYTES - 1):
                         m.next = "CLOSE"
             with state("CLOSE"):
                 # End the message; then the next one, or first the new rate.
-                m.d.comb += self.answer_close.eq(1)
-                with m.If(~self.answer_open):
+                m.d.comb += self.message_close.eq(1)
+                with m.If(~self.message_open):
                     m.next = "OP"
                     with m.If((self.op == Op.SET_BAUD) & (status == Status.OK)):
                         m.next = "SWITCH"

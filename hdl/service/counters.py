@@ -96,15 +96,15 @@ class CounterBank(wiring.Component):
             m.d.sync += wanted.eq(1)
 
         pending = {name: Signal(PENDING_BITS[name], name=f"pending_{name}") for name in NAMES}
-        taken = {name: Signal(name=f"taken_{name}") for name in NAMES}
+        accepted = {name: Signal(name=f"accepted_{name}") for name in NAMES}
         with m.Switch(at):
             for name in NAMES:
                 with m.Case(FIRST[name]):
-                    m.d.comb += [addend.eq(pending[name]), taken[name].eq(step)]
+                    m.d.comb += [addend.eq(pending[name]), accepted[name].eq(step)]
             with m.Default():
                 m.d.comb += addend.eq(carry)
         for name in NAMES:
             event = getattr(self, name)
-            emptied = taken[name] | (self.restart if name == "token_cycles" else 0)
+            emptied = accepted[name] | (self.restart if name == "token_cycles" else 0)
             m.d.sync += pending[name].eq(Mux(emptied, 0, pending[name]) + event)
         return m

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Everything between line bytes and the core: link, commands, counters, loader."""
+"""Everything between line bytes and the core: link, command parser, counters, loader."""
 
 from amaranth.hdl import Elaboratable, Module, Mux, ResetInserter, signed
 from amaranth.lib import stream, wiring
@@ -8,12 +8,12 @@ from amaranth.lib.wiring import In, Out
 from glintfpga.firmware.wire.protocol import BAUDS, HelloFlag, HelloInfo
 from glintfpga.firmware.wire.protocol import SelfTest as SelfTestResult
 from glintfpga.hdl.link.link import Link
-from glintfpga.hdl.link.message_writer import AnswerWriter
+from glintfpga.hdl.link.message_writer import MessageWriter
 from glintfpga.hdl.row.core import Result
 from glintfpga.hdl.row.image_loader import ImageLoader
 from glintfpga.hdl.row.load_port import LoadPort
 from glintfpga.hdl.row.sequencer import Operation
-from glintfpga.hdl.service.command_parser import Commands
+from glintfpga.hdl.service.command_parser import CommandParser
 from glintfpga.hdl.service.counters import CounterBank
 from glintfpga.hdl.service.hello import HelloStore
 from glintfpga.hdl.service.self_test import SelfTest
@@ -83,18 +83,18 @@ class Service(wiring.Component):
         m = Module()
         m.submodules.link = link = Link(clk_hz=self.clk_hz)
         has_model = bool(self.info.flags & HelloFlag.MODEL)
-        m.submodules.commands = commands = Commands(has_model=has_model)
+        m.submodules.parser = parser = CommandParser(has_model=has_model)
         m.submodules.test = test = SelfTest(has_model=has_model)
         m.submodules.loops = loops = TokenLoops()
         m.submodules.loader = loader = ImageLoader(plan=self.plan, limits=self.info)
         m.submodules.counters = counters = CounterBank()
         m.submodules.hello = hello = HelloStore(info=self.info)
-        answer = AnswerWriter()
-        m.submodules.answer = ResetInserter(link.hello)(answer)
+        message_writer = MessageWriter()
+        m.submodules.message_writer = ResetInserter(link.hello)(message_writer)
 
-        wiring.connect(m, link.o, commands.i)
-        wiring.connect(m, commands.switch, link.switch)
-        wiring.connect(m, commands.counted, counters.o)
+        wiring.connect(m, link.o, parser.i)
+        wiring.connect(m, parser.switch, link.switch)
+        wiring.connect(m, parser.counted, counters.o)
         wiring.connect(m, link.tx, wiring.flipped(self.tx))
         wiring.connect(m, loops.seed, wiring.flipped(self.seed))
         wiring.connect(m, loader.load, wiring.flipped(self.load))
@@ -104,67 +104,67 @@ class Service(wiring.Component):
             link.rx_data.eq(self.rx_data),
             link.rx_error.eq(self.rx_error),
             link.tx_idle.eq(self.tx_idle),
-            link.working.eq(~self.core_idle),
+            link.core_busy.eq(~self.core_idle),
             self.baud.eq(link.baud),
-            self.model.eq(commands.model),
+            self.model.eq(parser.model),
         ]
         # The ring for the host.
         m.d.comb += [
-            link.write_valid.eq(answer.write_valid),
-            link.write_address.eq(answer.write_address),
-            link.write_data.eq(answer.write_data),
-            link.committed.eq(answer.committed),
-            answer.oldest.eq(link.oldest),
-            answer.tick_ms.eq(link.tick_ms),
-            answer.close.eq(commands.answer_close),
-            commands.answer_open.eq(answer.is_open),
+            link.write_valid.eq(message_writer.write_valid),
+            link.write_address.eq(message_writer.write_address),
+            link.write_data.eq(message_writer.write_data),
+            link.committed.eq(message_writer.committed),
+            message_writer.oldest.eq(link.oldest),
+            message_writer.tick_ms.eq(link.tick_ms),
+            message_writer.close.eq(parser.message_close),
+            parser.message_open.eq(message_writer.is_open),
         ]
-        # The token loops have the answer while they work.
+        # The token loops have the message while they work.
         m.d.comb += [
-            answer.op.eq(Mux(loops.busy, loops.answer_op, commands.answer_op)),
-            answer.i.valid.eq(loops.answer.valid | commands.answer.valid),
-            answer.i.payload.eq(
-                Mux(loops.busy, loops.answer.payload.as_value(), commands.answer.payload.as_value())
+            message_writer.op.eq(Mux(loops.busy, loops.message_op, parser.message_op)),
+            message_writer.i.valid.eq(loops.message.valid | parser.message.valid),
+            message_writer.i.payload.eq(
+                Mux(loops.busy, loops.message.payload.as_value(), parser.message.payload.as_value())
             ),
-            loops.answer.ready.eq(answer.i.ready),
-            commands.answer.ready.eq(answer.i.ready & ~loops.busy),
+            loops.message.ready.eq(message_writer.i.ready),
+            parser.message.ready.eq(message_writer.i.ready & ~loops.busy),
         ]
         # A body goes to one of the two that take bodies.
         m.d.comb += [
-            loops.i.valid.eq(commands.body.valid & ~commands.loading),
-            loader.i.valid.eq(commands.body.valid & commands.loading),
-            loops.i.payload.eq(commands.body.payload),
-            loader.i.payload.eq(commands.body.payload),
-            commands.body.ready.eq(Mux(commands.loading, loader.i.ready, loops.i.ready)),
-            loops.end.eq(commands.body_end),
-            loader.end.eq(commands.body_end),
+            loops.i.valid.eq(parser.body.valid & ~parser.loading),
+            loader.i.valid.eq(parser.body.valid & parser.loading),
+            loops.i.payload.eq(parser.body.payload),
+            loader.i.payload.eq(parser.body.payload),
+            parser.body.ready.eq(Mux(parser.loading, loader.i.ready, loops.i.ready)),
+            loops.end.eq(parser.body_end),
+            loader.end.eq(parser.body_end),
         ]
         m.d.comb += [
-            commands.stop.eq(link.hello),
-            commands.hold.eq(link.greeting),
-            commands.core_idle.eq(self.core_idle),
-            commands.wide.eq(self.vocab > ONE_BYTE_VOCAB),
-            commands.loops_busy.eq(loops.busy),
-            commands.loops_done.eq(loops.done),
-            commands.loops_status.eq(loops.status),
-            commands.loops_reason.eq(loops.reason),
-            commands.loops_count.eq(loops.count),
-            commands.load_done.eq(loader.done),
-            commands.load_ok.eq(loader.ok),
-            loops.start.eq(commands.loops_start),
-            loops.op.eq(commands.op),
-            loops.abort.eq(commands.abort),
+            parser.stop.eq(link.hello),
+            parser.block_load.eq(link.hello_active),
+            parser.core_idle.eq(self.core_idle),
+            parser.wide.eq(self.vocab > ONE_BYTE_VOCAB),
+            parser.loops_busy.eq(loops.busy),
+            parser.loops_done.eq(loops.done),
+            parser.loops_status.eq(loops.status),
+            parser.loops_reason.eq(loops.reason),
+            parser.loops_count.eq(loops.count),
+            parser.load_done.eq(loader.done),
+            parser.load_ok.eq(loader.ok),
+            loops.start.eq(parser.loops_start),
+            loops.op.eq(parser.op),
+            loops.abort.eq(parser.abort),
             loops.stop.eq(link.hello),
-            loops.forget.eq(commands.forget),
+            loops.clear_context.eq(parser.clear_context),
             loops.core_idle.eq(self.core_idle),
             loops.logit.eq(self.logit),
             loops.eos.eq(self.eos),
             loops.vocab.eq(self.vocab),
-            loader.start.eq(commands.load_start | test.check_start),
+            loader.start.eq(parser.load_start | test.check_start),
             loader.stop.eq(link.hello & ~test.busy),
             self.temperature.eq(loops.temperature),
             self.logit_id.eq(loops.logit_id),
-            self.core_clear.eq(commands.forget | test.core_clear),
+            self.core_clear.eq(parser.clear_context | test.core_clear),
         ]
         # The core belongs to the self-test while it runs; the token loops rest then.
         m.d.comb += [
@@ -179,15 +179,15 @@ class Service(wiring.Component):
             self.core_o.ready.eq(loops.core_o.ready | test.core_o.ready),
             test.core_idle.eq(self.core_idle),
             test.tick_ms.eq(link.tick_ms),
-            test.drop.eq(commands.load_start),
+            test.drop.eq(parser.load_start),
             test.start.eq(loader.done & loader.ok),
             test.check_done.eq(loader.done),
             test.check_ok.eq(loader.ok),
             test.golden.eq(loader.golden),
             loader.check.eq(test.check),
-            commands.testing.eq(test.busy),
-            commands.unfit.eq(test.failed),
-            link.hold.eq(test.busy),
+            parser.testing.eq(test.busy),
+            parser.self_test_failed.eq(test.failed),
+            link.block_hello.eq(test.busy),
             self.self_test.eq(test.result),
             hello.self_test.eq(test.result),
         ]
@@ -205,12 +205,12 @@ class Service(wiring.Component):
             hello.write_enable.eq(loader.info_enable),
             hello.write_address.eq(loader.info_address),
             hello.write_data.eq(loader.info_data),
-            hello.model.eq(commands.model),
-            hello.default_image.eq(commands.default_image),
+            hello.model.eq(parser.model),
+            hello.default_image.eq(parser.default_image),
             hello.baud.eq(link.baud),
         ]
         m.d.comb += [
-            counters.report.eq(commands.report),
+            counters.report.eq(parser.report),
             counters.restart.eq(loops.sample_start),
             counters.token_cycles.eq(loops.sampling),
             counters.total_cycles.eq(loops.sampling),

@@ -18,7 +18,7 @@ from glintfpga.firmware.wire.protocol import (
     ScoreFlag,
     Status,
 )
-from glintfpga.hdl.link.message_writer import ANSWER_BYTE
+from glintfpga.hdl.link.message_writer import MESSAGE_BYTE
 from glintfpga.hdl.row.core import Result
 from glintfpga.hdl.row.sequencer import Operation
 
@@ -50,13 +50,13 @@ class TokenLoops(wiring.Component):
         The byte behind the body is the op ABORT.
     stop : In(1)
         Strobe: a new session; end as soon as the core is idle, without ``done``.
-    forget : In(1)
+    clear_context : In(1)
         Strobe while not ``busy``: the context is empty, nothing is pending.
     done : Out(1)
         Strobe. ``status``, ``reason`` and ``count`` are right from then to the next ``start``;
         unread bytes of the body may be left.
     busy : Out(1)
-    answer, answer_op : Out
+    message, message_op : Out
         Bodies of TOKENS or SCORES.
     core_i, core_o, seed, temperature, logit_id, logit, eos, vocab, core_idle
         The ports of `Core`.
@@ -74,14 +74,14 @@ class TokenLoops(wiring.Component):
                 "end": In(1),
                 "abort": In(1),
                 "stop": In(1),
-                "forget": In(1),
+                "clear_context": In(1),
                 "done": Out(1),
                 "status": Out(Status),
                 "reason": Out(Reason),
                 "count": Out(32),
                 "busy": Out(1),
-                "answer": Out(stream.Signature(ANSWER_BYTE)),
-                "answer_op": Out(8),
+                "message": Out(stream.Signature(MESSAGE_BYTE)),
+                "message_op": Out(8),
                 "core_i": Out(stream.Signature(Operation)),
                 "core_o": In(stream.Signature(Result)),
                 "seed": Out(stream.Signature(64)),
@@ -101,14 +101,19 @@ class TokenLoops(wiring.Component):
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()
-        core_i, core_o, byte = self.core_i, self.core_o, self.answer.payload
+        core_i, core_o, byte = self.core_i, self.core_o, self.message.payload
 
         # What a GENERATE asks for, shifted in.
-        ask = Signal(8 * GENERATE_BYTES)
-        limit, asked_temperature, flags, seed = ask[:32], ask[32:48], ask[48:56], ask[56:]
-        taken = Signal(range(GENERATE_BYTES))
+        request = Signal(8 * GENERATE_BYTES)
+        limit, request_temperature, flags, seed = (
+            request[:32],
+            request[32:48],
+            request[48:56],
+            request[56:],
+        )
+        request_count = Signal(range(GENERATE_BYTES))
         reached, last = Signal(), Signal()
-        m.d.comb += [self.temperature.eq(asked_temperature), self.seed.payload.eq(seed)]
+        m.d.comb += [self.temperature.eq(request_temperature), self.seed.payload.eq(seed)]
         m.d.sync += [reached.eq(self.count == limit), last.eq(self.count + 1 == limit)]
         want_blank = flags[GenerateFlag.BLANK_LINE.bit_length() - 1]
         want_crc = flags[GenerateFlag.CRC.bit_length() - 1]
@@ -118,7 +123,7 @@ class TokenLoops(wiring.Component):
         empty = Signal(init=1)
         first_id = Signal(9)
         m.d.comb += first_id.eq(Mux(self.eos[-1], 0, self.eos))
-        with m.If(self.forget):
+        with m.If(self.clear_context):
             m.d.sync += [pending.eq(0), empty.eq(1)]
 
         is_generate, is_score, want_logits = Signal(), Signal(), Signal()
@@ -130,7 +135,7 @@ class TokenLoops(wiring.Component):
         m.d.comb += [
             is_generate.eq(self.op == Op.GENERATE),
             is_score.eq(self.op == Op.SCORE),
-            self.answer_op.eq(Mux(is_generate, Op.TOKENS, Op.SCORES)),
+            self.message_op.eq(Mux(is_generate, Op.TOKENS, Op.SCORES)),
             self.busy.eq(1),
             self.sampling.eq(self.sample_start | (in_flight & ~core_o.valid)),
             self.prefilling.eq(self.busy & ~is_generate & ~self.core_idle),
@@ -178,7 +183,7 @@ class TokenLoops(wiring.Component):
                 m.d.comb += self.busy.eq(0)
                 m.d.sync += [
                     halt.eq(0),
-                    taken.eq(0),
+                    request_count.eq(0),
                     newline.eq(0),
                     want_logits.eq(0),
                     is_logit.eq(0),
@@ -258,8 +263,11 @@ class TokenLoops(wiring.Component):
                 # The body of GENERATE.
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(self.i.valid):
-                    m.d.sync += [ask.eq(Cat(ask[8:], self.i.payload)), taken.eq(taken + 1)]
-                    with m.If(taken == GENERATE_BYTES - 1):
+                    m.d.sync += [
+                        request.eq(Cat(request[8:], self.i.payload)),
+                        request_count.eq(request_count + 1),
+                    ]
+                    with m.If(request_count == GENERATE_BYTES - 1):
                         m.next = "JUDGE"
             with state("JUDGE"):
                 # Are its arguments allowed?
@@ -268,7 +276,7 @@ class TokenLoops(wiring.Component):
                     m.next = "SEED"
                 with m.If((flags & ~sum(GenerateFlag) & 0xFF) != 0):
                     finish(Status.BAD_ARGUMENT)
-                with m.If(asked_temperature > MAX_TEMPERATURE):
+                with m.If(request_temperature > MAX_TEMPERATURE):
                     finish(Status.BAD_ARGUMENT)
             with m.State("SEED"):
                 # Key the noise; a new session waits until it is done.
@@ -335,9 +343,9 @@ class TokenLoops(wiring.Component):
                 m.d.comb += [
                     byte.byte.eq(token[:8]),
                     byte.end.eq(~wide & ~want_crc),
-                    self.answer.valid.eq(1),
+                    self.message.valid.eq(1),
                 ]
-                with m.If(self.answer.ready):
+                with m.If(self.message.ready):
                     with m.If(wide):
                         m.next = "HIGH"
                     with m.Elif(want_crc):
@@ -349,9 +357,9 @@ class TokenLoops(wiring.Component):
                 m.d.comb += [
                     byte.byte.eq(token[8:]),
                     byte.end.eq(~want_crc),
-                    self.answer.valid.eq(1),
+                    self.message.valid.eq(1),
                 ]
-                with m.If(self.answer.ready):
+                with m.If(self.message.ready):
                     m.next = "AFTER"
                     with m.If(want_crc):
                         m.next = "WORD"
@@ -369,9 +377,9 @@ class TokenLoops(wiring.Component):
                 m.d.comb += [
                     byte.byte.eq(word.word_select(part, 8)),
                     byte.end.eq(part == 3),
-                    self.answer.valid.eq(1),
+                    self.message.valid.eq(1),
                 ]
-                with m.If(self.answer.ready):
+                with m.If(self.message.ready):
                     m.d.sync += part.eq(part + 1)
                     with m.If(part == 3):
                         m.next = "TOKEN"

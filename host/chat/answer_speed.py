@@ -8,14 +8,14 @@ from glintfpga.host.device.client import Client
 from glintfpga.host.ports.open_port import how_timed
 from glintfpga.quant.errors import DeviceError
 
-__all__ = ["Pace"]
+__all__ = ["AnswerSpeed"]
 
 FRAME_S = 1e-3
 """A frame closes 1 ms after its last token: tokens so close to the first came with it, and say
 nothing about the rate."""
 
 
-class Pace:
+class AnswerSpeed:
     """Counts tokens and time of one answer; make it before the question is sent."""
 
     def __init__(self, client: Client):

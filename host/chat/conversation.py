@@ -9,13 +9,13 @@ from glintfpga.host.device.client import Answer, Client
 from glintfpga.host.ports.transport import LinkLost
 from glintfpga.quant.errors import DeviceError
 
-__all__ = ["Conversation"]
+__all__ = ["ChatSession"]
 
 KEPT = 4096
 """Tokens said again after a reset; no model that fits the device reaches further back."""
 
 
-class Conversation:
+class ChatSession:
     """Questions and answers with one device.
 
     Parameters:

@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-__all__ = ["Remembered", "history_file"]
+__all__ = ["ChatHistory", "history_file"]
 
 MOST_LINES = 1000
 MOST_BYTES = 1 << 20
@@ -20,7 +20,7 @@ def history_file() -> Path:
     return Path(base, "glintfpga", "chat-history")
 
 
-class Remembered:
+class ChatHistory:
     """Lines of this and earlier runs, in a file that only its user can read.
 
     Without a file that can be read and written nothing is kept, and nothing is said of it.

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import click
 
-from glintfpga.host.chat.history import Remembered, history_file
+from glintfpga.host.chat.history import ChatHistory, history_file
 from glintfpga.host.console.text import is_plain, typed_bytes
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.files.text import without_mark
+from glintfpga.quant.files.text import strip_bom
 
 __all__ = ["Keyboard", "Pipe", "Typed"]
 
@@ -36,7 +36,7 @@ class Pipe:
         data = sys.stdin.buffer.readline(MAX_LINE + 1) if sys.stdin else b""
         if len(data) > MAX_LINE:
             raise InputError(f"a line of more than {MAX_LINE} bytes; break it into lines")
-        return Typed(without_mark(data.rstrip(b"\r\n"))) if data else None
+        return Typed(strip_bom(data.rstrip(b"\r\n"))) if data else None
 
 
 class Keyboard:
@@ -47,7 +47,7 @@ class Keyboard:
     '''
 
     def __init__(self) -> None:
-        self._remembered: Remembered | None = None
+        self._history: ChatHistory | None = None
         try:
             readline: Any = importlib.import_module("readline")
         except ImportError:  # Windows
@@ -55,8 +55,8 @@ class Keyboard:
         # The Mac's stand-in has no such setting.
         if "libedit" not in (readline.__doc__ or "") and not is_plain():
             readline.parse_and_bind("set enable-bracketed-paste on")
-        self._remembered = Remembered(history_file())
-        for line in self._remembered.lines:
+        self._history = ChatHistory(history_file())
+        for line in self._history.lines:
             readline.add_history(line)
 
     def read(self) -> Typed | None:
@@ -79,8 +79,8 @@ class Keyboard:
 
     def _line(self, prompt: str) -> str:
         line = input(prompt)
-        if self._remembered and line.strip():
-            self._remembered.keep(line)
+        if self._history and line.strip():
+            self._history.keep(line)
         return line
 
     def _quoted(self, first: str) -> str:

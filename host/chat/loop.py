@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import click
 
 from glintfpga.firmware.wire.protocol import Reason
-from glintfpga.host.chat.answer_speed import Pace
-from glintfpga.host.chat.conversation import Conversation
+from glintfpga.host.chat.answer_speed import AnswerSpeed
+from glintfpga.host.chat.conversation import ChatSession
 from glintfpga.host.chat.keyboard import Keyboard, Pipe, Typed
 from glintfpga.host.chat.slash_commands import Orders
 from glintfpga.host.console.text import ShownText
@@ -23,7 +23,7 @@ from glintfpga.host.ports.transport import LinkLost
 from glintfpga.quant.chat_template import question
 from glintfpga.quant.errors import DeviceError, InputError
 
-__all__ = ["Talk"]
+__all__ = ["ChatLoop"]
 
 PATIENCE_S = 30.0
 """How long a piped chat waits for a board that went away; at a terminal the user decides."""
@@ -34,11 +34,11 @@ _log = logging.getLogger("glintfpga")
 
 
 @dataclass(kw_only=True)
-class Talk:
+class ChatLoop:
     """One run of ``glintfpga chat`` over stdin, stdout and (for all but the text) stderr.
 
     A model that was trained on dialogues is asked in their form, which its image's header tells;
-    any other goes on with what was typed. At a terminal a line may be a command, see `orders`; in
+    any other goes on with what was typed. At a terminal a line may be a command, see `slash_commands`; in
     a pipe all is text.
     """
 
@@ -53,7 +53,7 @@ class Talk:
     _told: set[str] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
-        self.conversation = Conversation(
+        self.session = ChatSession(
             client=self.client, image=self.image, lost=self._wait_for_board, back=self._is_back
         )
         self._orders = Orders(self)
@@ -102,25 +102,25 @@ class Talk:
             return True
 
     def _answer(self, line: bytes) -> None:
-        talk = self.conversation
+        chat = self.session
         if self.client.for_chat:
             line = question(line)
         # What was said before ends its line first, or the two would run into one word.
-        if talk.history and talk.history[-1] != ord("\n") and talk.reason is not Reason.EOS:
+        if chat.history and chat.history[-1] != ord("\n") and chat.reason is not Reason.EOS:
             line = b"\n" + line
         shown = ShownText()
-        pace = Pace(self.client)
+        speed = AnswerSpeed(self.client)
         with self._interruptible():
-            for token in talk.answer(
+            for token in chat.answer(
                 line, self.count, temperature=self.temperature, seed=self.seed
             ):
                 self.seed = None  # the noise goes on from answer to answer
-                pace.count_one()
+                speed.count_one()
                 click.echo(shown.feed(bytes([token])), nl=False)
         click.echo(shown.finish(), nl=False)
-        if pace.tokens == 0 or talk.history[-1] != ord("\n"):
+        if speed.tokens == 0 or chat.history[-1] != ord("\n"):
             click.echo()
-        self._say(pace.line(talk.reason))
+        self._say(speed.line(chat.reason))
 
     def _say(self, line: str) -> None:
         if not _log.isEnabledFor(logging.INFO):
@@ -132,9 +132,9 @@ class Talk:
         """Within the block Ctrl-C asks the answer to end; a second one, or a lost board, leaves."""
 
         def ask(number: int, frame: object) -> None:
-            if self.conversation.stopping or self._gone_since is not None:
+            if self.session.stopping or self._gone_since is not None:
                 raise KeyboardInterrupt
-            self.conversation.stopping = True
+            self.session.stopping = True
 
         try:
             before = signal.signal(signal.SIGINT, ask)
@@ -155,7 +155,7 @@ class Talk:
         elif str(error) not in self._told:
             _log.warning("%s", error)
         self._told.add(str(error))
-        if self.conversation.stopping:
+        if self.session.stopping:
             raise KeyboardInterrupt
         time.sleep(RETRY_S)
 

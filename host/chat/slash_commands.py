@@ -14,7 +14,7 @@ from glintfpga.host.ports.transport import LinkLost
 from glintfpga.quant.errors import DeviceError, InputError
 
 if TYPE_CHECKING:
-    from glintfpga.host.chat.loop import Talk
+    from glintfpga.host.chat.loop import ChatLoop
 
 __all__ = ["Orders"]
 
@@ -39,9 +39,9 @@ class Orders:
         leaving: whether the user wants to leave.
     """
 
-    def __init__(self, talk: "Talk"):
+    def __init__(self, chat: "ChatLoop"):
         self.leaving = False
-        self._talk = talk
+        self._chat = chat
         self._known: dict[str, Callable[[str], None]] = {
             "/help": self._help,
             "/?": self._help,
@@ -77,14 +77,14 @@ class Orders:
         click.echo(HELP, err=True)
 
     def _clear(self, rest: str) -> None:
-        self._talk.conversation.clear()
+        self._chat.session.clear()
         _log.info("[what was said is forgotten]")
 
     def _seed(self, rest: str) -> None:
         if not (rest.isascii() and rest.isdigit() and len(rest) <= 20 and int(rest) < 1 << 64):
             raise InputError(f"a seed is a whole number from 0 to 2**64 - 1, not {rest!r}")
-        self._talk.seed = int(rest)
-        _log.info("[seed %d for the next answer]", self._talk.seed)
+        self._chat.seed = int(rest)
+        _log.info("[seed %d for the next answer]", self._chat.seed)
 
     def _temperature(self, rest: str) -> None:
         try:
@@ -95,7 +95,7 @@ class Orders:
             raise InputError(
                 f"a temperature is a number from 0 to {MAX_TEMPERATURE / 256:g}, not {rest!r}"
             )
-        self._talk.temperature = value
+        self._chat.temperature = value
         _log.info("[temperature %g]", value)
 
     def _load(self, rest: str) -> None:
@@ -104,13 +104,13 @@ class Orders:
 
         if not rest:
             raise InputError("/load wants a model: a file, a folder, or a shipped name")
-        client = self._talk.client
+        client = self._chat.client
         path = Path(rest).expanduser()
         image = image_of(path, plan=client.info.plan)
-        self._talk.check_vocabulary(image.model.spec.vocab)
+        self._chat.check_vocabulary(image.model.spec.vocab)
         check_fits(client, image)
         # Should the device be gone, it is loaded when that is back.
-        self._talk.conversation.use(image.data)
+        self._chat.session.use(image.data)
         load(client, image)
-        self._talk.title = title_of(path)
-        self._talk.greet()
+        self._chat.title = title_of(path)
+        self._chat.greet()

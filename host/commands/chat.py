@@ -38,12 +38,12 @@ def command(
     printf 'the ' | glintfpga chat sim: --seed 1
     glintfpga chat sim: --load blink-instruct
     """
-    from glintfpga.host.chat.loop import Talk
+    from glintfpga.host.chat.loop import ChatLoop
     from glintfpga.host.device.connect import open_session
     from glintfpga.host.models import title_of
 
     with open_session(port, model=model, lanes=lanes) as session:
-        Talk(
+        ChatLoop(
             client=session.client,
             image=session.image.data if session.image else None,
             count=count,

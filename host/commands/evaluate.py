@@ -90,8 +90,8 @@ def command(
     for path in find_sets(data):
         with counting(path.name, 1) as show:
             found = read_set(path, limit=limit)
-            if found.oddity:
-                _log.warning("%s: %s", one_line(path.name), found.oddity)
+            if found.problem:
+                _log.warning("%s: %s", one_line(path.name), found.problem)
             for score in found.score(
                 scorer,
                 numerics=numerics,

@@ -72,7 +72,7 @@ def command(
     from glintfpga.host.training.corpus_and_scores import cores, find_sources
     from glintfpga.quant.errors import InputError
     from glintfpga.train.engine.shape import for_chip
-    from glintfpga.train.merge.score_worker import judge_command
+    from glintfpga.train.merge.score_worker import score_command
     from glintfpga.train.merge.tournament import play
     from glintfpga.train.run.config import TrainConfig
     from glintfpga.train.run.run_log import write_sources
@@ -87,7 +87,7 @@ def command(
     with counting("tournament", 1) as show:
         bracket = play(
             checkpoints,
-            lambda path: judge_command(run, path),
+            lambda path: score_command(run, path),
             place,
             top=top,
             limit_s=limit_s,
@@ -118,7 +118,7 @@ def _judged_by(run: Path) -> str:
 
 
 def _show(bracket: "Bracket", judged_by: str) -> None:
-    click.echo(_COLUMNS.format("name", "parents", "t", "nats a byte", "fate"))
+    click.echo(_COLUMNS.format("name", "parents", "t", "nats a byte", "outcome"))
     for number in sorted({entry.round for entry in bracket.entries}):
         click.echo(f"round {number}" if number else "trained")
         entries = [entry for entry in bracket.entries if entry.round == number]
@@ -129,7 +129,7 @@ def _show(bracket: "Bracket", judged_by: str) -> None:
                     one_line(" + ".join(entry.parents)),
                     "" if entry.t is None else entry.t,
                     "-" if entry.score is None else f"{entry.score:.6f}",
-                    "winner" if entry.name == bracket.winner else entry.fate,
+                    "winner" if entry.name == bracket.winner else entry.outcome,
                 )
             )
     best = bracket[bracket.winner]

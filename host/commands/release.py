@@ -78,8 +78,8 @@ def command(run: Path, name: str, model: Path | None, data: Path | None, out: Pa
     rows: list[Score] = []
     for path in [] if data is None else find_sets(data):
         found = read_set(path)
-        if found.oddity:
-            _log.warning("%s: %s", one_line(path.name), found.oddity)
+        if found.problem:
+            _log.warning("%s: %s", one_line(path.name), found.problem)
         for numerics, (scorer, beside) in scorers.items():
             with counting(f"{path.name}, {numerics}", 1) as show:
                 rows += found.score(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _log = logging.getLogger("glintfpga")
-_PACE_S = 5.0
+_REPORT_S = 5.0
 FILES = (
     *("best.safetensors", "start.safetensors", "loss.svg"),
     *("sources.json", "scores.json", "machine.json", "merge"),
@@ -175,10 +175,10 @@ def _watched(run: "Run", workers: int) -> Path:
     from glintfpga.host.console.progress import counting
 
     with counting(f"training in {run.folder}", run.config.tokens) as show:
-        return run.go(workers=workers, progress=_Pace(show, len(run.config.stages)))
+        return run.go(workers=workers, progress=_TrainProgress(show, len(run.config.stages)))
 
 
-class _Pace:
+class _TrainProgress:
     """Tells how far the run is, and its speed over the last seconds."""
 
     def __init__(self, show: "Progress", stages: int, clock: Callable[[], float] = time.monotonic):
@@ -200,7 +200,7 @@ class _Pace:
         if self._since is None:
             self._since = now, status.tokens
         elapsed, done = now - self._since[0], status.tokens - self._since[1]
-        if elapsed >= _PACE_S:
+        if elapsed >= _REPORT_S:
             self._speed = done / elapsed
             self._since = now, status.tokens
         parts = [f"stage {status.stage + 1} of {self._stages}"]
@@ -253,10 +253,10 @@ def _tell_dialogues(run: "Run", best: Path) -> None:
     It is over what chooses checkpoints: held-out dialogues and, where some are named, texts.
     """
     from glintfpga.train.run.finetune import START
-    from glintfpga.train.run.worker import judge
+    from glintfpga.train.run.worker import score_checkpoint
 
     numerics = "fixed" if run.config.stages[-1].plan else "float"
     compared = {"before": run.folder / START} if run.config.start else {}
     for when, path in {**compared, "now": best}.items():
-        value = math.exp(judge(path, run.config, run.sources))
+        value = math.exp(score_checkpoint(path, run.config, run.sources))
         click.echo(f"held-out dialogues, perplexity an id, {numerics}, {when}: {value:.3f}")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from glintfpga.firmware.wire.messages import token_bytes
-from glintfpga.firmware.wire.protocol import BAUDS, MAX_BODY, MAX_CHUNK
+from glintfpga.firmware.wire.protocol import BAUDS, MAX_BODY, MAX_MESSAGE_BODY
 from glintfpga.host.device.client import Client
 
 __all__ = ["POSITIONS", "RATES", "bench", "cycles_at", "wire_bound"]
@@ -29,7 +29,7 @@ Number = dict[str, Any]
 def wire_bound(baud: int, vocab: int) -> float:
     """Tokens a second that a line at ``baud`` carries in full frames: 189 bytes of 206."""
     frame = MAX_BODY + 2  # COBS adds a byte, and a zero ends it
-    tokens = MAX_CHUNK // token_bytes(vocab)
+    tokens = MAX_MESSAGE_BODY // token_bytes(vocab)
     return baud / 10 * tokens / frame
 
 

@@ -23,7 +23,7 @@ from glintfpga.firmware.wire.protocol import (
     Status,
 )
 from glintfpga.host.console.progress import Waiting
-from glintfpga.host.ports.port_probe import Stranger
+from glintfpga.host.ports.port_probe import PortProbe
 from glintfpga.host.ports.transport import LinkLost, Transport
 from glintfpga.quant.errors import DeviceError
 
@@ -111,23 +111,23 @@ class Link:
             self.transport.close()
             self._open()
             self._lost = False
-        stranger = Stranger(self.transport.name)
-        if not self._find(stranger):
-            raise LinkLost(stranger.verdict())
+        probe = PortProbe(self.transport.name)
+        if not self._find(probe):
+            raise LinkLost(probe.diagnosis())
         return self.info
 
-    def _find(self, stranger: Stranger) -> bool:
+    def _find(self, probe: PortProbe) -> bool:
         """Greet in all ways there are; returns whether a device answers."""
         is_new, self._is_new = self._is_new, False
         first = self.baud
         if is_new and first != BAUDS[0] and self._use_rate(first):
-            if self._greet(GREETINGS_S[0], stranger):
+            if self._greet(GREETINGS_S[0], probe):
                 return True
         known = self._factor
         factors = sorted(self.transport.rate_factors, key=lambda factor: factor != known)
         for seconds, factor in itertools.product(GREETINGS_S, factors):
             self._factor = factor
-            if self._use_rate(BAUDS[0]) and self._greet(seconds, stranger):
+            if self._use_rate(BAUDS[0]) and self._greet(seconds, probe):
                 if factor not in (1, known):
                     self._tell_factor()
                 return True
@@ -136,11 +136,11 @@ class Link:
 
     def greet(self) -> HelloInfo:
         """Begin a new session at the rate of now; the device keeps its context."""
-        if not self._greet(GREETING_S, Stranger(self.transport.name)):
+        if not self._greet(GREETING_S, PortProbe(self.transport.name)):
             raise LinkLost(f"the device at {self.transport.name!r} does not answer; reset it")
         return self.info
 
-    def _greet(self, seconds: float, stranger: Stranger) -> bool:
+    def _greet(self, seconds: float, probe: PortProbe) -> bool:
         """Ask for a session and wait so long for it; returns whether there is one."""
         self._held.clear()
         self._session_id = (self._session_id + 1 + secrets.randbelow(255)) % 256
@@ -148,7 +148,7 @@ class Link:
         self._endpoint.start_session(nonce, self.clock())
         deadline = self.clock() + seconds
         while not self._endpoint.open and self.clock() < deadline:
-            stranger.feed(self._pump())
+            probe.feed(self._pump())
         if self._endpoint.info is not None:
             _check_info(self._endpoint.info, self.transport.name)
             self._info = self._endpoint.info
@@ -214,9 +214,9 @@ class Link:
             return True
         _log.debug("%s: %d baud does not work", self.transport.name, baud)
         # This also drops the questions that were asked in vain; the context stays.
-        stranger = Stranger(self.transport.name)
-        if not self._find(stranger):
-            raise LinkLost(stranger.verdict_after(baud))
+        probe = PortProbe(self.transport.name)
+        if not self._find(probe):
+            raise LinkLost(probe.diagnosis_after(baud))
         return False
 
     def fastest(self, wanted: int = BAUDS[-1]) -> int:

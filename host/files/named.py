@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import IO
 
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.files.atomic import cannot_write, publish
+from glintfpga.quant.files.atomic import cannot_write, write_atomic
 
 __all__ = ["check_place", "read_bytes", "write_bytes"]
 
@@ -45,14 +45,14 @@ def read_stream(stream: IO[bytes], *, what: str, most: int = MAX_BYTES) -> bytes
 def write_bytes(path: Path, data: bytes) -> None:
     """Replace ``path`` by ``data``, wholly or not at all; its folder is made.
 
-    Raises as ``check_place`` and ``publish``.
+    Raises as ``check_place`` and ``write_atomic``.
     """
     check_place(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(repr(str(path)), error) from error
-    publish(path, data)
+    write_atomic(path, data)
 
 
 def check_place(path: Path) -> None:

@@ -13,7 +13,7 @@ from glintfpga.firmware.wire.protocol import (
 )
 from glintfpga.quant.errors import DeviceError
 
-__all__ = ["Stranger"]
+__all__ = ["PortProbe"]
 
 KEPT = 40
 """Bytes shown of what else talks at a port."""
@@ -21,7 +21,7 @@ TEXT_SHARE = 0.8
 """Of printable bytes, from which on a stranger is taken for a program that writes text."""
 
 
-class Stranger:
+class PortProbe:
     """Listens while a device is greeted, to what an `Endpoint` drops unread.
 
     Parameters: ``name`` of the port.
@@ -30,12 +30,12 @@ class Stranger:
     def __init__(self, name: str):
         self._name = name
         self._splitter = FrameSplitter()
-        self._heard = bytearray()
+        self._received = bytearray()
         self._echo = False
 
     def feed(self, data: bytes) -> None:
         """Take bytes of the line. Raises ``DeviceError`` for a device of another version."""
-        self._heard += data[: KEPT - len(self._heard)]
+        self._received += data[: KEPT - len(self._received)]
         for raw in self._splitter.feed(data):
             with contextlib.suppress(FrameError):
                 body = decode_frame(raw)
@@ -44,27 +44,29 @@ class Stranger:
                     # Devices answer with more than the header: this is our own greeting.
                     self._echo |= len(body) == HELLO_HEADER
 
-    def verdict(self) -> str:
+    def diagnosis(self) -> str:
         """What is there instead of a device, and what to do."""
         return f"{self._found()}; put ours on the board (glintfpga flash), or name another port"
 
-    def verdict_after(self, baud: int) -> str:
+    def diagnosis_after(self, baud: int) -> str:
         """What became of a device that had answered before it was asked to go to ``baud``."""
-        now = f"says only {bytes(self._heard).hex()}" if self._heard else "is silent"
+        now = f"says only {bytes(self._received).hex()}" if self._received else "is silent"
         return (
             f"the device at {self._name!r} answered, and {now} since it was to go to {baud} baud; "
             "reset it, then try again"
         )
 
     def _found(self) -> str:
-        port, heard = f"port {self._name!r}", bytes(self._heard)
+        port, received = f"port {self._name!r}", bytes(self._received)
         if self._echo:
             return f"{port} echoes what it is sent: another bitstream is running"
-        if not heard:
+        if not received:
             return f"nothing answers at {port}: none of our bitstreams is running"
-        text = "".join(chr(byte) for byte in heard if 32 <= byte < 127)
-        if len(text) < TEXT_SHARE * len(heard):
-            return f"{port} answers with other bytes ({heard.hex()}): another bitstream is running"
+        text = "".join(chr(byte) for byte in received if 32 <= byte < 127)
+        if len(text) < TEXT_SHARE * len(received):
+            return (
+                f"{port} answers with other bytes ({received.hex()}): another bitstream is running"
+            )
         # Ctrl-X Ctrl-C Enter opens the console of the Tang Nano 20K's USB chip in place of the
         # UART, and its command `choose uart` leads back (as published projects use them).
         return (

@@ -137,12 +137,12 @@ def _mutants(
 ) -> dict[str, Any]:
     """Faults planted, for proof.json: what became of them, in seconds of wall and processor."""
     from glintfpga.sim.gowin.faults.campaign import campaign
-    from glintfpga.sim.stimulus.conversations import TALKS
+    from glintfpga.sim.stimulus.conversations import STIMULI
 
     began, busy = time.monotonic(), time.process_time()
     with counting("mutants", count) as show:
-        talks = [partial(talk, image=image) for talk in TALKS]
-        result = campaign(decoded, talks, count, wires=wires, progress=show)
+        stimuli = [partial(stimulus, image=image) for stimulus in STIMULI]
+        result = campaign(decoded, stimuli, count, wires=wires, progress=show)
     tell(str(result))
     return result.facts() | {
         "seconds": round(time.monotonic() - began, 1),

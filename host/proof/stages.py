@@ -33,9 +33,9 @@ from glintfpga.host.device.link import Link
 from glintfpga.host.device.verify import Mismatch, verify
 from glintfpga.host.ports.open_port import PortTransport
 from glintfpga.quant.errors import DeviceError, InputError
-from glintfpga.sim.gowin.netlist.bitparallel import LaneSim, Recording
+from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim, Recording
 from glintfpga.sim.gowin.netlist.compare import Comparison, compare
-from glintfpga.sim.gowin.netlist.flat_netlist import Tables
+from glintfpga.sim.gowin.netlist.flat_netlist import FlatNetlist
 from glintfpga.sim.gowin.netlist.netlist import Netlist
 from glintfpga.sim.gowin.netlist.second_opinion import compare_icarus
 from glintfpga.sim.port import SimPort, open_sim_port
@@ -55,7 +55,7 @@ SILENCE_CYCLES = 5_000_000
 ICARUS_CYCLES = 210_000
 """The self-test needs 17,328; its result is on the line, in the answer to hello, after 206,719."""
 BOTH = 0xAAAA_AAAA_AAAA_AAAA
-"""Floating inputs: 0 in even lanes, 1 in odd ones."""
+"""Floating inputs: 0 in even copies, 1 in odd ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,13 +116,13 @@ def check_pads(netlist: Netlist) -> None:
     )
 
 
-def running(netlist: Netlist, clk_hz: float) -> LaneSim:
+def running(netlist: Netlist, clk_hz: float) -> BitParallelSim:
     """A chip's netlist under power; raises ``InputError`` when it has no line."""
-    return LaneSim(netlist, clk_hz=clk_hz, rx=RX, tx=TX)
+    return BitParallelSim(netlist, clk_hz=clk_hz, rx=RX, tx=TX)
 
 
 def prove_bitstream(
-    sim: LaneSim, image: Image, tokens: int, *, check: Callable[[Client], None]
+    sim: BitParallelSim, image: Image, tokens: int, *, check: Callable[[Client], None]
 ) -> tuple[Stage, Recording]:
     """A netlist through its pins against the reference, and the conversation that was held.
 
@@ -145,10 +145,10 @@ def prove_bitstream(
         count, difference = _verified(client, image, tokens, "bitstream")
     except (DeviceError, _Silent) as error:
         difference = str(error)
-    for lane, noticed in sorted(sim.noticed.items())[:1]:
+    for copy, noticed in sorted(sim.noticed.items())[:1]:
         difference = difference or (
             f"pad {noticed.output} depends on floating inputs from cycle {noticed.cycle} on "
-            f"(lane {lane})"
+            f"(copy {copy})"
         )
     stage = Stage(
         name="bitstream",
@@ -162,7 +162,7 @@ def prove_bitstream(
 
 
 def prove_icarus(
-    sim: LaneSim,
+    sim: BitParallelSim,
     recording: Recording,
     *,
     cycles: int = ICARUS_CYCLES,
@@ -187,7 +187,7 @@ def prove_icarus(
     )
 
 
-def prove_synthesis(sim: LaneSim, origin: Origin, recording: Recording) -> Stage:
+def prove_synthesis(sim: BitParallelSim, origin: Origin, recording: Recording) -> Stage:
     """The synthesized netlist against the bitstream, register by register, cycle by cycle."""
     began = time.monotonic()
     other = running(origin.synthesized, sim.clk_hz)
@@ -198,12 +198,12 @@ def prove_synthesis(sim: LaneSim, origin: Origin, recording: Recording) -> Stage
     )
 
 
-def prove_logic(sim: LaneSim, origin: Origin) -> Stage:
+def prove_logic(sim: BitParallelSim, origin: Origin) -> Stage:
     """The synthesized netlist against the bitstream, in any state."""
     from glintfpga.sim.gowin.equivalence.netlist_equivalence import compare_logic
 
     began = time.monotonic()
-    netlist = Tables(origin.synthesized)
+    netlist = FlatNetlist(origin.synthesized)
     with counting("logic", len(netlist.order)) as show:
         result = compare_logic(sim.tables, netlist, origin.places, progress=show)
     difference = ""

@@ -40,15 +40,17 @@ def attention_weights(model: QuantizedModel, ids: list[int], *, lanes: int) -> N
     """
     window, count = model.window, len(ids)
     weights = np.zeros((len(model.passes), count, count))
-    last_top = 0
+    last_max = 0
 
-    def observe(index: int, rows: slice, top: NDArray[np.int64], p: NDArray[np.int64]) -> None:
-        nonlocal last_top
+    def observe(
+        index: int, rows: slice, running_max: NDArray[np.int64], p: NDArray[np.int64]
+    ) -> None:
+        nonlocal last_max
         newest = reference.position
         row = weights[index, newest]
-        rise = int(top[0]) - last_top
+        rise = int(running_max[0]) - last_max
         row *= 2.0**-rise if rise <= MAX_RESCALE and row.any() else 0.0
-        last_top = int(top[0])
+        last_max = int(running_max[0])
         for slot, weight in zip(range(rows.start, rows.stop), p[0]):
             if weight:
                 row[newest - (newest - slot) % window] = weight

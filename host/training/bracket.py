@@ -36,10 +36,10 @@ def bracket_picture(bracket: Bracket) -> Markup:
     }
     lines, boxes = [], []
     for entry in bracket.entries:
-        fate = "winner" if entry.name == bracket.winner else entry.fate
-        boxes.append(_box(entry, fate, *places[entry.name]))
+        outcome = "winner" if entry.name == bracket.winner else entry.outcome
+        boxes.append(_box(entry, outcome, *places[entry.name]))
         # Lines of all merges would hide those that count.
-        if fate in ("winner", "kept"):
+        if outcome in ("winner", "kept"):
             lines += [_link(places[parent], places[entry.name]) for parent in entry.parents]
     titles = [
         element(
@@ -62,13 +62,15 @@ def bracket_picture(bracket: Bracket) -> Markup:
     return drawing(width, height, "Tournament", legend, *titles, *lines, *boxes)
 
 
-def _box(entry: Entry, fate: str, x: int, y: int) -> Markup:
+def _box(entry: Entry, outcome: str, x: int, y: int) -> Markup:
     score = "no score" if entry.score is None else f"{entry.score:.5f}"
     source = f"{' + '.join(entry.parents)}, t = {entry.t}; " if entry.parents else ""
     return element(
         "g",
-        element("title", f"{entry.name}: {source}{fate}"),
-        element("rect", x=x, y=y, width=_BOX, height=_ROW - 4, rx=3, fill=_FILL.get(fate, _FAILED)),
+        element("title", f"{entry.name}: {source}{outcome}"),
+        element(
+            "rect", x=x, y=y, width=_BOX, height=_ROW - 4, rx=3, fill=_FILL.get(outcome, _FAILED)
+        ),
         element("text", entry.name, x=x + 8, y=y + 16),
         element("text", score, x=x + _BOX - 8, y=y + 16, text_anchor="end"),
     )

@@ -97,16 +97,18 @@ def reviewed(sources: Sources, *, named: bool, unreviewed: bool) -> bool:
     return verdict.passed
 
 
-def open_streams(sources: Sources, kept: float) -> Corpus:
+def open_streams(sources: Sources, keep_fraction: float) -> Corpus:
     """The corpus of the sources; the first time it is made, which takes some seconds.
 
-    Of a share ``kept`` below 1, its documents are ranked before.
+    Of a share ``keep_fraction`` below 1, its documents are ranked before.
     """
-    if kept < 1:
+    if keep_fraction < 1:
         with counting("ranking the documents", 1) as show:
-            sources.easiest(kept, progress=lambda done, total: show(done / max(total, 1)))
+            sources.easiest(keep_fraction, progress=lambda done, total: show(done / max(total, 1)))
     with counting("reading the text", 1) as show:
-        return sources.corpus(kept, progress=lambda done, total: show(done / max(total, 1)))
+        return sources.corpus(
+            keep_fraction, progress=lambda done, total: show(done / max(total, 1))
+        )
 
 
 def scored(path: Path, texts: dict[str, bytes], *, plan: int | None, lanes: int) -> list[Score]:

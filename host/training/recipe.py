@@ -32,11 +32,11 @@ def engine_for(config: TrainConfig, workers: int) -> tuple[Engine, TrainConfig]:
         # As many threads as each lineage will have, so that its speed can be measured.
         threads = max(1, workers // config.stages[0].lineages)
         engine = open_engine(config.spec, threads=threads)
-    kept = tuple(stage for stage in config.stages if stage.plan is None)
-    if isinstance(engine, Kernel) or kept == config.stages:
+    float_stages = tuple(stage for stage in config.stages if stage.plan is None)
+    if isinstance(engine, Kernel) or float_stages == config.stages:
         return engine, config
     _log.info("without the kernel there is no quantized stage")
-    return engine, replace(config, stages=kept)
+    return engine, replace(config, stages=float_stages)
 
 
 def adopt_stages(run: Path, config: TrainConfig) -> TrainConfig | None:
@@ -91,7 +91,7 @@ def planned(config: TrainConfig, plan: str | None) -> TrainConfig:
 
 def sized(config: TrainConfig, place: Path, tokens: int | None, workers: int) -> TrainConfig:
     """The config with its tokens; those of ``minutes`` are fixed when a run begins."""
-    from glintfpga.train.run.throughput import measured_pace
+    from glintfpga.train.run.throughput import measured_throughput
 
     engine, config = engine_for(config, workers)
     if tokens is not None:
@@ -102,7 +102,7 @@ def sized(config: TrainConfig, place: Path, tokens: int | None, workers: int) ->
     if begun is not None:
         return begun
     with counting("measuring the speed"):
-        speed = measured_pace(engine, config)
+        speed = measured_throughput(engine, config)
     lasting = config.lasting(60 * config.minutes, tokens_per_s=speed, workers=workers)
     _log.info(
         "%s for one lineage (measured): %.4g million tokens in %s",

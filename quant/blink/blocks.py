@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from glintfpga.quant.blink.plan import LENGTH_WIDTH, NumberPlan
+from glintfpga.quant.blink.plan import DENOMINATOR_WIDTH, NumberPlan
 from glintfpga.quant.blink.tables import (
     EPSILON_SUM,
     RECIPROCAL,
@@ -50,17 +50,17 @@ _PORT = QFormat(18, 0)
 class Softmax(NamedTuple):
     """State of the one-pass softmax over groups."""
 
-    top: np.ndarray
+    running_max: np.ndarray
     """(...) running maximum, an integer: what one unit of weight is worth, as a power of two."""
     values: np.ndarray
     """(..., 3) sum of weight times V' row."""
-    length: np.ndarray
+    denominator: np.ndarray
     """(...) sum of weights."""
 
     @classmethod
     def start(cls, shape: tuple[int, ...]) -> Softmax:
-        top = np.full(shape, RUNNING_MAX_START, np.int64)
-        return cls(top, np.zeros((*shape, 3), np.int64), np.zeros(shape, np.int64))
+        running_max = np.full(shape, RUNNING_MAX_START, np.int64)
+        return cls(running_max, np.zeros((*shape, 3), np.int64), np.zeros(shape, np.int64))
 
 
 def bit_length(value: np.ndarray) -> np.ndarray:
@@ -111,52 +111,55 @@ def rope(plan: NumberPlan, vector: np.ndarray, cos_sin: np.ndarray) -> np.ndarra
 
 
 def group_weights(
-    plan: NumberPlan, products: np.ndarray, valid: np.ndarray, running: np.ndarray
+    plan: NumberPlan, products: np.ndarray, valid: np.ndarray, previous_max: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Softmax weights of one group: q.k products (..., P), valid (P,) -> (top, p).
+    """Softmax weights of one group: q.k products (..., P), valid (P,) -> (running_max, p).
 
-    ``top`` (...) is an integer above every score so far: the running one, or, if higher, the
-    largest unrounded product, rounded down to an integer, plus 1.
-    ``p = 2**(score - top)`` (..., P) with the plan's fraction: at least 1/2 for the largest when
-    it raises ``top``, 0 for lanes that are not valid.
+    ``running_max`` (...) is an integer above every score so far: the running one, or, if higher,
+    the largest unrounded product, rounded down to an integer, plus 1.
+    ``p = 2**(score - running_max)`` (..., P) with the plan's fraction: at least 1/2 for the largest
+    when it raises ``running_max``, 0 for lanes that are not valid.
     """
     frac = 2 * plan.qk.frac
     lowest = np.int64(RUNNING_MAX_START)
     group = np.where(valid, products >> frac, lowest).max(axis=-1) + 1
-    top = np.maximum(running, group)
+    running_max = np.maximum(previous_max, group)
     score = shift_round(products, frac - plan.score_frac)
-    below = (top[..., None] << plan.score_frac) - score
+    below = (running_max[..., None] << plan.score_frac) - score
     under = np.minimum(below >> plan.score_frac, _FAR_BELOW)
     p = rescale(exp2_table(plan)[below & 7], np.maximum(under, 0))
-    return top, np.where(valid, p, 0)
+    return running_max, np.where(valid, p, 0)
 
 
-def accumulate(state: Softmax, top: np.ndarray, p: np.ndarray, values: np.ndarray) -> Softmax:
-    """Add one group whose p (..., P) refer to ``top`` and weigh the V' rows (..., P, 3).
+def accumulate(
+    state: Softmax, running_max: np.ndarray, p: np.ndarray, values: np.ndarray
+) -> Softmax:
+    """Add one group whose p (..., P) refer to ``running_max`` and weigh the V' rows (..., P, 3).
 
     What was summed up under a lower maximum is shifted down first, rounded half up, and is zero
     where that is more than `MAX_RESCALE`.
     """
-    rise = top - state.top
+    rise = running_max - state.running_max
     shift = np.minimum(rise, MAX_RESCALE)
     kept = rise <= MAX_RESCALE
     values_kept = np.where(kept[..., None], rescale(state.values, shift[..., None]), 0)
     return Softmax(
-        top,
+        running_max,
         values_kept + (p[..., None] * values).sum(axis=-2),
-        np.where(kept, rescale(state.length, shift), 0) + p.sum(axis=-1),
+        np.where(kept, rescale(state.denominator, shift), 0) + p.sum(axis=-1),
     )
 
 
 def attention_output(plan: NumberPlan, state: Softmax) -> np.ndarray:
-    """``values / length`` (..., 3) with the fraction of x, by a table of reciprocals.
+    """``values / denominator`` (..., 3) with the fraction of x, by a table of reciprocals.
 
-    Both are shifted left until ``length`` (not 0) has `LENGTH_WIDTH` bits. Its 10 bits below the
-    leading one pick the entry; ``values`` are rounded, by the bits of a V' row less the sign, and
-    saturated to the 18 bits of the multiplier before they meet it. The result is not saturated.
+    Both are shifted left until ``denominator`` (not 0) has `DENOMINATOR_WIDTH` bits. Its 10 bits
+    below the leading one pick the entry; ``values`` are rounded, by the bits of a V' row less the
+    sign, and saturated to the 18 bits of the multiplier before they meet it. The result is not
+    saturated.
     """
-    left = LENGTH_WIDTH - bit_length(state.length)
-    index = ((state.length << left) >> 6) & 1023
+    left = DENOMINATOR_WIDTH - bit_length(state.denominator)
+    index = ((state.denominator << left) >> 6) & 1023
     narrow = plan.v.width - 1
     numerator = _PORT.saturate(shift_round(state.values << left[..., None], narrow))
     shift = RECIPROCAL_LOG2 - narrow - (plan.x.frac - plan.v.frac)

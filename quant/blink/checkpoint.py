@@ -18,7 +18,7 @@ from safetensors.numpy import save
 
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.files.atomic import publish
+from glintfpga.quant.files.atomic import write_atomic
 from glintfpga.quant.files.strict_json import parse_object
 
 __all__ = [
@@ -74,7 +74,7 @@ class Checkpoint:
     note: str = ""
     rope_radians_per_token: float = 1.0
     """Angle that RoPE turns the first two dimensions by, a token."""
-    balance: tuple[int, ...] | None = None
+    qk_log2_shift: tuple[int, ...] | None = None
     """Powers of two that move from q to k in each pass, where a training in the device's numbers
     counted on them; None: ``quantize`` chooses."""
 
@@ -104,7 +104,7 @@ class Checkpoint:
         angle = self.rope_radians_per_token
         if not (math.isfinite(angle) and 0 < angle <= math.pi):
             raise InputError(f"rope_radians_per_token must be in (0, pi], not {angle!r}")
-        moved = self.balance
+        moved = self.qk_log2_shift
         if moved is not None and not (
             len(moved) == self.spec.passes and all(abs(power) <= MOST_BALANCE for power in moved)
         ):
@@ -150,10 +150,10 @@ def write_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         "rope_radians_per_token": repr(checkpoint.rope_radians_per_token),
         "note": checkpoint.note,
     }
-    if checkpoint.balance is not None:
-        metadata["balance"] = ",".join(map(str, checkpoint.balance))
+    if checkpoint.qk_log2_shift is not None:
+        metadata["balance"] = ",".join(map(str, checkpoint.qk_log2_shift))
     tensors = {name: value.astype(np.float32) for name, value in checkpoint.tensors.items()}
-    publish(Path(path), save(tensors, metadata))
+    write_atomic(Path(path), save(tensors, metadata))
 
 
 def _parse(data: bytes) -> Checkpoint:
@@ -185,7 +185,9 @@ def _parse(data: bytes) -> Checkpoint:
         raise InputError(f"rope_radians_per_token must be a number, not {angle!r:.60}") from None
     moved = metadata.get("balance")
     try:
-        balance = None if moved is None else tuple(int(power[:9]) for power in moved.split(","))
+        qk_log2_shift = (
+            None if moved is None else tuple(int(power[:9]) for power in moved.split(","))
+        )
     except ValueError:
         raise InputError(f"balance must be whole numbers, not {moved!r:.60}") from None
     return Checkpoint(
@@ -193,7 +195,7 @@ def _parse(data: bytes) -> Checkpoint:
         tensors=tensors,
         note=metadata.get("note", ""),
         rope_radians_per_token=radians,
-        balance=balance,
+        qk_log2_shift=qk_log2_shift,
     )
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.numbers.qformat import QFormat
 
-__all__ = ["LENGTH_WIDTH", "PLAN9", "PLAN12", "PLANS", "NumberPlan", "plan_of"]
+__all__ = ["DENOMINATOR_WIDTH", "PLAN9", "PLAN12", "PLANS", "NumberPlan", "plan_of"]
 
 
-LENGTH_WIDTH = 17
+DENOMINATOR_WIDTH = 17
 """Bits of softmax's sum of weights: 256 rows of weight 1 with 8 fractional bits, and rounding."""
 
 
@@ -60,11 +60,11 @@ class NumberPlan:
 
     @property
     def min_sum_shift(self) -> int:
-        """Least shift of a weighed sum: what softmax needs when the weights' sum is smallest.
+        """Least shift of a weighted sum: what softmax needs when the weights' sum is smallest.
 
         Down projections share its shifter, so ``shift_down`` lies from here (and 0) on up.
         """
-        return self.v.width - 1 - LENGTH_WIDTH + self.weight_p_frac
+        return self.v.width - 1 - DENOMINATOR_WIDTH + self.weight_p_frac
 
     @property
     def max_sum_shift(self) -> int:

@@ -62,11 +62,12 @@ def quantize(
     tokens = sampled_text(checkpoint) if ids is None else ids
     ranges = calibrate(checkpoint, tokens)
     rows: list[TensorRow] = []
-    balance = list(
-        checkpoint.balance or (_balance(ranges, index) for index in range(len(folded.passes)))
+    qk_log2_shift = list(
+        checkpoint.qk_log2_shift
+        or (_best_qk_shift(ranges, index) for index in range(len(folded.passes)))
     )
     passes = tuple(
-        _quantize_pass(plan, weights, index, balance[index], rows)
+        _quantize_pass(plan, weights, index, qk_log2_shift[index], rows)
         for index, weights in enumerate(folded.passes)
     )
     embed_in, embed_out, shift_logit = _quantize_embeddings(plan, folded, rows)
@@ -83,12 +84,12 @@ def quantize(
         eos=checkpoint.spec.eos,
         thinking=checkpoint.spec.thinking,
     )
-    rows.extend(_value_rows(plan, ranges, balance))
+    rows.extend(_value_rows(plan, ranges, qk_log2_shift))
     peak = max((_peak(value), name) for name, value in checkpoint.tensors.items())
     report = QuantizeReport(
         plan=plan.code,
         rope=f"{rope_num}/{rope_den}",
-        balance=tuple(balance),
+        balance=tuple(qk_log2_shift),
         logit_snr_db=_logit_snr(checkpoint, model, tokens[:_SNR_SEQUENCES], lanes),
         lanes=lanes,
         peak_tensor=peak[1],
@@ -108,7 +109,7 @@ def rope_fraction(checkpoint: Checkpoint) -> tuple[int, int]:
     return (7, 44) if checkpoint.spec.window <= _SHORT_WINDOW else (113, 710)
 
 
-def _balance(ranges: Ranges, index: int) -> int:
+def _best_qk_shift(ranges: Ranges, index: int) -> int:
     """Powers of two to take from q and give to k."""
     q, k = ranges.largest("q", index), ranges.largest("k", index)
     # Trained ranges differ by a few octaves; a dead q or k may have 1e-300.
@@ -160,11 +161,11 @@ def _half_up(real: FloatArray, frac: int) -> FloatArray:
 
 
 def _quantize_pass(
-    plan: NumberPlan, weights: FoldedPass, index: int, balance: int, rows: list[TensorRow]
+    plan: NumberPlan, weights: FoldedPass, index: int, qk_log2_shift: int, rows: list[TensorRow]
 ) -> PassWeights:
     h, qk = plan.h.frac, plan.qk.frac
-    wq = _Matrix("wq", index, weights.wq * math.ldexp(1, -balance), plan, h, qk)
-    wk = _Matrix("wk", index, weights.wk * math.ldexp(1, balance), plan, h, qk)
+    wq = _Matrix("wq", index, weights.wq * math.ldexp(1, -qk_log2_shift), plan, h, qk)
+    wk = _Matrix("wk", index, weights.wk * math.ldexp(1, qk_log2_shift), plan, h, qk)
     wv = _Matrix("wv", index, weights.wv, plan, h, plan.v.frac)
     gate = _Matrix("gate", index, weights.gate, plan, h, plan.gate.frac)
     up = _Matrix("up", index, weights.up, plan, h, plan.up.frac)
@@ -221,7 +222,7 @@ def _peak(weights: FloatArray) -> float:
     return float(sizes.max() / np.median(sizes)) if sizes.size else 0.0
 
 
-def _value_rows(plan: NumberPlan, ranges: Ranges, balance: list[int]) -> list[TensorRow]:
+def _value_rows(plan: NumberPlan, ranges: Ranges, qk_log2_shift: list[int]) -> list[TensorRow]:
     """Ranges of the computed values, against their formats; no value is rounded here."""
     score = QFormat(plan.value.width, plan.score_frac)
     formats = {
@@ -231,7 +232,7 @@ def _value_rows(plan: NumberPlan, ranges: Ranges, balance: list[int]) -> list[Te
     rows = []
     for name, index in ranges:
         fmt = formats[name]
-        moved = {"q": -balance[index], "k": balance[index]}.get(name, 0)
+        moved = {"q": -qk_log2_shift[index], "k": qk_log2_shift[index]}.get(name, 0)
         rows.append(
             TensorRow(
                 tensor=name,

@@ -54,7 +54,7 @@ class ReferenceModel:
         self.plan = model.plan
         self.lanes = lanes
         self.batch = batch
-        self._observe: Observer = observer or (lambda index, rows, top, p: None)
+        self._observe: Observer = observer or (lambda index, rows, running_max, p: None)
         self.reset()
 
     def reset(self, batch: int | None = None) -> None:
@@ -122,9 +122,11 @@ class ReferenceModel:
         for group in self._groups():
             rows = slice(group * self.lanes, (group + 1) * self.lanes)
             products = (keys[:, rows] * q[:, None]).sum(axis=-1)
-            top, p = blocks.group_weights(plan, products, self._valid(rows), state.top)
-            self._observe(index, rows, top, p)
-            state = blocks.accumulate(state, top, p, values[:, rows])
+            running_max, p = blocks.group_weights(
+                plan, products, self._valid(rows), state.running_max
+            )
+            self._observe(index, rows, running_max, p)
+            state = blocks.accumulate(state, running_max, p, values[:, rows])
         self.x = blocks.residual_add(plan, self.x, blocks.attention_output(plan, state))
 
     def _groups(self) -> list[int]:

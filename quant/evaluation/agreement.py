@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from glintfpga.quant.blink.checkpoint import FloatArray
-from glintfpga.quant.evaluation.losses import Progress, surprise, walk
+from glintfpga.quant.evaluation.losses import Progress, iterate_batches, nll
 from glintfpga.quant.evaluation.perplexity import (
     WINDOW_PROTOCOL,
     WINDOWS,
@@ -34,8 +34,10 @@ def windows_beside(
     """
     passages, sizes = window_passages(text)
     losses, differ, divergence = np.zeros((3, len(passages)))
-    for rows, (stored, real), targets in walk([fixed, exact], passages, progress=progress):
-        losses[rows] += surprise(stored, targets)
+    for rows, (stored, real), targets in iterate_batches(
+        [fixed, exact], passages, progress=progress
+    ):
+        losses[rows] += nll(stored, targets)
         differ[rows] += stored.argmax(axis=1) != real.argmax(axis=1)
         divergence[rows] += _kl(_log_softmax(real), _log_softmax(stored))
     names = {"benchmark": benchmark, "form": WINDOWS, "numerics": "fixed"}

@@ -50,11 +50,11 @@ def score_questions(
     if not questions:
         raise InputError("there is no question to score: give one or more")
     passages = [passage for question in questions for passage in question.passages()]
-    surprise = losses(model, passages, progress=progress)
+    nll = losses(model, passages, progress=progress)
     sizes = np.array([max(len(c), 1) for q in questions for c in q.choices], np.float64)
     starts = np.cumsum([0, *(len(question.choices) for question in questions)])
     rows = []
-    for form, values in (("sum", surprise), ("per byte", surprise / sizes)):
+    for form, values in (("sum", nll), ("per byte", nll / sizes)):
         right = [
             int(np.argmin(values[start:stop])) == question.answer
             for question, start, stop in zip(questions, starts, starts[1:])

@@ -13,7 +13,7 @@ from typing import Any
 
 from glintfpga.quant.errors import EnvironmentProblem
 from glintfpga.quant.evaluation.wikitext import detokenized, leaderboard_text
-from glintfpga.quant.files.atomic import publish
+from glintfpga.quant.files.atomic import write_atomic
 
 __all__ = ["fetch_sets"]
 
@@ -43,7 +43,7 @@ def fetch_sets(folder: Path, *, progress: Callable[[int, int], None] | None = No
     for number, (name, make) in enumerate(wanted.items()):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            publish(folder / name, lzma.compress(make().encode()))
+            write_atomic(folder / name, lzma.compress(make().encode()))
         # Any library of the network may raise; what they share is that the set is not there.
         except Exception as error:
             reason = " ".join(str(error).split())[:200]

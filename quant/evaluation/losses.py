@@ -12,7 +12,7 @@ from glintfpga.quant.blink.checkpoint import FloatArray
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.evaluation.scorers import IdArray, Scorer
 
-__all__ = ["Passage", "Progress", "losses", "pieces", "surprise", "walk"]
+__all__ = ["Passage", "Progress", "iterate_batches", "losses", "nll", "pieces"]
 
 Progress = Callable[[int, int], None]
 """Called with positions done and positions in all, many times a second."""
@@ -49,12 +49,14 @@ def losses(
     Raises ``InputError`` for a byte that is no id of the model.
     """
     result = np.zeros(len(passages))
-    for rows, (logits,), targets in walk([model], passages, batch=batch, progress=progress):
-        result[rows] += surprise(logits, targets)
+    for rows, (logits,), targets in iterate_batches(
+        [model], passages, batch=batch, progress=progress
+    ):
+        result[rows] += nll(logits, targets)
     return result
 
 
-def walk(
+def iterate_batches(
     models: Sequence[Scorer],
     passages: Sequence[Passage],
     *,
@@ -119,7 +121,7 @@ def _table(texts: Sequence[bytes], width: int) -> np.ndarray:
     return np.frombuffer(padded, np.uint8).reshape(len(texts), width)
 
 
-def surprise(logits: FloatArray, targets: IdArray) -> FloatArray:
+def nll(logits: FloatArray, targets: IdArray) -> FloatArray:
     """``-ln softmax(logits)[target]`` of each row, rounded to a multiple of 2**-32.
 
     Raises ``InputError`` for a target outside the vocabulary.

@@ -32,7 +32,7 @@ from glintfpga.quant.evaluation.perplexity import Page, continuous, per_page_byt
 from glintfpga.quant.evaluation.rows import Score
 from glintfpga.quant.evaluation.scorers import Scorer
 from glintfpga.quant.files.strict_json import parse_object
-from glintfpga.quant.files.text import MAX_TEXT_BYTES, oddity_of, pieces, read_text
+from glintfpga.quant.files.text import MAX_TEXT_BYTES, pieces, problem_of, read_text
 
 __all__ = ["WHOLE_SETS", "EvaluationSet", "find_sets", "read_set"]
 
@@ -58,9 +58,9 @@ class EvaluationSet:
     """The rows of a list are all of one kind."""
 
     @property
-    def oddity(self) -> str | None:
+    def problem(self) -> str | None:
         """One line on what of a text is unusual and changes its score."""
-        return oddity_of(self.content) if isinstance(self.content, bytes) else None
+        return problem_of(self.content) if isinstance(self.content, bytes) else None
 
     def score(
         self,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from glintfpga.quant.errors import EnvironmentProblem
 
-__all__ = ["DISK_ERRORS", "cannot_write", "publish"]
+__all__ = ["DISK_ERRORS", "cannot_write", "write_atomic"]
 
 DISK_ERRORS = {
     errno.ENOSPC: "make room there, or choose another place",
@@ -20,7 +20,7 @@ DISK_ERRORS = {
 """What is wrong with a disk, whatever was to be written, and what to do."""
 
 
-def publish(path: Path, data: bytes, *, private: bool = False) -> None:
+def write_atomic(path: Path, data: bytes, *, private: bool = False) -> None:
     """Write to a temporary file beside ``path``, then rename; ``private``: for its owner alone.
 
     Raises ``EnvironmentProblem`` when it cannot be written (a full disk, no permission). What was

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from glintfpga.quant.errors import InputError
 
-__all__ = ["MAX_TEXT_BYTES", "oddity_of", "pieces", "read_text", "without_mark"]
+__all__ = ["MAX_TEXT_BYTES", "pieces", "problem_of", "read_text", "strip_bom"]
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -41,12 +41,12 @@ def read_text(path: str | Path, *, limit: int | None = None) -> bytes:
     return bytes(text)
 
 
-def without_mark(data: bytes) -> bytes:
+def strip_bom(data: bytes) -> bytes:
     """The bytes without a byte-order mark before them, as PowerShell sends into a pipe."""
     return data.removeprefix(BYTE_ORDER_MARK)
 
 
-def oddity_of(text: bytes) -> str | None:
+def problem_of(text: bytes) -> str | None:
     """One line on what a text has that no training text has, and that its score is of too."""
     kinds = {
         "a byte-order mark": text.startswith(BYTE_ORDER_MARK),

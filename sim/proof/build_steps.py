@@ -16,7 +16,7 @@ from glintfpga.boards.cache import file_digest
 from glintfpga.boards.gowin import bram_patch, bram_signatures
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.files.strict_json import parse_object
-from glintfpga.sim.gowin.netlist.flat_netlist import Tables
+from glintfpga.sim.gowin.netlist.flat_netlist import FlatNetlist
 from glintfpga.sim.gowin.netlist.netlist import HIGH, LOW, Netlist
 from glintfpga.sim.gowin.netlist.synthesis import read_synthesis
 
@@ -41,7 +41,7 @@ class Origin:
         kept = {cell.name for cell in self.synthesized.cells if cell.kind == "DFF"}
         return {place: name for place, name in self.places.items() if name in kept}
 
-    def wires(self, tables: Tables) -> dict[str, tuple[int, ...]]:
+    def wires(self, tables: FlatNetlist) -> dict[str, tuple[int, ...]]:
         """Nets in the bitstream's ``tables`` of wires that registers drive, by their names in the
         source, lowest bit first.
         """
@@ -95,7 +95,7 @@ def read_filled(netlist: Path, words: Path) -> Netlist:
         items = bram_signatures.load(words.read_text(encoding="utf-8"))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"cannot read {str(words)!r}: {error}; build it again") from None
-    bram_patch.fill(document, items, bram_patch.locate(document, items))
+    bram_patch.fill_memories(document, items, bram_patch.locate_memories(document, items))
     return read_synthesis(document)
 
 

@@ -23,13 +23,13 @@ from dataclasses import dataclass
 
 from glintfpga.firmware.wire.protocol import CRC_BYTES, DATA_HEADER, MAX_RAW
 from glintfpga.quant.errors import InputError
-from glintfpga.sim.gowin.equivalence.bitvector import Word, Words
+from glintfpga.sim.gowin.equivalence.bitvector import BitVector, BitVectorLogic
 from glintfpga.sim.gowin.equivalence.cnf import Formula, Frame
 from glintfpga.sim.gowin.equivalence.fault_equivalence import Equivalence
-from glintfpga.sim.gowin.netlist.flat_netlist import ADDRESS_BITS, Tables
+from glintfpga.sim.gowin.netlist.flat_netlist import ADDRESS_BITS, FlatNetlist
 from glintfpga.sim.gowin.netlist.netlist import LOW, Cell
 
-__all__ = ["Registers", "unread_rings"]
+__all__ = ["Registers", "never_read_before_write"]
 
 Registers = Mapping[str, Sequence[int]]
 """Nets of registers by their names in the source, the lowest bit first."""
@@ -41,10 +41,10 @@ WRITER_IDLE, _, WRITER_FETCH, WRITER_BYTE = range(4)
 class _Cycle:
     """One cycle: registers as words, by the ends of their names."""
 
-    def __init__(self, frame: Frame, words: Words, registers: Registers):
+    def __init__(self, frame: Frame, words: BitVectorLogic, registers: Registers):
         self.frame, self.words, self._registers = frame, words, registers
 
-    def __getitem__(self, name: str) -> Word:
+    def __getitem__(self, name: str) -> BitVector:
         return [self.frame[net] for net in _register(self._registers, name)]
 
     def bit(self, name: str) -> int:
@@ -52,18 +52,18 @@ class _Cycle:
         return literal
 
 
-class _Unknown(Exception):
+class _NoSuchRegister(Exception):
     """The build has no such register."""
 
 
 def _register(registers: Registers, name: str) -> Sequence[int]:
-    """Of the name, after which Amaranth may have put a number. Raises ``_Unknown`` when there is
-    not just one.
+    """Of the name, after which Amaranth may have put a number. Raises ``_NoSuchRegister`` when
+    there is not just one.
     """
     wanted = re.compile(rf"(.*\.)?{re.escape(name)}(\$\d+)?")
     found = [nets for full, nets in registers.items() if wanted.fullmatch(full)]
     if len(found) != 1:
-        raise _Unknown(name)
+        raise _NoSuchRegister(name)
     return found[0]
 
 
@@ -71,7 +71,7 @@ def _register(registers: Registers, name: str) -> Sequence[int]:
 class _Ring:
     read_address: str
     idle: Callable[[_Cycle], int]
-    statements: Callable[[_Cycle, int, Word], Iterator[int]]
+    statements: Callable[[_Cycle, int, BitVector], Iterator[int]]
     """Of a cycle, whether the place was written, and the place."""
 
 
@@ -79,10 +79,10 @@ def _receiver_idle(now: _Cycle) -> int:
     return -now.bit("link.receiver.o__valid")
 
 
-def _receiver(now: _Cycle, written: int, place: Word) -> Iterator[int]:
+def _receiver(now: _Cycle, written: int, place: BitVector) -> Iterator[int]:
     """Of `glintfpga.hdl.link.stream_receiver` and `glintfpga.hdl.link.framing`."""
     words = now.words
-    some, number, equal, at_most = words.some, words.constant, words.equal, words.at_most
+    any_of, number, equal, ule = words.any_of, words.constant, words.equal, words.ule
     expected, position = now["link.receiver.expected"], now["link.receiver.position"]
     writes_at, over = now["link.receiver.place"], now["link.receiver.over"]
     raw, pending = now["link.frames.raw"], now["link.frames.payload_valid"]
@@ -90,56 +90,56 @@ def _receiver(now: _Cycle, written: int, place: Word) -> Iterator[int]:
     start = now.bit("link.frames.start")
 
     # Until the place is written no pointer is past it, so none has wrapped.
-    yield some([written, at_most(expected, place)])
-    yield some([written, at_most(writes_at, place)])
-    yield some([written, at_most(position, expected)])
-    yield some([written, _receiver_idle(now), -at_most(expected, position)])
+    yield any_of([written, ule(expected, place)])
+    yield any_of([written, ule(writes_at, place)])
+    yield any_of([written, ule(position, expected)])
+    yield any_of([written, _receiver_idle(now), -ule(expected, position)])
 
     # All bytes of a frame behind its header lie behind ``expected``, but for those ``over`` that
     # found no room. More than a CRC of them, and the frame will not be taken.
-    lost = at_most(number(CRC_BYTES + 1), over)
+    lost = ule(number(CRC_BYTES + 1), over)
     behind = words.plus(writes_at, over)
-    has_body = at_most(number(1 + DATA_HEADER), raw)
+    has_body = ule(number(1 + DATA_HEADER), raw)
     came = words.plus(expected, words.masked(has_body, raw))
     stored = words.plus(behind, pending, words.masked(has_body, number(1 + DATA_HEADER)))
-    yield some([written, at_most(raw, number(1)), start, lost, equal(stored, came)])
+    yield any_of([written, ule(raw, number(1)), start, lost, equal(stored, came)])
     end = words.plus(expected, now["link.frames.length"], number(CRC_BYTES))
-    yield some([written, -take, lost, at_most(end, behind)])
+    yield any_of([written, -take, lost, ule(end, behind)])
 
     # A verdict comes with the end of a frame, which empties ``raw``.
-    yield at_most(raw, number(MAX_RAW))
-    yield some([-start, equal(raw, number(2)), equal(raw, number(0))])
-    yield some([-take, equal(raw, number(0))])
-    yield some([-clear, equal(raw, number(0))])
-    yield some([-now.bit("link.frames.ending"), -pending[0]])
+    yield ule(raw, number(MAX_RAW))
+    yield any_of([-start, equal(raw, number(2)), equal(raw, number(0))])
+    yield any_of([-take, equal(raw, number(0))])
+    yield any_of([-clear, equal(raw, number(0))])
+    yield any_of([-now.bit("link.frames.ending"), -pending[0]])
 
 
 def _sender_idle(now: _Cycle) -> int:
     words = now.words
     reads = words.equal(now["link.writer.fsm_state"], words.constant(WRITER_BYTE))
-    return words.some([-reads, now.bit("link.writer.is_hello")])
+    return words.any_of([-reads, now.bit("link.writer.is_hello")])
 
 
-def _sender(now: _Cycle, written: int, place: Word) -> Iterator[int]:
+def _sender(now: _Cycle, written: int, place: BitVector) -> Iterator[int]:
     """Of `glintfpga.hdl.link.message_writer`, `glintfpga.hdl.link.stream_sender` and
     `glintfpga.hdl.link.frame_writer`."""
     words = now.words
-    some, plus, equal, at_most = words.some, words.plus, words.equal, words.at_most
-    committed, oldest = now["answer.committed"], now["link.sender.oldest"]
+    any_of, plus, equal, ule = words.any_of, words.plus, words.equal, words.ule
+    committed, oldest = now["message_writer.committed"], now["link.sender.oldest"]
     flight, quiet = now["link.sender.flight"], now["link.sender.quiet"]
 
     # Until the place is written no pointer is past it, so none has wrapped.
-    yield some([written, at_most(now["answer.place"], place)])
-    yield some([written, at_most(committed, now["answer.place"])])
-    yield some([written, at_most(plus(oldest, flight), committed)])
+    yield any_of([written, ule(now["message_writer.place"], place)])
+    yield any_of([written, ule(committed, now["message_writer.place"])])
+    yield any_of([written, ule(plus(oldest, flight), committed)])
 
     # What the next frame may carry, three stages behind the registers it comes from.
     held, (*rest, below) = now["link.sender.held"], now["link.sender.rest"]
-    yield some([written, -quiet[0], at_most(plus(oldest, held), committed)])
-    yield some([written, -quiet[0], equal(now["link.sender.offset"], plus(oldest, flight))])
-    yield some([written, -quiet[1], at_most(plus(oldest, now["link.sender.limit"]), committed)])
-    yield some([written, -quiet[2], below, at_most(plus(oldest, flight, rest), committed)])
-    yield some([quiet[0], -some(quiet[1:])])
+    yield any_of([written, -quiet[0], ule(plus(oldest, held), committed)])
+    yield any_of([written, -quiet[0], equal(now["link.sender.offset"], plus(oldest, flight))])
+    yield any_of([written, -quiet[1], ule(plus(oldest, now["link.sender.limit"]), committed)])
+    yield any_of([written, -quiet[2], below, ule(plus(oldest, flight, rest), committed)])
+    yield any_of([quiet[0], -any_of(quiet[1:])])
 
     yield from _acks(now, written)
 
@@ -147,31 +147,31 @@ def _sender(now: _Cycle, written: int, place: Word) -> Iterator[int]:
     state, left = now["link.writer.fsm_state"], now["link.writer.left"]
     end = plus(now["link.writer.address"], left)
     waits = equal(state, words.constant(WRITER_IDLE))
-    yield some([written, waits, now.bit("link.writer.is_hello"), at_most(end, committed)])
+    yield any_of([written, waits, now.bit("link.writer.is_hello"), ule(end, committed)])
     for reads in (WRITER_FETCH, WRITER_BYTE):
-        yield some([-equal(state, words.constant(reads)), some(left)])
+        yield any_of([-equal(state, words.constant(reads)), any_of(left)])
 
 
 def _acks(now: _Cycle, written: int) -> Iterator[int]:
     """An ack takes two stages, and no frame ends so soon after another."""
     words = now.words
-    some, plus, equal, at_most = words.some, words.plus, words.equal, words.at_most
-    committed, oldest = now["answer.committed"], now["link.sender.oldest"]
+    any_of, plus, equal, ule = words.any_of, words.plus, words.equal, words.ule
+    committed, oldest = now["message_writer.committed"], now["link.sender.oldest"]
     first, second = now["link.sender.stages"]
     step, raw = now["link.sender.step"], now["link.frames.raw"]
     ack = now["link.frames.header"][40:56]
     verdict, clear = now.bit("link.frames.data_frame"), now.bit("link.frames.hello")
-    yield some([written, -first, at_most(plus(oldest, now["link.sender.held"]), committed)])
-    yield some([written, -first, equal(plus(oldest, step)[: len(ack)], ack)])
+    yield any_of([written, -first, ule(plus(oldest, now["link.sender.held"]), committed)])
+    yield any_of([written, -first, equal(plus(oldest, step)[: len(ack)], ack)])
     known = now.bit("link.sender.known")
-    yield some([written, -second, -known, at_most(plus(oldest, step), committed)])
-    yield some([-verdict, equal(raw, words.constant(0))])
-    yield some([-first, at_most(raw, words.constant(1))])
-    yield some([-second, at_most(raw, words.constant(2))])
+    yield any_of([written, -second, -known, ule(plus(oldest, step), committed)])
+    yield any_of([-verdict, equal(raw, words.constant(0))])
+    yield any_of([-first, ule(raw, words.constant(1))])
+    yield any_of([-second, ule(raw, words.constant(2))])
     strobes = (verdict, clear, first, second)
     for at, one in enumerate(strobes):
         for other in strobes[at + 1 :]:
-            yield some([-one, -other])
+            yield any_of([-one, -other])
 
 
 RINGS = (
@@ -180,8 +180,8 @@ RINGS = (
 )
 
 
-def unread_rings(
-    tables: Tables, registers: Registers, power_up: Mapping[int, bool]
+def never_read_before_write(
+    tables: FlatNetlist, registers: Registers, power_up: Mapping[int, bool]
 ) -> frozenset[str]:
     """Names of the block RAMs of which it could be shown that their first contents never count.
 
@@ -191,14 +191,16 @@ def unread_rings(
     for ring in RINGS:
         try:
             ram = _block_ram(tables, registers, ring)
-            if ram is not None and _is_unread(tables, registers, power_up, ram, ring):
+            if ram is not None and _is_never_read_before_write(
+                tables, registers, power_up, ram, ring
+            ):
                 found.add(ram.name)
-        except _Unknown:
+        except _NoSuchRegister:
             continue
     return frozenset(found)
 
 
-def _block_ram(tables: Tables, registers: Registers, ring: _Ring) -> Cell | None:
+def _block_ram(tables: FlatNetlist, registers: Registers, ring: _Ring) -> Cell | None:
     """The one that A writes and B reads, at the ring's address."""
     address = tuple(_register(registers, ring.read_address))[:ADDRESS_BITS]
     return next(
@@ -215,27 +217,27 @@ def _block_ram(tables: Tables, registers: Registers, ring: _Ring) -> Cell | None
     )
 
 
-def _is_unread(
-    tables: Tables, registers: Registers, power_up: Mapping[int, bool], ram: Cell, ring: _Ring
+def _is_never_read_before_write(
+    tables: FlatNetlist, registers: Registers, power_up: Mapping[int, bool], ram: Cell, ring: _Ring
 ) -> bool:
     formula = Formula()
-    words = Words(formula)
+    words = BitVectorLogic(formula)
     now = Frame(formula, tables)
     place, written, stale = words.free(ADDRESS_BITS), formula.new(), formula.new()
 
-    def pin(name: str) -> Word:
+    def pin(name: str) -> BitVector:
         return [now[net] for net in ram.ports[name]]
 
-    writes = words.every([*pin("CEA"), *pin("WREA"), words.equal(pin("ADA"), place)])
-    reads = words.every([-written, words.equal(pin("ADB"), place)])
+    writes = words.all_of([*pin("CEA"), *pin("WREA"), words.equal(pin("ADA"), place)])
+    reads = words.all_of([-written, words.equal(pin("ADB"), place)])
     (enabled,) = pin("CEB")
-    later = words.some([written, writes]), formula.choose(enabled, stale, reads)
+    later = words.any_of([written, writes]), formula.choose(enabled, stale, reads)
 
     def statements(frame: Frame, written: int, stale: int) -> list[int]:
         cycle = _Cycle(frame, words, registers)
         return [
             *ring.statements(cycle, written, place),
-            words.some([-stale, ring.idle(cycle)]),
+            words.any_of([-stale, ring.idle(cycle)]),
         ]
 
     begin = statements(now, written, stale)
@@ -243,9 +245,11 @@ def _is_unread(
     first = [*now.holding(power_up), -written, -stale]
     if not formula.solve(first) or not formula.solve(begin):
         raise InputError("there is no cycle to begin with: anything would follow from that")
-    if formula.solve([*first, -words.every(begin)]) or formula.solve([*begin, -words.every(after)]):
+    if formula.solve([*first, -words.all_of(begin)]) or formula.solve(
+        [*begin, -words.all_of(after)]
+    ):
         return False
     same = Equivalence(tables)
-    idle = ring.idle(_Cycle(same.good, Words(same.formula), registers))
+    idle = ring.idle(_Cycle(same.good, BitVectorLogic(same.formula), registers))
     writer, reader = ram.ports.get("DOA", ()), ram.ports["DOB"]
     return same.hides(writer, []) and same.hides((*writer, *reader), [idle])

@@ -2,12 +2,13 @@
 """Conversations for `glintfpga.sim.gowin.faults.campaign` to record, which use as much of a chip as
 can be asked for through its line:
 
-short_talk     the model in the chip, and everything that a host can ask about it
-shapes_talk    models of many shapes with random numbers, after each other
-tables_talk    models that make the last bits of the tables of SiLU, reciprocals and noise count
-contests_talk  models whose tokens are close to each other
-rough_talk     frames that are damaged, lie or find no room; images with any word wrong
-long_talk      bad images, the largest model and the first one again; a bad line, lost answers
+short_stimulus        the model in the chip, and everything that a host can ask about it
+shapes_stimulus       models of many shapes with random numbers, after each other
+luts_stimulus         models that make the last bits of the tables of SiLU, reciprocals and noise count
+near_ties_stimulus    models whose tokens are close to each other
+link_faults_stimulus  damaged frames, forged acks, overruns; images with any word wrong
+long_stimulus         bad images, the largest model and the first one again; a bad line, lost
+                      answers
 """
 
 import random
@@ -23,141 +24,141 @@ from glintfpga.quant.blink.model import QuantizedModel
 from glintfpga.quant.blink.plan import NumberPlan
 from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.spec import ModelSpec
-from glintfpga.sim.gowin.netlist.bitparallel import LaneSim
+from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim
 from glintfpga.sim.stimulus import link_faults
-from glintfpga.sim.stimulus.driver import Talk
+from glintfpga.sim.stimulus.driver import HostDriver
 from glintfpga.sim.stimulus.gumbel_entries import noise_model, questions
-from glintfpga.sim.stimulus.lut_tables import gate_model, length_model
-from glintfpga.sim.stimulus.near_ties import close_model, ends_model
+from glintfpga.sim.stimulus.lut_tables import denominator_model, gate_model
+from glintfpga.sim.stimulus.near_ties import near_tie_model, vocab_edges_model
 from glintfpga.sim.stimulus.shapes import any_model
 
 __all__ = [
-    *("TALKS", "contests_talk", "long_talk", "rough_talk"),
-    *("shapes_talk", "short_talk", "tables_talk"),
+    *("STIMULI", "near_ties_stimulus", "long_stimulus", "link_faults_stimulus"),
+    *("shapes_stimulus", "short_stimulus", "luts_stimulus"),
 ]
 
 SHAPES = 16
 GATE_TOKENS = 900
 """64 lookups of each table of SiLU a token: 56 of each entry."""
-LENGTH_TOKENS = 1800
+DENOMINATOR_TOKENS = 1800
 """16 reciprocals a token: 28 of each entry."""
 BAD_WORDS = (8, 12, 14, 50, 57)
 """16-bit words of an image, each of them wrong in one image."""
 ANY_WORDS = (*range(4, 18), *range(48, 63))
 """Those of its sizes, shifts and places in memory."""
 ODD_IMAGES = 40
-CLOSE, ENDS = 12, 6
-"""Models of each kind in `contests`."""
+NEAR_TIES, VOCAB_EDGES = 12, 6
+"""Models of each kind in `near_ties`."""
 
 
-def short_talk(sim: LaneSim, image: Image, *, tokens: int = 48) -> None:
+def short_stimulus(sim: BitParallelSim, image: Image, *, tokens: int = 48) -> None:
     """Hello, a prompt, tokens sampled with noise and without, scores, refusals, counters.
 
     At last the chip's own model is loaded: that tells which bytes of its memories it fills.
     """
-    talk = Talk(sim)
-    talk.about(image.model, tokens)
-    talk.ask(message(Op.LOAD, image.data))
+    driver = HostDriver(sim)
+    driver.exercise(image.model, tokens)
+    driver.ask(message(Op.LOAD, image.data))
 
 
-def shapes_talk(sim: LaneSim, image: Image, *, tokens: int = 64) -> None:
+def shapes_stimulus(sim: BitParallelSim, image: Image, *, tokens: int = 64) -> None:
     """`SHAPES` models of any shape, each asked for everything, at all rates of the line; numbers of
     tokens that end with an abort, and ids that no vocabulary has.
     """
-    talk = Talk(sim)
-    numbers = random.Random(5)
+    driver = HostDriver(sim)
+    rng = random.Random(5)
     for number in range(SHAPES):
-        talk.again()
-        model = any_model(numbers, image.model.plan)
-        talk.load(model)
-        talk.about(model, tokens)
-        talk.ask(
-            score(talk.some(model.vocab, tokens), model.vocab),
+        driver.new_session()
+        model = any_model(rng, image.model.plan)
+        driver.load(model)
+        driver.exercise(model, tokens)
+        driver.ask(
+            score(driver.random_tokens(model.vocab, tokens), model.vocab),
             generate(
                 tokens,
-                temperature=numbers.randrange(1, 1024),
-                seed=numbers.getrandbits(64),
+                temperature=rng.randrange(1, 1024),
+                seed=rng.getrandbits(64),
                 crc=True,
             ),
         )
-        for bit in numbers.sample(range(16), 4):
-            talk.ask(message(Op.PROMPT, (1 << bit).to_bytes(2, "little")))
-        talk.abort()
-        talk.host.set_baud(1 + number % (len(BAUDS) - 1))
-        talk.ask(message(Op.COUNTERS))
-        talk.host.set_baud(len(BAUDS) - 1)
+        for bit in rng.sample(range(16), 4):
+            driver.ask(message(Op.PROMPT, (1 << bit).to_bytes(2, "little")))
+        driver.abort()
+        driver.host.set_baud(1 + number % (len(BAUDS) - 1))
+        driver.ask(message(Op.COUNTERS))
+        driver.host.set_baud(len(BAUDS) - 1)
 
 
-def tables_talk(sim: LaneSim, image: Image) -> None:
-    """Two long scores, see `table_models`; then the questions of `noise_questions`."""
-    talk = Talk(sim)
-    numbers, plan = np.random.default_rng(4), image.model.plan
+def luts_stimulus(sim: BitParallelSim, image: Image) -> None:
+    """Two long scores, see `lut_tables`; then the questions of `gumbel_entries`."""
+    driver = HostDriver(sim)
+    rng, plan = np.random.default_rng(4), image.model.plan
     for model, count in (
-        (gate_model(numbers, plan), GATE_TOKENS),
-        (length_model(numbers, plan), LENGTH_TOKENS),
+        (gate_model(rng, plan), GATE_TOKENS),
+        (denominator_model(rng, plan), DENOMINATOR_TOKENS),
     ):
-        talk.load(model)
-        talk.ask(message(Op.RESET), score(talk.some(model.vocab, count), model.vocab))
-    model = noise_model(numbers, plan)
-    talk.load(model)
+        driver.load(model)
+        driver.ask(message(Op.RESET), score(driver.random_tokens(model.vocab, count), model.vocab))
+    model = noise_model(rng, plan)
+    driver.load(model)
     for one in questions(model):
-        talk.ask_later(
+        driver.ask_later(
             prompt([one.token], model.vocab),
             generate(1, temperature=one.temperature, seed=one.seed),
         )
-    talk.ask(message(Op.COUNTERS))
+    driver.ask(message(Op.COUNTERS))
 
 
-def contests_talk(sim: LaneSim, image: Image) -> None:
+def near_ties_stimulus(sim: BitParallelSim, image: Image) -> None:
     """Models whose tokens contest closely, at all temperatures; ids that are just no tokens."""
-    talk = Talk(sim)
-    numbers = random.Random(9)
-    for make in (close_model,) * CLOSE + (ends_model,) * ENDS:
-        model = make(numbers, image.model.plan)
-        talk.load(model)
+    driver = HostDriver(sim)
+    rng = random.Random(9)
+    for make in (near_tie_model,) * NEAR_TIES + (vocab_edges_model,) * VOCAB_EDGES:
+        model = make(rng, image.model.plan)
+        driver.load(model)
         sampled = generate(
-            300, temperature=numbers.randrange(1, MAX_TEMPERATURE + 1), seed=numbers.getrandbits(64)
+            300, temperature=rng.randrange(1, MAX_TEMPERATURE + 1), seed=rng.getrandbits(64)
         )
-        talk.ask(
+        driver.ask(
             message(Op.RESET),
-            prompt(talk.some(model.vocab, 60), model.vocab),
+            prompt(driver.random_tokens(model.vocab, 60), model.vocab),
             sampled,
             generate(40, crc=True),
-            generate(300, temperature=1 << numbers.randrange(9)),
-            score(talk.some(model.vocab, 20), model.vocab),
-            score(talk.some(model.vocab, 1), model.vocab, logits=True),
+            generate(300, temperature=1 << rng.randrange(9)),
+            score(driver.random_tokens(model.vocab, 20), model.vocab),
+            score(driver.random_tokens(model.vocab, 1), model.vocab, logits=True),
         )
         for token in (*(1 << bit for bit in range(16)), model.vocab - 1, model.vocab):
-            talk.ask_later(message(Op.PROMPT, token.to_bytes(2, "little")))
-        talk.ask(message(Op.COUNTERS))
+            driver.ask_later(message(Op.PROMPT, token.to_bytes(2, "little")))
+        driver.ask(message(Op.COUNTERS))
 
 
-def rough_talk(sim: LaneSim, image: Image) -> None:
+def link_faults_stimulus(sim: BitParallelSim, image: Image) -> None:
     """Frames that damage, lie and crowd, sessions that are broken off; images of which any word is
     wrong; the first model again.
     """
-    talk = Talk(sim)
-    link_faults.damage(talk)
-    link_faults.lie(talk)
-    link_faults.crowd(talk)
-    link_faults.interrupt(talk)
+    driver = HostDriver(sim)
+    link_faults.bad_crcs(driver)
+    link_faults.forged_acks(driver)
+    link_faults.overrun(driver)
+    link_faults.session_restart(driver)
     good = Image.from_model(_smallest(np.random.default_rng(3), image.model.plan)).data
     for _ in range(ODD_IMAGES):
-        word = talk.numbers.choice(ANY_WORDS)
+        word = driver.rng.choice(ANY_WORDS)
         was = int.from_bytes(good[2 * word : 2 * word + 2], "little")
-        other = (talk.numbers.getrandbits(16), was ^ 1 << talk.numbers.randrange(16), was + 1)
-        talk.ask(message(Op.LOAD, _changed(good, word, talk.numbers.choice(other))))
-    talk.ask(message(Op.LOAD, image.data))
-    talk.about(image.model, 16)
+        other = (driver.rng.getrandbits(16), was ^ 1 << driver.rng.randrange(16), was + 1)
+        driver.ask(message(Op.LOAD, _changed(good, word, driver.rng.choice(other))))
+    driver.ask(message(Op.LOAD, image.data))
+    driver.exercise(image.model, 16)
 
 
-def long_talk(sim: LaneSim, image: Image, *, tokens: int = 200) -> None:
+def long_stimulus(sim: BitParallelSim, image: Image, *, tokens: int = 200) -> None:
     """Much text; noise, aborts, lost answers; bad images; the largest model; the first one."""
-    talk = Talk(sim)
-    talk.about(image.model, tokens)
-    link_faults.disturb(talk)
-    info = talk.host.info
-    plan, numbers = image.model.plan, np.random.default_rng(1)
+    driver = HostDriver(sim)
+    driver.exercise(image.model, tokens)
+    link_faults.noise(driver)
+    info = driver.host.info
+    plan, rng = image.model.plan, np.random.default_rng(1)
     largest = ModelSpec(
         loops=info.max_passes // 2,
         hidden=info.max_hidden,
@@ -165,15 +166,15 @@ def long_talk(sim: LaneSim, image: Image, *, tokens: int = 200) -> None:
         window=info.max_window,
         eos=None,
     )
-    model = random_model(numbers, largest, plan)
-    talk.load(model)
-    talk.about(model, info.max_window + 20)
-    for data in _bad_images(Image.from_model(_smallest(numbers, plan)).data):
-        talk.ask(message(Op.LOAD, data), message(Op.RESET))
-    talk.ask(message(Op.LOAD, image.data))
-    link_faults.lose_answers(talk)
-    link_faults.damage_while_full(talk)
-    talk.about(image.model, 40)
+    model = random_model(rng, largest, plan)
+    driver.load(model)
+    driver.exercise(model, info.max_window + 20)
+    for data in _bad_images(Image.from_model(_smallest(rng, plan)).data):
+        driver.ask(message(Op.LOAD, data), message(Op.RESET))
+    driver.ask(message(Op.LOAD, image.data))
+    link_faults.lost_answers(driver)
+    link_faults.bad_frames_while_full(driver)
+    driver.exercise(image.model, 40)
 
 
 def _bad_images(data: bytes) -> Iterator[bytes]:
@@ -191,10 +192,17 @@ def _changed(data: bytes, word: int, value: int) -> bytes:
     return bytes(bad) + zlib.crc32(bad).to_bytes(4, "little")
 
 
-def _smallest(numbers: np.random.Generator, plan: NumberPlan) -> QuantizedModel:
+def _smallest(rng: np.random.Generator, plan: NumberPlan) -> QuantizedModel:
     spec = ModelSpec(loops=1, hidden=1, vocab=2, window=1, eos=None)
-    return random_model(numbers, spec, plan)
+    return random_model(rng, spec, plan)
 
 
-TALKS = (short_talk, shapes_talk, tables_talk, contests_talk, rough_talk, long_talk)
+STIMULI = (
+    short_stimulus,
+    shapes_stimulus,
+    luts_stimulus,
+    near_ties_stimulus,
+    link_faults_stimulus,
+    long_stimulus,
+)
 """All of them; the first loads no model but the chip's own."""

@@ -8,22 +8,22 @@ from glintfpga.firmware.wire.messages import generate, message, prompt, score
 from glintfpga.firmware.wire.protocol import BAUDS, MAX_TEMPERATURE, Op
 from glintfpga.quant.blink.model import QuantizedModel
 from glintfpga.sim.exchange import Exchange, SimHost
-from glintfpga.sim.gowin.netlist.bitparallel import LaneSim
+from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim
 from glintfpga.sim.port import SimPort
 
-__all__ = ["Talk"]
+__all__ = ["HostDriver"]
 
 TEMPERATURE = 205
 """0.8 as T * 256."""
 
 
-class Talk:
+class HostDriver:
     """A host at the line of a chip that waits for its first byte."""
 
-    def __init__(self, sim: LaneSim):
+    def __init__(self, sim: BitParallelSim):
         self.sim = sim
         self.port = SimPort(sim)  # type: ignore[arg-type]
-        self.numbers = random.Random(1)
+        self.rng = random.Random(1)
         self.nonce = 1
         self.host = SimHost(self.port)
         self.host.ask()
@@ -41,31 +41,31 @@ class Talk:
 
     def ask_later(self, *messages: bytes) -> None:
         """Messages that the next `ask` sends first."""
-        self.host.talk.ask(*messages)
+        self.host.exchange.ask(*messages)
 
     def load(self, model: QuantizedModel) -> None:
         self.ask(message(Op.LOAD, Image.from_model(model).data))
 
     def abort(self) -> None:
         """End an answer of more tokens than anybody waits for."""
-        count, temperature = self.numbers.getrandbits(32), self.numbers.randrange(1024)
-        self.host.talk.ask(generate(count, temperature=temperature))
+        count, temperature = self.rng.getrandbits(32), self.rng.randrange(1024)
+        self.host.exchange.ask(generate(count, temperature=temperature))
         self.wait(1)
         self.ask(message(Op.ABORT))
 
-    def some(self, vocab: int, count: int) -> list[int]:
+    def random_tokens(self, vocab: int, count: int) -> list[int]:
         limit = vocab if vocab > 257 else min(vocab, 256)
-        return [self.numbers.randrange(limit) for _ in range(count)]
+        return [self.rng.randrange(limit) for _ in range(count)]
 
-    def about(self, model: QuantizedModel, tokens: int) -> None:
+    def exercise(self, model: QuantizedModel, tokens: int) -> None:
         """Everything that a model can be asked for."""
         vocab = model.vocab
         self.ask(
             message(Op.RESET),
-            prompt(self.some(vocab, 16), vocab),
+            prompt(self.random_tokens(vocab, 16), vocab),
             generate(tokens // 4, temperature=TEMPERATURE, seed=0x0123456789ABCDEF, crc=True),
-            score(self.some(vocab, tokens // 2), vocab),
-            score(self.some(vocab, 1), vocab, logits=True),
+            score(self.random_tokens(vocab, tokens // 2), vocab),
+            score(self.random_tokens(vocab, 1), vocab, logits=True),
             generate(tokens // 8, temperature=MAX_TEMPERATURE, seed=(1 << 64) - 2, crc=True),
             generate(tokens // 8, temperature=16),
             message(Op.RESET),
@@ -88,9 +88,9 @@ class Talk:
         for _ in range(turns):
             self.host._turn()
 
-    def again(self) -> None:
+    def new_session(self) -> None:
         """Another session, with any nonce that tells it from the last one."""
-        low = (self.session + self.numbers.randrange(1, 256)) % 256
-        self.nonce = self.numbers.randrange(1 << 24) << 8 | low
-        self.host.talk = Exchange(nonce=self.nonce, now=self.port.clock())
+        low = (self.session + self.rng.randrange(1, 256)) % 256
+        self.nonce = self.rng.randrange(1 << 24) << 8 | low
+        self.host.exchange = Exchange(nonce=self.nonce, now=self.port.clock())
         self.ask(message(Op.COUNTERS))

@@ -52,16 +52,16 @@ class Question:
     """0 or 2."""
 
 
-def noise_model(numbers: np.random.Generator, plan: NumberPlan) -> QuantizedModel:
+def noise_model(rng: np.random.Generator, plan: NumberPlan) -> QuantizedModel:
     """A model without memory: logits 0 and 2 are far above all others, their distance is anything
     between -20,000 and 20,000, as the last token says.
     """
     spec = ModelSpec(loops=1, hidden=1, vocab=VOCAB, window=1, eos=None)
-    model = random_model(numbers, spec, plan)
+    model = random_model(rng, spec, plan)
     (one,) = model.passes
     still = replace(one, wv=np.zeros_like(one.wv), down=np.zeros_like(one.down))
     angle = np.linspace(-np.pi, np.pi, VOCAB, endpoint=False)
-    length = 9000 + numbers.integers(0, 4000, VOCAB)
+    length = 9000 + rng.integers(0, 4000, VOCAB)
     flat = np.stack([np.cos(angle), np.sin(angle)], axis=1) * 1.3
     direction = np.concatenate([flat, np.ones((VOCAB, 1))], axis=1)
     embed_out = np.tile([0, 0, -2047], (VOCAB, 1))

@@ -18,11 +18,11 @@ from glintfpga.firmware.wire.protocol import (
     Op,
     parse_frame,
 )
-from glintfpga.sim.stimulus.driver import TEMPERATURE, Talk
+from glintfpga.sim.stimulus.driver import TEMPERATURE, HostDriver
 
 __all__ = [
-    *("crowd", "damage", "damage_while_full", "disturb"),
-    *("interrupt", "lie", "lose_answers"),
+    *("overrun", "bad_crcs", "bad_frames_while_full", "noise"),
+    *("session_restart", "forged_acks", "lost_answers"),
 ]
 
 PATIENT_TURNS = 3
@@ -35,123 +35,123 @@ FULL_S = 0.01
 """After that long the ring is full."""
 FULL_OF_TOKENS_S = 0.012
 """The same where 400 tokens are to be computed."""
-DAMAGED = 14
+BAD_FRAMES = 14
 """Frames: more than are counted in three bits."""
 PAUSE_S = 0.001
 """Rest of the line after a break, so that the next byte is seen as one."""
 FRAME_S = 0.0003
 """A frame with little payload has arrived, and its answer."""
 CRC_POLYNOMIAL = 0xEDB88320
-LIES, INTERRUPTIONS, CROWDS = 6, 5, 2
-CROWD = 60
+FORGED_ACK_SESSIONS, RESTARTS, OVERRUNS = 6, 5, 2
+OVERRUN_FRAMES = 60
 """Frames."""
 
 
-def disturb(talk: Talk) -> None:
+def noise(driver: HostDriver) -> None:
     """Noise, an answer that is aborted, sessions within an answer, errors of the line."""
-    talk.port.write(bytes(talk.numbers.randrange(256) for _ in range(300)) + b"\0")
-    talk.ask(message(Op.COUNTERS))
-    talk.ask_later(generate(2000, temperature=TEMPERATURE, seed=7, crc=True))
-    talk.wait(PATIENT_TURNS)
-    talk.ask(message(Op.ABORT))
-    talk.ask_later(generate(2000, temperature=TEMPERATURE, crc=True))
-    talk.wait(PATIENT_TURNS)
-    talk.again()
-    talk.port.set_baud(BAUDS[-1] // 2)
-    talk.port.write(bytes(FALLBACK_ERRORS + 2))
-    talk.port.set_baud(BAUDS[0])
-    talk.rest(PAUSE_S)
-    talk.again()
-    talk.host.set_baud(len(BAUDS) - 1)
+    driver.port.write(bytes(driver.rng.randrange(256) for _ in range(300)) + b"\0")
+    driver.ask(message(Op.COUNTERS))
+    driver.ask_later(generate(2000, temperature=TEMPERATURE, seed=7, crc=True))
+    driver.wait(PATIENT_TURNS)
+    driver.ask(message(Op.ABORT))
+    driver.ask_later(generate(2000, temperature=TEMPERATURE, crc=True))
+    driver.wait(PATIENT_TURNS)
+    driver.new_session()
+    driver.port.set_baud(BAUDS[-1] // 2)
+    driver.port.write(bytes(FALLBACK_ERRORS + 2))
+    driver.port.set_baud(BAUDS[0])
+    driver.rest(PAUSE_S)
+    driver.new_session()
+    driver.host.set_baud(len(BAUDS) - 1)
 
 
-def lose_answers(talk: Talk) -> None:
+def lost_answers(driver: HostDriver) -> None:
     """Ask for more than fits the ring, and hear nothing of it for a while."""
-    talk.ask_later(generate(700, crc=True))
-    talk.wait(1)
-    end = talk.port.clock() + LOST_S
-    while (left := end - talk.port.clock()) > 0:
-        talk.port.read(4096, left)
-    talk.ask(message(Op.COUNTERS))
+    driver.ask_later(generate(700, crc=True))
+    driver.wait(1)
+    end = driver.port.clock() + LOST_S
+    while (left := end - driver.port.clock()) > 0:
+        driver.port.read(4096, left)
+    driver.ask(message(Op.COUNTERS))
 
 
-def damage_while_full(talk: Talk) -> None:
+def bad_frames_while_full(driver: HostDriver) -> None:
     """Frames that are none, while the counters wait for room to be reported."""
-    talk.ask_later(*[message(Op.COUNTERS)] * COUNTERS_OF_A_RING)
-    talk.port.write(talk.host.talk.step(b"", talk.port.clock()))
-    talk.rest(FULL_S)
-    for _ in range(DAMAGED):
-        talk.port.write(bytes(talk.numbers.randrange(1, 256) for _ in range(12)) + b"\0")
-    talk.rest(FULL_S)
-    talk.ask(message(Op.COUNTERS))
+    driver.ask_later(*[message(Op.COUNTERS)] * COUNTERS_OF_A_RING)
+    driver.port.write(driver.host.exchange.step(b"", driver.port.clock()))
+    driver.rest(FULL_S)
+    for _ in range(BAD_FRAMES):
+        driver.port.write(bytes(driver.rng.randrange(1, 256) for _ in range(12)) + b"\0")
+    driver.rest(FULL_S)
+    driver.ask(message(Op.COUNTERS))
 
 
-def damage(talk: Talk) -> None:
+def bad_crcs(driver: HostDriver) -> None:
     """For each bit of the CRC's register a frame that leaves just this one wrong."""
-    talk.again()
+    driver.new_session()
     for bit in range(32):
-        frame = _data(talk, ack=talk.numbers.randrange(65536), flags=DataFlag.POLL)
-        talk.port.write(_damaged(frame, bit))
-        talk.rest(FRAME_S)
-    talk.ask(message(Op.COUNTERS))
+        frame = _data(driver, ack=driver.rng.randrange(65536), flags=DataFlag.POLL)
+        driver.port.write(_damaged(frame, bit))
+        driver.rest(FRAME_S)
+    driver.ask(message(Op.COUNTERS))
 
 
-def lie(talk: Talk) -> None:
+def forged_acks(driver: HostDriver) -> None:
     """Frames that ack anything, promise any room and come from any place of the stream."""
-    numbers = talk.numbers
-    for _ in range(LIES):
-        talk.again()
-        talk.ask_later(generate(300, crc=True))
-        talk.wait(1)
+    rng = driver.rng
+    for _ in range(FORGED_ACK_SESSIONS):
+        driver.new_session()
+        driver.ask_later(generate(300, crc=True))
+        driver.wait(1)
         for _ in range(24):
-            talk.port.write(
+            driver.port.write(
                 _data(
-                    talk,
-                    offset=numbers.randrange(1, 65536),
-                    ack=numbers.randrange(1 << numbers.randrange(1, 17)),
-                    credit=numbers.randrange(256),
-                    payload=bytes(numbers.randrange(256) for _ in range(numbers.choice((0, 5)))),
-                    flags=numbers.randrange(2),
+                    driver,
+                    offset=rng.randrange(1, 65536),
+                    ack=rng.randrange(1 << rng.randrange(1, 17)),
+                    credit=rng.randrange(256),
+                    payload=bytes(rng.randrange(256) for _ in range(rng.choice((0, 5)))),
+                    flags=rng.randrange(2),
                 )
             )
-            talk.rest(FRAME_S)
-    talk.again()
+            driver.rest(FRAME_S)
+    driver.new_session()
 
 
-def crowd(talk: Talk) -> None:
+def overrun(driver: HostDriver) -> None:
     """A long prompt in frames of any length, sent whether there is room for them or not."""
     splitter = FrameSplitter()
-    for _ in range(CROWDS):
-        talk.again()
-        said = message(Op.COUNTERS)  # what a session begins with
-        text = bytes(talk.numbers.randrange(256) for _ in range(60_000))
-        said, at = said + message(Op.PROMPT, text), len(said)
-        for _ in range(CROWD):
-            part = said[at : at + talk.numbers.randrange(1, MAX_PAYLOAD + 1)]
-            talk.port.write(_data(talk, offset=at, payload=part, flags=DataFlag.POLL))
-            for raw in splitter.feed(talk.port.read(4096, 2 * FRAME_S)):
+    for _ in range(OVERRUNS):
+        driver.new_session()
+        stream = message(Op.COUNTERS)  # what a session begins with
+        text = bytes(driver.rng.randrange(256) for _ in range(60_000))
+        stream, at = stream + message(Op.PROMPT, text), len(stream)
+        for _ in range(OVERRUN_FRAMES):
+            part = stream[at : at + driver.rng.randrange(1, MAX_PAYLOAD + 1)]
+            driver.port.write(_data(driver, offset=at, payload=part, flags=DataFlag.POLL))
+            for raw in splitter.feed(driver.port.read(4096, 2 * FRAME_S)):
                 try:
                     frame = parse_frame(raw)
                 except FrameError:
                     continue
                 if isinstance(frame, Data):
                     at = frame.ack
-    talk.again()
+    driver.new_session()
 
 
-def interrupt(talk: Talk) -> None:
+def session_restart(driver: HostDriver) -> None:
     """New sessions while an answer waits for room, at each of the bytes of a token and its CRC."""
-    for number in range(INTERRUPTIONS):
-        talk.ask_later(*[message(Op.COUNTERS)] * (number % 5))  # 53 bytes each, a token has 5
-        talk.ask_later(generate(3000, temperature=TEMPERATURE, crc=True))
-        talk.port.write(talk.host.talk.step(b"", talk.port.clock()))
-        talk.rest(FULL_OF_TOKENS_S)
-        talk.again()
+    for number in range(RESTARTS):
+        driver.ask_later(*[message(Op.COUNTERS)] * (number % 5))  # 53 bytes each, a token has 5
+        driver.ask_later(generate(3000, temperature=TEMPERATURE, crc=True))
+        driver.port.write(driver.host.exchange.step(b"", driver.port.clock()))
+        driver.rest(FULL_OF_TOKENS_S)
+        driver.new_session()
 
 
-def _data(talk: Talk, **fields: int | bytes) -> bytes:
+def _data(driver: HostDriver, **fields: int | bytes) -> bytes:
     values = {"offset": 0, "ack": 0, "credit": 128} | fields
-    return Data(session=talk.session, **values).encode()  # type: ignore[arg-type]
+    return Data(session=driver.session, **values).encode()  # type: ignore[arg-type]
 
 
 def _damaged(frame: bytes, bit: int) -> bytes:

@@ -14,7 +14,7 @@ from glintfpga.quant.blink.plan import NumberPlan
 from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.spec import ModelSpec
 
-__all__ = ["gate_model", "length_model"]
+__all__ = ["denominator_model", "gate_model"]
 
 VOCAB = 64
 X = 3000
@@ -31,17 +31,17 @@ SPREAD = 2.2
 """Of the numbers of q and k: sums of weights from 1/2 to some dozens."""
 
 
-def gate_model(numbers: np.random.Generator, plan: NumberPlan) -> QuantizedModel:
+def gate_model(rng: np.random.Generator, plan: NumberPlan) -> QuantizedModel:
     """16 passes of 16 hidden values, gates evenly over the table of SiLU."""
-    model = _model(numbers, plan, hidden=16, window=8)
+    model = _model(rng, plan, hidden=16, window=8)
     passes = tuple(
         replace(
             one,
-            gate=_rows(numbers, 16, GATE),
-            up=_rows(numbers, 16, UP),
-            down=numbers.integers(-2047, 2048, (3, 16)),
-            wv=numbers.integers(-300, 300, (3, 3)),
-            loop_embedding=numbers.integers(-X, X, 3),
+            gate=_rows(rng, 16, GATE),
+            up=_rows(rng, 16, UP),
+            down=rng.integers(-2047, 2048, (3, 16)),
+            wv=rng.integers(-300, 300, (3, 3)),
+            loop_embedding=rng.integers(-X, X, 3),
             shift_gate=plan.min_shift,
             shift_up=plan.min_shift,
             shift_v=plan.min_shift + 2,
@@ -52,11 +52,11 @@ def gate_model(numbers: np.random.Generator, plan: NumberPlan) -> QuantizedModel
     return replace(model, passes=passes)
 
 
-def length_model(numbers: np.random.Generator, plan: NumberPlan) -> QuantizedModel:
+def denominator_model(rng: np.random.Generator, plan: NumberPlan) -> QuantizedModel:
     """16 passes of attention over 192 rows, all of whose values are much the same: then so is their
-    weighed mean, whatever the weights are; what the table of reciprocals rounds is what is left.
+    weighted mean, whatever the weights are; what the table of reciprocals rounds is what is left.
     """
-    model = _model(numbers, plan, hidden=1, window=192)
+    model = _model(rng, plan, hidden=1, window=192)
     h = DIRECTION / np.sqrt(np.mean(DIRECTION**2))
     shift_v, shift_qk = plan.min_shift + 2, plan.min_shift + 3
     values = STEP / (1 << plan.x.frac - plan.v.frac)
@@ -64,7 +64,7 @@ def length_model(numbers: np.random.Generator, plan: NumberPlan) -> QuantizedMod
     scale = SPREAD * (1 << shift_qk) / (1 << plan.h.frac - plan.qk.frac)
     passes = []
     for number, one in enumerate(model.passes):
-        wq, wk = (np.round(numbers.normal(size=(3, 3)) * scale).astype(np.int64) for _ in "qk")
+        wq, wk = (np.round(rng.normal(size=(3, 3)) * scale).astype(np.int64) for _ in "qk")
         passes.append(
             replace(
                 one,
@@ -82,18 +82,18 @@ def length_model(numbers: np.random.Generator, plan: NumberPlan) -> QuantizedMod
 
 
 def _model(
-    numbers: np.random.Generator, plan: NumberPlan, *, hidden: int, window: int
+    rng: np.random.Generator, plan: NumberPlan, *, hidden: int, window: int
 ) -> QuantizedModel:
     spec = ModelSpec(loops=16, hidden=hidden, vocab=VOCAB, window=window, eos=None)
     return replace(
-        random_model(numbers, spec, plan, edges=0),
-        embed_in=numbers.integers(-X, X, (VOCAB, 3)),
-        embed_out=numbers.integers(-2047, 2048, (VOCAB, 3)),
+        random_model(rng, spec, plan, edges=0),
+        embed_in=rng.integers(-X, X, (VOCAB, 3)),
+        embed_out=rng.integers(-2047, 2048, (VOCAB, 3)),
         shift_logit=plan.min_shift,
     )
 
 
-def _rows(numbers: np.random.Generator, count: int, length: int) -> IntArray:
-    rows = numbers.normal(size=(count, 3))
+def _rows(rng: np.random.Generator, count: int, length: int) -> IntArray:
+    rows = rng.normal(size=(count, 3))
     rows *= length / np.linalg.norm(rows, axis=1, keepdims=True)
     return np.round(rows).astype(np.int64)

@@ -24,34 +24,34 @@ MOST_ROPE = 700
 """Denominator of the angle, which is the number of rows of its table."""
 
 
-def _any_shape(numbers: random.Random) -> ModelSpec:
+def _any_shape(rng: random.Random) -> ModelSpec:
     """Any sizes a device takes; small ones more often than they would come evenly."""
-    passes = numbers.choice((1, 2, 3, 4, 7, 10, 13, 15, 16))
-    prelude = numbers.randrange(min(passes, 3))
-    coda = numbers.randrange(min(passes - prelude, 3))
-    vocab = numbers.choice((numbers.randint(2, 40),) * 2 + (numbers.randint(41, 512),))
+    passes = rng.choice((1, 2, 3, 4, 7, 10, 13, 15, 16))
+    prelude = rng.randrange(min(passes, 3))
+    coda = rng.randrange(min(passes - prelude, 3))
+    vocab = rng.choice((rng.randint(2, 40),) * 2 + (rng.randint(41, 512),))
     return ModelSpec(
         loops=passes - prelude - coda,
         prelude=prelude,
         coda=coda,
-        hidden=numbers.randint(1, 16),
+        hidden=rng.randint(1, 16),
         vocab=vocab,
-        window=numbers.choice([numbers.randint(1, most) for most in (8, 40, 200)]),
-        thinking=numbers.choice((0, 0, 1, 3)) if passes < 6 else 0,
-        eos=numbers.choice((None, numbers.randrange(vocab))),
+        window=rng.choice([rng.randint(1, most) for most in (8, 40, 200)]),
+        thinking=rng.choice((0, 0, 1, 3)) if passes < 6 else 0,
+        eos=rng.choice((None, rng.randrange(vocab))),
     )
 
 
-def any_model(numbers: random.Random, plan: NumberPlan) -> QuantizedModel:
+def any_model(rng: random.Random, plan: NumberPlan) -> QuantizedModel:
     """Any shape, any angle, weights from the whole of their format or from its ends."""
-    generator = np.random.default_rng(numbers.getrandbits(32))
-    model = random_model(generator, _any_shape(numbers), plan, edges=numbers.choice(EDGES))
-    for change in numbers.choice(((), (_small,), (_loud,), (_small, _loud), (_tiny,))):
+    generator = np.random.default_rng(rng.getrandbits(32))
+    model = random_model(generator, _any_shape(rng), plan, edges=rng.choice(EDGES))
+    for change in rng.choice(((), (_small,), (_loud,), (_small, _loud), (_tiny,))):
         model = change(model)
-    denominator = numbers.randint(2, MOST_ROPE if numbers.randrange(2) else 50)
+    denominator = rng.randint(2, MOST_ROPE if rng.randrange(2) else 50)
     return replace(
         model,
-        rope_num=numbers.randrange(1, denominator),
+        rope_num=rng.randrange(1, denominator),
         rope_den=denominator,
         rope_table=rope_table(plan.rope, denominator),
     )

@@ -39,7 +39,7 @@ class Everything(wiring.Component):
 
     rx: In(1)
     tx: Out(1)
-    status: Out(StructLayout({"thinking": 1, "error": 1, "failed": 1}))
+    status: Out(StructLayout({"busy": 1, "error": 1, "failed": 1}))
 
     def __init__(self, seed):
         self.seed = seed
@@ -69,7 +69,7 @@ class Everything(wiring.Component):
         mixed = Signal(len(Cat(outputs)))
         m.d.sync += mixed.eq(Cat(outputs))
         m.d.sync += self.tx.eq(mixed.xor() ^ multiplier.p.xor() ^ total.xor())
-        m.d.comb += self.status.thinking.eq(total[3])
+        m.d.comb += self.status.busy.eq(total[3])
         return m
 
 

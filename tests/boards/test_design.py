@@ -62,7 +62,7 @@ def test_a_model_is_contents_only():
         files = BOARD.platform().prepare(top, "top", emit_src=False).files
         rtlil, contents = split(files["top.il"])
         logic.append(rtlil)
-        assert any(name.endswith("lane0.k_bank") for name in contents)
+        assert any(name.endswith("lane0.dot_bank") for name in contents)
         (info,) = (item for name, item in contents.items() if ".hello" in name)
         written = np.packbits(info.bits, axis=1, bitorder="little").tobytes()
         assert written[HEADER_AT : HEADER_AT + 96] == data[:96]  # golden values among them

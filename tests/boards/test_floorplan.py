@@ -26,7 +26,7 @@ CELLS = {
     f"{CORE}.norm.c_DFFRE_Q_passthrough_lut$": cell("LUT1", "X2Y3/LUT1"),
     f"{CORE}.norm.c_DFFRE_Q": cell("DFFRE", "X2Y3/DFF1"),
     f"{CORE}.lane3.d_ALU_SUM": cell("ALU", "X2Y3/ALU4"),
-    f"{CORE}.lane3.k_bank.0.1": cell("DP", "X4Y9/BSRAM"),
+    f"{CORE}.lane3.dot_bank.0.1": cell("DP", "X4Y9/BSRAM"),
     f"{CORE}.lane3.dot0.dsp": cell("MULT18X18", "X1Y18/MULT18X1801"),
     f"{CORE}.lane3.dot0.part": cell("DUMMY_CELL", "X1Y18/MULT9X902"),
     "clocks.pll": cell("rPLL", "X55Y45/PLL"),
@@ -70,8 +70,8 @@ def test_slowest_path(plan_of, timing_json):
 @pytest.mark.parametrize(
     "name, block",
     [
-        (f"{CORE}.lane0.k_bank.0.0", "lane 0"),
-        (f"{CORE}.running_top$307.top_DFFR_Q", "softmax"),
+        (f"{CORE}.lane0.dot_bank.0.0", "lane 0"),
+        (f"{CORE}.running_max$307.maximum_DFFR_Q", "softmax"),
         (f"{CORE}.sampler.crc$47.state_64", "logit CRC"),
         (f"{CORE}.sampler.argmax.best_DFFRE_Q", "sampler"),
         (f"{CORE}.third_2_LUT4_F", "core"),

@@ -49,7 +49,7 @@ class FakeTools:
         """LUTs between the netlist's registers."""
 
     def tool(self, name, act):
-        def run(arguments, *, folder, log, listen=None):
+        def run(arguments, *, folder, log, on_line=None):
             self.runs.append(name)
             log.write_text("")
             act(folder, arguments)

@@ -22,7 +22,7 @@ def fake(statement, **kwargs):
 def test_output_goes_to_log_and_listener(tmp_path):
     heard = []
     tool = fake("print(*args) or print('twice', file=tool.stderr)")
-    tool.run(["a", "b c"], folder=tmp_path, log=tmp_path / "logs/fake.log", listen=heard.append)
+    tool.run(["a", "b c"], folder=tmp_path, log=tmp_path / "logs/fake.log", on_line=heard.append)
     assert sorted(heard) == ["a b c", "twice"]
     assert sorted((tmp_path / "logs/fake.log").read_text().split("\n")) == ["", "a b c", "twice"]
 
@@ -30,7 +30,7 @@ def test_output_goes_to_log_and_listener(tmp_path):
 def test_runs_in_the_folder_with_this_python(tmp_path):
     heard = []
     tool = fake("print(__import__('os').getcwd(), tool.prefix, tool.argv[0], sep='|')")
-    tool.run([], folder=tmp_path, log=tmp_path / "log", listen=heard.append)
+    tool.run([], folder=tmp_path, log=tmp_path / "log", on_line=heard.append)
     assert heard == [f"{tmp_path}|{sys.prefix}|fake"]
 
 
@@ -52,17 +52,17 @@ def test_failure_names_the_error_line_and_the_log(tmp_path):
 def test_first_run_is_explained(tmp_path):
     heard = []
     tool = fake("print('Preparing to run fake. This might take')", first_run="a minute")
-    tool.run([], folder=tmp_path, log=tmp_path / "log", listen=heard.append)
+    tool.run([], folder=tmp_path, log=tmp_path / "log", on_line=heard.append)
     assert heard == ["Preparing to run fake for the first time, a minute"]
 
 
 def test_a_listener_that_raises_stops_the_tool(tmp_path):
-    def listen(line):
+    def on_line(line):
         raise KeyboardInterrupt
 
     tool = fake("print('x', flush=True) or __import__('time').sleep(60)")
     with pytest.raises(KeyboardInterrupt):
-        tool.run([], folder=tmp_path, log=tmp_path / "log", listen=listen)
+        tool.run([], folder=tmp_path, log=tmp_path / "log", on_line=on_line)
 
 
 def test_missing_tool(tmp_path):
@@ -97,7 +97,7 @@ def test_packer_must_fit_the_router(monkeypatch):
 @pytest.mark.parametrize("tool", [YOSYS, NEXTPNR])
 def test_real_tools_answer(tool, tmp_path):
     heard = []
-    tool.run(["--version"], folder=tmp_path, log=tmp_path / "log", listen=heard.append)
+    tool.run(["--version"], folder=tmp_path, log=tmp_path / "log", on_line=heard.append)
     number = metadata.version(tool.distribution).split(".post")[0]
     assert any(number.split(".0.0")[0].rstrip(".0") in line for line in heard)
 
@@ -105,7 +105,7 @@ def test_real_tools_answer(tool, tmp_path):
 @pytest.mark.slow
 def test_packer_answers(tmp_path):
     heard = []
-    GOWIN_PACK.run(["--help"], folder=tmp_path, log=tmp_path / "log", listen=heard.append)
+    GOWIN_PACK.run(["--help"], folder=tmp_path, log=tmp_path / "log", on_line=heard.append)
     assert any("Pack Gowin bitstream" in line for line in heard)
 
 
@@ -115,7 +115,7 @@ from glintfpga.boards.toolchain import Tool
 call = "print(__import__('os').getpid(), flush=True) or __import__('time').sleep(60)"
 tool = Tool(name="fake", distribution="pytest", module="sys", call=call)
 folder = pathlib.Path(sys.argv[1])
-tool.run([], folder=folder, log=folder / "log", listen=lambda line: print(line, flush=True))
+tool.run([], folder=folder, log=folder / "log", on_line=lambda line: print(line, flush=True))
 """
 
 

@@ -21,7 +21,7 @@ class Loop(wiring.Component):
 
     rx: In(1)
     tx: Out(1)
-    status: Out(StructLayout({"thinking": 1, "error": 1, "failed": 1}))
+    status: Out(StructLayout({"busy": 1, "error": 1, "failed": 1}))
 
     def elaborate(self, platform):
         m = Module()

@@ -100,8 +100,10 @@ class TestRareCases:
         v = np.array([[2047, -2048, 99]] * 4 + [[1, -1, 0]] * 4)
         state = blocks.Softmax.start(())
         for group in (slice(0, 4), slice(4, 8)):
-            top, p = blocks.group_weights(PLAN12, k[group] @ q, np.ones(4, bool), state.top)
-            state = blocks.accumulate(state, top, p, v[group])
+            running_max, p = blocks.group_weights(
+                PLAN12, k[group] @ q, np.ones(4, bool), state.running_max
+            )
+            state = blocks.accumulate(state, running_max, p, v[group])
         ring = dict(enumerate(zip(k.tolist(), v.tolist())))
         expected = blocks.attention_output(PLAN12, state).tolist()
         assert shipped[4]["attend"](q, ring, 7) == expected

@@ -23,7 +23,7 @@ def test_tables():
 
     outcomes = ["noticed"] * 3 + ["refused", "equal", "silent", "silent"]
     mutants = [Mutant("logic", "x", Patch(), outcome=one, why="w") for one in outcomes]
-    mutants[-1].is_other = mutants[0].is_other = True
+    mutants[-1].inequivalent = mutants[0].inequivalent = True
     facts = Campaign(tuple(mutants), 2_000_000).facts()
     page = script.faults(PROOF | {"mutants": facts | {"seconds": 90, "processor_seconds": 120}})
     assert "| logic | 7 | 3 | 1 | 1 | 0 | 2 |" in page

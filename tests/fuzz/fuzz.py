@@ -16,7 +16,7 @@ from pathlib import Path
 
 import atheris
 
-from support.fuzz_targets import TARGETS, taken
+from support.fuzz_targets import TARGETS, accepts
 
 CORPUS = Path(__file__).parent / "corpus"
 BUILD = Path(__file__).parent.parent.parent / "build" / "fuzz"
@@ -55,7 +55,7 @@ def fuzz(target, seconds):
         }
         arguments = [f"-{name}={value}" for name, value in options.items()]
         folders = [str(grown), str(CORPUS / target)]
-        atheris.Setup(["fuzz", *arguments, *folders], lambda data: taken(target, data) and None)
+        atheris.Setup(["fuzz", *arguments, *folders], lambda data: accepts(target, data) and None)
         atheris.Fuzz()
         os._exit(0)
     _, status = os.waitpid(child, 0)

@@ -10,7 +10,7 @@ import pytest
 
 from glintfpga.quant.errors import InputError
 from support import fuzz_targets
-from support.fuzz_targets import TARGETS, taken
+from support.fuzz_targets import TARGETS, accepts
 
 HERE = Path(__file__).parent
 CORPUS = HERE / "corpus"
@@ -20,7 +20,7 @@ FILES = sorted(CORPUS.glob("*/*"))
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_replay(path):
-    assert taken(path.parent.name, path.read_bytes()) or path.name != "good"
+    assert accepts(path.parent.name, path.read_bytes()) or path.name != "good"
 
 
 def test_every_target_has_bytes_that_it_takes():
@@ -32,7 +32,7 @@ def test_every_target_has_bytes_that_it_takes():
 def test_every_target_refuses_something(target):
     """Else it reads nothing. A line, and a stream of messages, may carry any bytes."""
     anything = {"line-of-a-host", "line-of-a-device", "messages", "commands"}
-    assert taken(target, b"\xff\0\x01") == (target in anything)
+    assert accepts(target, b"\xff\0\x01") == (target in anything)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_defect_is_noticed(monkeypatch, error, caught):
 
     monkeypatch.setitem(fuzz_targets.TARGETS, "json", parse)
     with pytest.raises(caught):
-        taken("json", b"{}")
+        accepts("json", b"{}")
 
 
 @pytest.mark.slow

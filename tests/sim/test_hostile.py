@@ -41,18 +41,18 @@ def make_noise(sim, data):
 def seconds_to_hello(host, nonce):
     """Open a session; from the HELLO's first bit to the whole first byte of the answer."""
     sim = host.port.sim
-    host.talk = Exchange(nonce=nonce, now=host.port.clock())
-    sim.put(host.talk.step(b"", host.port.clock()))
+    host.exchange = Exchange(nonce=nonce, now=host.port.clock())
+    sim.put(host.exchange.step(b"", host.port.clock()))
     began = frame_began = sim.cycles
     at_start = True
-    while not host.talk.endpoint.open:
+    while not host.exchange.endpoint.open:
         sim.run(int(2 * ANSWER_S * sim.clk_hz), wanted=1)
         byte = sim.get(1)
         assert byte, f"silence after {(sim.cycles - began) / sim.clk_hz} s"
         if at_start:
             frame_began = sim.cycles
         at_start = byte == b"\0"
-        sim.put(host.talk.step(byte, host.port.clock()))
+        sim.put(host.exchange.step(byte, host.port.clock()))
     return (frame_began - began) / sim.clk_hz
 
 

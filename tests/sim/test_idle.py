@@ -83,8 +83,8 @@ def test_answers_after_a_rest(port):
 def test_says_again_in_time_what_nobody_acknowledges(port):
     host = SimHost(port)
     host.ask()
-    host.talk.ask(message(Op.COUNTERS))
-    port.write(host.talk.step(b"", port.clock()))
+    host.exchange.ask(message(Op.COUNTERS))
+    port.write(host.exchange.step(b"", port.clock()))
     while port.read(4096, 0.003):
         pass
     assert port.resting  # and nothing was acknowledged

@@ -120,7 +120,7 @@ class Bench:
     def hello(self):
         """Begin a new session, which may take 20 ms, a frame on its way included."""
         self.nonce = (self.nonce + 7) % 256
-        self.host.talk = Exchange(nonce=self.nonce, now=self.line.clock())
+        self.host.exchange = Exchange(nonce=self.nonce, now=self.line.clock())
         began = self.line.clock()
         self.host.ask()
         assert self.host.info.image_header == self.image.header
@@ -138,9 +138,9 @@ class Bench:
 
     def inject(self, make, *, answering=False):
         """Write a frame, in the middle of an answer if told so."""
-        end = self.host.talk.endpoint
+        end = self.host.exchange.endpoint
         if answering:
-            self.host.talk.ask(ENDLESS)
+            self.host.exchange.ask(ENDLESS)
             for _ in range(3):
                 self.host._turn()
         sender, receiver = end._sender, end._receiver

@@ -12,7 +12,7 @@ from glintfpga.sim.shipped import shipped_sim
 from support.shipping.rebuild_sim import CLK_HZ, LANES, default_image
 
 LIMIT = 400_000  # cycles; a wrong number of rows makes it longer
-WIDTHS = {Section.K: 36, Section.V: 36, Section.EMBED: 48, Section.ROPE: 20}
+WIDTHS = {Section.DOT: 36, Section.SUM: 36, Section.EMBED: 48, Section.ROPE: 20}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def used_words(sim):
     rows = {section: len(image.sections[section]) for section in Section}
     table = rows[Section.CONFIG] + rows[Section.TABLE]
     words += [("core table table", row, 48) for row in range(table)]
-    for section, bank in ((Section.K, "k_bank"), (Section.V, "v_bank")):
+    for section, bank in ((Section.DOT, "dot_bank"), (Section.SUM, "sum_bank")):
         words += [
             (f"core lane{row % LANES} {bank}", row // LANES, WIDTHS[section])
             for row in range(rows[section])

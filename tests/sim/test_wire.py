@@ -28,10 +28,10 @@ def image():
 def record(host, *messages):
     """Ask, and acknowledge each frame at once; pairs (frame, cycles at the end of each byte)."""
     sim = host.port.sim
-    host.talk.ask(*messages)
+    host.exchange.ask(*messages)
     frames = []
-    outgoing = host.talk.step(b"", host.port.clock())
-    while not host.talk.done:
+    outgoing = host.exchange.step(b"", host.port.clock())
+    while not host.exchange.done:
         sim.put(outgoing)
         frame, times = b"", []
         while not frame.endswith(b"\0"):
@@ -41,7 +41,7 @@ def record(host, *messages):
             frame += byte
             times.append(sim.cycles)
         frames.append((parse_frame(frame[:-1]), times))
-        outgoing = host.talk.step(frame, host.port.clock())
+        outgoing = host.exchange.step(frame, host.port.clock())
     sim.put(outgoing)
     return frames
 
@@ -62,7 +62,7 @@ def test_a_fast_model_fills_the_line(image, temperature, record_property):
     assert 0.95 <= share <= 1.001
 
     oracle = SimHost(SoftwareLine(image, lanes=LANES))
-    expected, found = oracle.ask(command), host.talk.take_replies()
+    expected, found = oracle.ask(command), host.exchange.take_replies()
     for op in (Op.TOKENS, Op.DONE):
         texts = [b"".join(body for kind, body in side if kind == op) for side in (found, expected)]
         assert texts[0] == texts[1]

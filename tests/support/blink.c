@@ -30,7 +30,7 @@ typedef struct {
 typedef struct {
     int width;  // of weights, h, q, k, v, silu, up and z
     int h, qk, v, rope, silu, up, z, p;  // fractional bits; x has 10, gate 6, logits 8, scores 3
-    int least_shift, least_sum_shift;  // of a lane's products and of weighed sums
+    int least_shift, least_sum_shift;  // of a lane's products and of weighted sums
 } Plan;
 
 static const Plan plan12 = {12, 10, 6, 7, 10, 8, 9, 8, 8, 7, 2};
@@ -127,39 +127,39 @@ static void turn(int32_t vector[3]) {
     vector[1] = (int32_t)saturate(shift_round(a * sine + b * cosine, frac), width);
 }
 
-// One-pass softmax over groups of slots; `top` is what a weight of 1 stands for, as a power of 2.
+// One-pass softmax over groups of slots; `running_max` is what a weight of 1 stands for, as a power of 2.
 // Where a group raises it, what is summed up so far moves down first.
 typedef struct {
-    int top;
-    int64_t sum[3], length;
+    int running_max;
+    int64_t sum[3], denominator;
 } Softmax;
 
 static void add_group(Softmax *soft, int32_t (*keys)[3], int32_t (*values)[3], int rows,
                       const int32_t q[3]) {
-    int frac = 2 * model.plan.qk, top = soft->top;
+    int frac = 2 * model.plan.qk, running_max = soft->running_max;
     int64_t product[8];
     for (int i = 0; i < rows; i++) {
         product[i] = (int64_t)keys[i][0] * q[0] + keys[i][1] * q[1] + keys[i][2] * q[2];
         int above = (int)(product[i] >> frac) + 1;
-        top = above > top ? above : top;
+        running_max = above > running_max ? above : running_max;
     }
-    int rise = top - soft->top;
+    int rise = running_max - soft->running_max;
     for (int d = 0; d < 3; d++)
         soft->sum[d] = rise > 15 ? 0 : rescale(soft->sum[d], rise);
-    soft->length = rise > 15 ? 0 : rescale(soft->length, rise);
-    soft->top = top;
+    soft->denominator = rise > 15 ? 0 : rescale(soft->denominator, rise);
+    soft->running_max = running_max;
     for (int i = 0; i < rows; i++) {
-        int below = top * 8 - (int)shift_round(product[i], frac - 3);
+        int below = running_max * 8 - (int)shift_round(product[i], frac - 3);
         int64_t p = rescale(exp2_table[below & 7], limit(below >> 3, 0, 31));
-        soft->length += p;
+        soft->denominator += p;
         for (int d = 0; d < 3; d++)
             soft->sum[d] += p * values[i][d];
     }
 }
 
 static void add_attention(const Softmax *soft) {
-    int left = 17 - bit_length(soft->length), narrow = model.plan.width - 1;
-    int64_t factor = reciprocal_table[(soft->length << left) >> 6 & 1023];
+    int left = 17 - bit_length(soft->denominator), narrow = model.plan.width - 1;
+    int64_t factor = reciprocal_table[(soft->denominator << left) >> 6 & 1023];
     for (int d = 0; d < 3; d++) {
         int64_t value = soft->sum[d] * (1 << left);
         int64_t numerator = saturate(shift_round(value, narrow), 18);
@@ -262,14 +262,14 @@ static void fail(const char *what, const char *value) {
 }
 
 // The descriptor of a pass: bases in units of 8 rows, shifts less the least one (see firmware/blink/image.py).
-static Pass read_pass(const Row *descriptor, const Row *k_space, const Row *v_space) {
-    const Row *qkv = k_space + 8 * (uint16_t)descriptor[0].v[0];
-    const Row *gate = k_space + 8 * (uint16_t)descriptor[0].v[1];
+static Pass read_pass(const Row *descriptor, const Row *dot_bank, const Row *sum_bank) {
+    const Row *qkv = dot_bank + 8 * (uint16_t)descriptor[0].v[0];
+    const Row *gate = dot_bank + 8 * (uint16_t)descriptor[0].v[1];
     int attention = (uint16_t)descriptor[1].v[1], ffn = (uint16_t)descriptor[1].v[2];
     int hidden = (ffn >> 12) + 1, least = model.plan.least_shift;
     Pass pass = {
         .k = qkv, .q = qkv + 8, .v = qkv + 16, .gate = gate, .up = gate + (hidden + 7) / 8 * 8,
-        .down = v_space + 8 * (uint16_t)descriptor[0].v[2], .loop_embedding = descriptor + 2,
+        .down = sum_bank + 8 * (uint16_t)descriptor[0].v[2], .loop_embedding = descriptor + 2,
         .shift_k = (attention & 15) + least, .shift_q = (attention >> 4 & 15) + least,
         .shift_v = (attention >> 8 & 15) + least, .shift_gate = (ffn & 15) + least,
         .shift_up = (ffn >> 4 & 15) + least, .shift_down = (ffn >> 8 & 15) + model.plan.least_sum_shift, .hidden = hidden,
@@ -285,11 +285,11 @@ static void read_image(const char *path) {
         fail("not a .glint image of version 2", path);
     fclose(stream);
 
-    int k_rows = u16(file + 28), v_rows = u16(file + 30), embed_rows = u16(file + 32);
+    int dot_rows = u16(file + 28), sum_rows = u16(file + 30), embed_rows = u16(file + 32);
     model.passes = u16(file + 26);
     const Row *config = (const Row *)(file + HEADER), *table = config + 3;
-    const Row *k_space = table + 3 * model.passes, *v_space = k_space + k_rows;
-    model.embed = v_space + v_rows;
+    const Row *dot_bank = table + 3 * model.passes, *sum_bank = dot_bank + dot_rows;
+    model.embed = sum_bank + sum_rows;
     model.rope = model.embed + embed_rows;
     model.plan = file[15] == 12 ? plan12 : plan9;
     model.vocab = u16(file + 16);
@@ -298,10 +298,10 @@ static void read_image(const char *path) {
     model.rope_num = u16(file + 22);
     model.rope_den = u16(file + 24);
     model.thinking = file[14];
-    model.output = k_space + 8 * (uint16_t)config[0].v[0];
+    model.output = dot_bank + 8 * (uint16_t)config[0].v[0];
     model.shift_logit = (config[0].v[2] & 15) + model.plan.least_shift;
     for (int i = 0; i < model.passes; i++)
-        model.pass[i] = read_pass(table + 3 * i, k_space, v_space);
+        model.pass[i] = read_pass(table + 3 * i, dot_bank, sum_bank);
 }
 
 // Whoever writes the tokens may wait for the logits of each.

@@ -63,7 +63,7 @@ async def device_equals_software(dut: Any) -> None:
 
 async def hello(pair: Pair) -> None:
     await pair.host.ask()
-    info = pair.host.talk.endpoint.info
+    info = pair.host.exchange.endpoint.info
     assert info is not None
     assert info.flags == HelloFlag.MODEL | HelloFlag.DEFAULT_IMAGE
     assert (info.lanes, info.plan) == (pair.bench.lanes, pair.image.model.plan.code)
@@ -114,7 +114,7 @@ async def damaged_frames(pair: Pair) -> None:
     for _ in range(3):
         await pair.ask(prompt([3, 1, 2], pair.vocab), generate(4, crc=True))
     pair.host.damage = bytes
-    assert pair.host.talk.endpoint.retries > 0
+    assert pair.host.exchange.endpoint.retries > 0
 
 
 async def load(pair: Pair) -> None:

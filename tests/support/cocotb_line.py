@@ -69,31 +69,31 @@ class CocotbLine:
 class CocotbHost:
     """An `Exchange` over a `CocotbLine`; as `glintfpga.sim.exchange.SimHost`, but awaited.
 
-    Members: ``talk``; ``damage``, called with each piece of data that crosses the line, returns
+    Members: ``exchange``; ``damage``, called with each piece of data that crosses the line, returns
     what arrives instead.
     """
 
     def __init__(self, line: CocotbLine):
         self.line = line
-        self.talk = Exchange(now=_seconds())
+        self.exchange = Exchange(now=_seconds())
         self.damage: Callable[[bytes], bytes] = bytes
 
     async def ask(self, *messages: bytes) -> list[tuple[int, bytes]]:
         """Send whole messages and wait for the DONE of each; all replies ``(op, body)``."""
-        self.talk.ask(*messages)
+        self.exchange.ask(*messages)
         heard = _seconds()
-        while not self.talk.done:
+        while not self.exchange.done:
             await self._turn()
             if self.line.received:
                 heard = _seconds()
             assert _seconds() - heard < PATIENCE_S, "the device fell silent"
         await self._turn()
-        return self.talk.take_replies()
+        return self.exchange.take_replies()
 
     async def _turn(self) -> None:
         arrived = self.damage(bytes(self.line.received))
         self.line.received.clear()
-        if out := self.talk.step(arrived, _seconds()):
+        if out := self.exchange.step(arrived, _seconds()):
             self.line.send(self.damage(out))
         await Timer(TURN_US, unit="us")
 

@@ -45,7 +45,7 @@ from glintfpga.quant.evaluation.sets import read_set
 from glintfpga.quant.files.strict_json import parse_object
 from glintfpga.quant.numbers.sampler import Sampler
 
-__all__ = ["MAX_LINE", "SESSION", "TARGETS", "sealed", "taken"]
+__all__ = ["MAX_LINE", "SESSION", "TARGETS", "accepts", "with_valid_sums"]
 
 MAX_LINE = 700
 SESSION = 7
@@ -55,7 +55,7 @@ LANES, PLAN = 4, 12
 Target = Callable[[bytes], object]
 
 
-def taken(target: str, data: bytes) -> bool:
+def accepts(target: str, data: bytes) -> bool:
     """Whether a target takes ``data``. Raises ``AssertionError`` for a refusal of another form."""
     try:
         TARGETS[target](data)
@@ -66,7 +66,7 @@ def taken(target: str, data: bytes) -> bool:
     return True
 
 
-def sealed(data: bytes) -> bytes:
+def with_valid_sums(data: bytes) -> bytes:
     """An image with a sha256 and a CRC that are right for its other bytes, if it has room."""
     if len(data) < HEADER_BYTES + 4:
         return data
@@ -184,16 +184,16 @@ def _load(data: bytes):  # type: ignore[no-untyped-def]
     return reference_model(data, lanes=LANES, plan=PLAN)
 
 
-class _Liar:
-    """A line to a device that says ``said`` after the host's first message."""
+class _ScriptedDevice:
+    """A line to a device that says ``script`` after the host's first message."""
 
     name = "liar"
     real_time = False
     rate_factors: tuple[int, ...] = (1,)
     first_baud = BAUDS[0]
 
-    def __init__(self, said: bytes, info: HelloInfo):
-        self._said = said
+    def __init__(self, script: bytes, info: HelloInfo):
+        self._script = script
         self._now = 0.0
         self._asked = False
         self._end = Endpoint(Role.DEVICE, info=lambda: info)
@@ -207,7 +207,7 @@ class _Liar:
 
     def read(self, size: int, timeout: float) -> bytes:
         if self._asked:
-            self._said = self._said[self._end.write(self._said) :]
+            self._script = self._script[self._end.write(self._script) :]
         data = self._end.poll(self._now)
         self._now += 0.0 if data else 0.3  # it is never long until the host loses patience
         return data
@@ -219,11 +219,11 @@ class _Liar:
         pass
 
 
-def _liar(ask: Callable[[Client], object]) -> Target:
+def _scripted(ask: Callable[[Client], object]) -> Target:
     """A target whose bytes are what a device answers."""
 
     def go(data: bytes) -> object:
-        client = Client(Link(opener=lambda: _Liar(data, _honest())))
+        client = Client(Link(opener=lambda: _ScriptedDevice(data, _valid_info())))
         client.connect()
         return ask(client)
 
@@ -231,7 +231,7 @@ def _liar(ask: Callable[[Client], object]) -> Target:
 
 
 @cache
-def _honest() -> HelloInfo:
+def _valid_info() -> HelloInfo:
     """What a liar says of itself."""
     header = image_of(None).header
     return HelloInfo(flags=HelloFlag.MODEL, lanes=LANES, plan=PLAN, image_header=header)
@@ -241,7 +241,7 @@ def _greeting(data: bytes) -> object:
     """The 128 bytes of a hello."""
     info = HelloInfo.decode(data)
     assert info.encode()[:26] == data[:26]  # what follows is spare
-    return Client(Link(opener=lambda: _Liar(b"", info))).connect()
+    return Client(Link(opener=lambda: _ScriptedDevice(b"", info))).connect()
 
 
 def _generated(client: Client) -> Iterator[int]:
@@ -252,7 +252,7 @@ def _generated(client: Client) -> Iterator[int]:
 
 TARGETS: dict[str, Target] = {
     "image": Image.from_bytes,
-    "sealed-image": lambda data: Image.from_bytes(sealed(data)),
+    "sealed-image": lambda data: Image.from_bytes(with_valid_sums(data)),
     "checkpoint": _file("a.safetensors", read_checkpoint),
     "bitstream": _file("a.fs", _bitstream),
     "json": parse_object,
@@ -270,7 +270,7 @@ TARGETS: dict[str, Target] = {
     "hello": _greeting,
     "messages": _messages,
     "commands": _device,
-    "answer": _liar(lambda client: list(_generated(client))),
-    "scores": _liar(lambda client: client.score(b"to", logits=True)),
+    "answer": _scripted(lambda client: list(_generated(client))),
+    "scores": _scripted(lambda client: client.score(b"to", logits=True)),
 }
 """By name; tests/fuzz/corpus/ has a folder for each."""

@@ -9,7 +9,7 @@ import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 
-__all__ = ["Watcher", "frames_of", "unstuffed"]
+__all__ = ["LinkMonitor", "frames_of", "unstuffed"]
 
 MAX_RAW = 205
 _HELLO, _DATA = 0x11, 0x12
@@ -41,7 +41,7 @@ def frames_of(data: bytes) -> list[bytes]:
 
 
 @dataclass
-class Watcher:
+class LinkMonitor:
     """One end's ear.
 
     Parameters: ``is_host``, which end it is; ``sent``, the frames that the other end has sent.
@@ -67,7 +67,7 @@ class Watcher:
         """As the end itself has to count."""
         return self.damaged + self.refused
 
-    def asks(self, data: bytes) -> None:
+    def on_tx(self, data: bytes) -> None:
         """The host sends this; a HELLO with a new nonce ends its session."""
         for raw in frames_of(data):
             body = unstuffed(raw) or b""
@@ -75,7 +75,7 @@ class Watcher:
             if body[:1] == bytes([_HELLO]) and nonce != self._nonce:
                 self._nonce, self._open, self._asked, self._expected = nonce, False, True, 0
 
-    def hears(self, data: bytes) -> None:
+    def on_rx(self, data: bytes) -> None:
         """This end was fed these bytes."""
         *closed, rest = data.split(b"\0")
         for part in closed:

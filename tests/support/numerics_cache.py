@@ -9,36 +9,36 @@ import numpy as np
 from glintfpga.firmware.device.numerics import LoadedModel, reference_model
 from glintfpga.quant.errors import InputError
 
-__all__ = ["Memory"]
+__all__ = ["NumericsCache"]
 
 Node = dict[int, Any]
 """Children by token; the logits, once computed, under -1."""
 
 
-class _Known:
+class _CachedModel:
     """A model and what it has computed, for all devices that hold it."""
 
     def __init__(self, model: LoadedModel):
         self.model = model
         self.root: Node = {}
-        self._inside: list[int] = []
+        self._entered: list[int] = []
         """What the model has entered."""
 
     def logits(self, context: list[int]) -> np.ndarray:
-        known = len(self._inside)
-        if context[:known] != self._inside:
+        known = len(self._entered)
+        if context[:known] != self._entered:
             self.model.numerics.clear()
             known = 0
         for token in context[known:]:
             self.model.numerics.enter(token)
-        self._inside = list(context)
+        self._entered = list(context)
         return self.model.numerics.logits()
 
 
-class _Remembered:
+class _CachedNumerics:
     """`Numerics` of one device."""
 
-    def __init__(self, known: _Known):
+    def __init__(self, known: _CachedModel):
         self._known = known
         self.clear()
 
@@ -57,11 +57,11 @@ class _Remembered:
         return logits
 
 
-class Memory:
+class NumericsCache:
     """Makes the models of software devices, which share what any of them has computed."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[bytes, int, int], _Known] = {}
+        self._known: dict[tuple[bytes, int, int], _CachedModel] = {}
 
     def load(self, data: bytes, *, lanes: int, plan: int) -> LoadedModel:
         """As `reference_model`. Raises ``InputError`` for a model that thinks as well.
@@ -73,6 +73,6 @@ class Memory:
             model = reference_model(data, lanes=lanes, plan=plan)
             if data[14]:
                 raise InputError("a thinking model cannot be remembered; take one without")
-            self._known[key] = _Known(model)
+            self._known[key] = _CachedModel(model)
         known = self._known[key]
-        return replace(known.model, numerics=_Remembered(known))
+        return replace(known.model, numerics=_CachedNumerics(known))

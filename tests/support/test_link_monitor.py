@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from glintfpga.firmware.wire.endpoint import Endpoint, Role
 from glintfpga.firmware.wire.protocol import Data, Hello, HelloInfo, HelloReply
 from support.damage import damaged
-from support.link_monitor import Watcher, frames_of, unstuffed
+from support.link_monitor import LinkMonitor, frames_of, unstuffed
 
 
 @given(st.binary(max_size=600))
@@ -44,18 +44,20 @@ def test_a_device_counts_the_same(rng, harm):
     sent = list(frames(rng))
     data = damaged(rng, b"".join(sent)) if harm else b"".join(sent)
     device = Endpoint(Role.DEVICE, info=lambda: HelloInfo(lanes=4, plan=12))
-    ear = Watcher(is_host=False, sent=Counter(raw for each in sent for raw in frames_of(each)))
+    monitor = LinkMonitor(
+        is_host=False, sent=Counter(raw for each in sent for raw in frames_of(each))
+    )
     while data:
         part, data = data[: (size := rng.randint(1, 99))], data[size:]
         device.feed(part, 0.0)
-        ear.hears(part)
+        monitor.on_rx(part)
         device.read()
-    assert (device.dropped, device.crc_errors) == (ear.dropped, ear.damaged)
-    assert harm or ear.damaged == 0
-    assert ear.forged == 0
+    assert (device.dropped, device.crc_errors) == (monitor.dropped, monitor.damaged)
+    assert harm or monitor.damaged == 0
+    assert monitor.forged == 0
 
 
 def test_forged_frames_are_noticed():
-    ear = Watcher(is_host=False, sent=Counter())
-    ear.hears(Hello(random.Random(1).getrandbits(32)).encode())
-    assert (ear.valid, ear.forged) == (1, 1)
+    monitor = LinkMonitor(is_host=False, sent=Counter())
+    monitor.on_rx(Hello(random.Random(1).getrandbits(32)).encode())
+    assert (monitor.valid, monitor.forged) == (1, 1)

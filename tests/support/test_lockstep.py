@@ -116,7 +116,7 @@ def test_notices_a_wrong_bit():
     model = random(SHAPES["ragged"], PLAN12, 0)
     core = bench(4, PLAN12)
     core.load(Image.from_model(model))
-    output = core.sim.item("lane1 k_bank")
+    output = core.sim.item("lane1 dot_bank")
     row = Image.from_model(model).layout.out_base // 4 + 3
     output.poke(output.peek(row) ^ 1 << 11, row)
     with pytest.raises(DeviceError, match="sequence 0, step 0: logit 13 is"):

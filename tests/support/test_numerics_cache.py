@@ -5,16 +5,16 @@ import pytest
 
 from glintfpga.firmware.device.numerics import reference_model
 from glintfpga.quant.errors import InputError
-from support.numerics_cache import Memory
+from support.numerics_cache import NumericsCache
 from support.shipping.rebuild_sim import default_image
 
 
 def test_equals_the_reference():
     """Two devices in turns, one going back: what one has computed serves the other."""
     data = default_image().data
-    memory, rng = Memory(), random.Random(1)
+    cache, rng = NumericsCache(), random.Random(1)
     right = [reference_model(data, lanes=4, plan=12).numerics for _ in range(2)]
-    models = [memory.load(data, lanes=4, plan=12).numerics for _ in range(2)]
+    models = [cache.load(data, lanes=4, plan=12).numerics for _ in range(2)]
     for _ in range(60):
         which = rng.randrange(2)
         if rng.random() < 0.2:
@@ -28,8 +28,8 @@ def test_equals_the_reference():
 
 def test_computes_once(monkeypatch):
     data = default_image().data
-    memory = Memory()
-    first, second = (memory.load(data, lanes=4, plan=12).numerics for _ in range(2))
+    cache = NumericsCache()
+    first, second = (cache.load(data, lanes=4, plan=12).numerics for _ in range(2))
     first.enter(1)
     logits = first.logits()
     monkeypatch.setattr(second._known.model.numerics, "logits", None)
@@ -41,4 +41,4 @@ def test_thinking_is_refused(monkeypatch):
     data = default_image().data
     monkeypatch.setattr("support.numerics_cache.reference_model", lambda *a, **b: None)
     with pytest.raises(InputError, match="cannot be remembered"):
-        Memory().load(data[:14] + b"\1" + data[15:], lanes=4, plan=12)
+        NumericsCache().load(data[:14] + b"\1" + data[15:], lanes=4, plan=12)

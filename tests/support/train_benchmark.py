@@ -61,7 +61,7 @@ def compare(
         "kernel": (Kernel(spec, penalty=penalty), _KERNEL_STEPS),
     }
     for code, plan in PLANS.items():
-        numbers = ChipNumbers(plan=plan, lanes=4, balance=(0,) * spec.passes, rope=(7, 44))
+        numbers = ChipNumbers(plan=plan, lanes=4, qk_log2_shift=(0,) * spec.passes, rope=(7, 44))
         kernel = Kernel(spec, penalty=penalty, numbers=numbers)
         engines[f"kernel, plan {code}"] = (kernel, _KERNEL_STEPS)
     for engine, _ in engines.values():

@@ -52,30 +52,30 @@ class Corpus:
         batch: int,
         length: int,
         *,
-        spaced_share: float = 0.5,
+        wikitext_fraction: float = 0.5,
         mixture: Mixture = MappingProxyType({}),
     ) -> IdStream:
         """Draw ``batch`` windows (batch, length + 1), uint16, anywhere in the streams.
 
-        ``spaced_share`` of them (on average; exactly, where that is a whole number) come first
+        ``wikitext_fraction`` of them (on average; exactly, where that is a whole number) come first
         and from ``spaced``, mixed as ``mixture`` says, the others from ``raw``. Raises
         ``InputError`` when a stream that is needed is shorter than a window.
         """
-        first = min(batch, int(batch * spaced_share + rng.random()))
+        first = min(batch, int(batch * wikitext_fraction + rng.random()))
         rows = np.empty((batch, length + 1), np.uint16)
         _fill(rows[:first], self.spaced, self._parts(mixture), rng)
         _fill(rows[first:], self.raw, _whole(self.raw), rng)
         return rows
 
     def pair_counts(
-        self, *, spaced_share: float = 0.5, mixture: Mixture = MappingProxyType({})
+        self, *, wikitext_fraction: float = 0.5, mixture: Mixture = MappingProxyType({})
     ) -> npt.NDArray[np.float64]:
         """How often id b follows id a, (257, 257): both streams, weighed as ``windows`` does."""
-        total = (1 - spaced_share) * _pairs(self.raw)
+        total = (1 - wikitext_fraction) * _pairs(self.raw)
         for start, stop, share in zip(*self._parts(mixture)):
             # A part of the stream counts as if it were as long as its share of all.
             weight = share * len(self.spaced) / max(stop - start, 1)
-            total += spaced_share * weight * _pairs(self.spaced[start:stop])
+            total += wikitext_fraction * weight * _pairs(self.spaced[start:stop])
         return total
 
     def _parts(self, mixture: Mixture) -> _Parts:

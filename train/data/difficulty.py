@@ -20,7 +20,7 @@ from glintfpga.quant.blink.checkpoint import Checkpoint, FloatArray, read_checkp
 from glintfpga.quant.errors import EnvironmentProblem, InputError
 from glintfpga.quant.evaluation.losses import Passage, Progress, losses
 from glintfpga.quant.evaluation.scorers import FloatScorer
-from glintfpga.quant.files.atomic import publish
+from glintfpga.quant.files.atomic import write_atomic
 from glintfpga.train.data.manifest import Manifest
 from glintfpga.train.data.streams import Selection, all_documents
 
@@ -95,7 +95,7 @@ def _keep(path: Path, values: FloatArray) -> None:
     np.save(file, values)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        publish(path, file.getvalue())
+        write_atomic(path, file.getvalue())
     except (OSError, InputError) as error:
         raise EnvironmentProblem(
             f"cannot keep the ranking of documents in {os.fspath(path.parent)!r}: {error}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from glintfpga.quant.errors import EnvironmentProblem, InputError
-from glintfpga.quant.files.atomic import publish
+from glintfpga.quant.files.atomic import write_atomic
 from glintfpga.train.data.manifest import Source, describe
 from glintfpga.train.data.streams import Progress
 
@@ -44,7 +44,7 @@ def fetch_fineweb(
         rows = datasets.load_dataset(_REPOSITORY, _SAMPLE, split="train", streaming=True)
         for number, shard in enumerate(_shards(rows, wanted, progress)):
             path = folder / f"fineweb-edu-{number:05}.txt.xz"
-            publish(path, lzma.compress(shard, preset=3))
+            write_atomic(path, lzma.compress(shard, preset=3))
             sources.append(
                 describe(folder, path, licence=LICENCE, origin=ORIGIN, added_by=added_by)
             )

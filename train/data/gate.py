@@ -20,7 +20,7 @@ from typing import Any
 
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.evaluation.sets import find_sets, read_set
-from glintfpga.quant.files.atomic import publish
+from glintfpga.quant.files.atomic import write_atomic
 from glintfpga.quant.files.strict_json import parse_object
 from glintfpga.train.data.documents import documents
 from glintfpga.train.data.duplicates import DuplicateFinder
@@ -149,7 +149,7 @@ def check(
         unreviewed=tuple(source.file for source in manifest.sources if not source.reviewed),
         examples=tuple(lines[:_EXAMPLES]),
     )
-    publish(record_path(path), (json.dumps(asdict(found), indent=2) + "\n").encode())
+    write_atomic(record_path(path), (json.dumps(asdict(found), indent=2) + "\n").encode())
     return found
 
 

@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.files.atomic import publish
+from glintfpga.quant.files.atomic import write_atomic
 from glintfpga.quant.files.strict_json import parse_object
 from glintfpga.train.data.documents import SUFFIXES
 
@@ -128,7 +128,7 @@ def read_manifest(path: Path, *, folder: Path | None = None) -> Manifest:
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Write the JSON; the file appears whole or not at all. Raises ``EnvironmentProblem``."""
-    publish(path, manifest.to_bytes())
+    write_atomic(path, manifest.to_bytes())
 
 
 def describe(folder: Path, path: Path, *, licence: str, origin: str, added_by: str) -> Source:

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from glintfpga.quant.errors import EnvironmentProblem, InputError
-from glintfpga.quant.files.atomic import publish
+from glintfpga.quant.files.atomic import write_atomic
 from glintfpga.train.data.manifest import Manifest, describe, write_manifest
 from glintfpga.train.data.streams import Progress
 
@@ -53,7 +53,7 @@ def python_manifest(cache: Path, *, progress: Progress | None = None) -> Path:
                 "this Python has no docstrings: name a manifest of other text, see "
                 "glintfpga data add --help"
             )
-        publish(text, lzma.compress("\n\n".join(documents).encode(), preset=3))
+        write_atomic(text, lzma.compress("\n\n".join(documents).encode(), preset=3))
         source = describe(
             folder,
             text,

@@ -116,10 +116,10 @@ static void adapt_backward(
 
 static const double QUERY_SCALE = LOG2_E / std::sqrt(3.0);
 
-// A power of two, 2^balance, moves from q to k so that both use their range alike.
-static Pass<double> fold(const Block<double> &block, int balance) {
+// A power of two, 2^qk_log2_shift, moves from q to k so that both use their range alike.
+static Pass<double> fold(const Block<double> &block, int qk_log2_shift) {
     Pass<double> pass = {};
-    const double q_scale = std::ldexp(QUERY_SCALE, -balance), k_scale = std::ldexp(1, balance);
+    const double q_scale = std::ldexp(QUERY_SCALE, -qk_log2_shift), k_scale = std::ldexp(1, qk_log2_shift);
     const double *gain = block.norm_attention;
     for (int i = 0; i < 3; i++)
         for (int j = 0; j < 3; j++) {
@@ -138,9 +138,9 @@ static Pass<double> fold(const Block<double> &block, int balance) {
 }
 
 static Block<double> fold_backward(
-    const Block<double> &block, int balance, const Pass<double> &grad) {
+    const Block<double> &block, int qk_log2_shift, const Pass<double> &grad) {
     Block<double> out = {};
-    const double q_scale = std::ldexp(QUERY_SCALE, -balance), k_scale = std::ldexp(1, balance);
+    const double q_scale = std::ldexp(QUERY_SCALE, -qk_log2_shift), k_scale = std::ldexp(1, qk_log2_shift);
     const double *gain = block.norm_attention;
     for (int i = 0; i < 3; i++)
         for (int j = 0; j < 3; j++) {
@@ -166,10 +166,10 @@ static Block<double> fold_backward(
     return out;
 }
 
-static Folded<double> fold(const Model<float> &model, const int *balance) {
+static Folded<double> fold(const Model<float> &model, const int *qk_log2_shift) {
     Folded<double> folded;
     for (int pass = 0; pass < PASSES; pass++) {
-        folded.passes[pass] = fold(adapt(model, pass), balance[pass]);
+        folded.passes[pass] = fold(adapt(model, pass), qk_log2_shift[pass]);
         for (int i = 0; in_loop(pass) && i < 3; i++)
             folded.passes[pass].loop_embedding[i] = model.loop_embedding[pass - PRELUDE][i];
     }
@@ -185,11 +185,11 @@ static Folded<double> fold(const Model<float> &model, const int *balance) {
 
 // Gradients of all parameters from those of the folded form, whose matrices they come from.
 static Model<double> fold_backward(
-    const Model<float> &model, const int *balance, const Folded<double> &grad) {
+    const Model<float> &model, const int *qk_log2_shift, const Folded<double> &grad) {
     Model<double> out = {};
     for (int pass = 0; pass < PASSES; pass++) {
         const Block<double> block = adapt(model, pass);
-        adapt_backward(model, pass, fold_backward(block, balance[pass], grad.passes[pass]), out);
+        adapt_backward(model, pass, fold_backward(block, qk_log2_shift[pass], grad.passes[pass]), out);
         for (int i = 0; in_loop(pass) && i < 3; i++)
             out.loop_embedding[pass - PRELUDE][i] = grad.passes[pass].loop_embedding[i];
     }

@@ -143,7 +143,7 @@ template <class To, class From> static void copy(const From *from, To *to, size_
 }
 
 static void load_weights() {
-    Folded<double> folded = fold(*(const Model<float> *)work.call.params, work.call.balance);
+    Folded<double> folded = fold(*(const Model<float> *)work.call.params, work.call.qk_log2_shift);
     if (FIXED)
         round_weights(folded);
     copy((const double *)folded.passes, (float *)work.passes, PASSES * PASS_SIZE);
@@ -198,7 +198,7 @@ static void store_gradients() {
             grad.embed_out[token][c] = entry(work.dembed_out, token, c);
         }
     const Model<double> model =
-        fold_backward(*(const Model<float> *)work.call.params, work.call.balance, grad);
+        fold_backward(*(const Model<float> *)work.call.params, work.call.qk_log2_shift, grad);
     copy((const double *)&model, work.call.grads, sizeof model / sizeof(double));
 }
 

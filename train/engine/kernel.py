@@ -37,7 +37,7 @@ class ChipNumbers:
 
     plan: NumberPlan
     lanes: int
-    balance: tuple[int, ...]
+    qk_log2_shift: tuple[int, ...]
     """Powers of two that each pass moves from q to k."""
     rope: tuple[int, int]
     """Turns a token, as a fraction."""
@@ -47,7 +47,10 @@ class ChipNumbers:
         """Return what ``quantize`` chooses for this checkpoint."""
         model, report = quantize(checkpoint, plan=plan, lanes=lanes)
         return cls(
-            plan=plan, lanes=lanes, balance=report.balance, rope=(model.rope_num, model.rope_den)
+            plan=plan,
+            lanes=lanes,
+            qk_log2_shift=report.balance,
+            rope=(model.rope_num, model.rope_den),
         )
 
 
@@ -70,7 +73,7 @@ class _Call(ctypes.Structure):
         ("batch", ctypes.c_int32),
         ("length", ctypes.c_int32),
         ("rope", ctypes.c_void_p),
-        ("balance", ctypes.c_void_p),
+        ("qk_log2_shift", ctypes.c_void_p),
         ("tables", _Tables),
         ("penalty", _Penalty),
         ("grads", ctypes.c_void_p),
@@ -111,10 +114,12 @@ class Kernel:
             self._library = load_kernel(spec, numbers.plan, fixed=True, lanes=numbers.lanes)
         if self._library.parameter_count() != self.size:
             raise RuntimeError("kernel.cpp and ModelSpec differ in the number of parameters")
-        balance = numbers.balance if numbers else (0,) * spec.passes
-        if len(balance) != spec.passes:
-            raise ValueError(f"balance must have {spec.passes} numbers, not {len(balance)}")
-        self._balance = np.array(balance, np.int32)
+        qk_log2_shift = numbers.qk_log2_shift if numbers else (0,) * spec.passes
+        if len(qk_log2_shift) != spec.passes:
+            raise ValueError(
+                f"qk_log2_shift must have {spec.passes} numbers, not {len(qk_log2_shift)}"
+            )
+        self._balance = np.array(qk_log2_shift, np.int32)
         self._tables = _table_arrays(numbers.plan) if numbers else []
         self._rope: npt.NDArray[np.float32] = np.zeros((0, 2), np.float32)
         limits = penalty or RangePenalty(weight=0.0)
@@ -172,7 +177,7 @@ class Kernel:
             batch=ids.shape[0],
             length=ids.shape[1] - 1,
             rope=self._rope_of(ids.shape[1] - 1).ctypes.data,
-            balance=self._balance.ctypes.data,
+            qk_log2_shift=self._balance.ctypes.data,
             tables=_Tables(*(table.ctypes.data for table in self._tables)),
             penalty=self._penalty,
             **{name: array.ctypes.data for name, array in outputs.items()},

@@ -66,9 +66,9 @@ def views(spec: AnySpec, flat: Vector) -> dict[str, Vector]:
 
 
 def checkpoint_of(
-    spec: ModelSpec, flat: Vector, *, note: str = "", balance: tuple[int, ...] | None = None
+    spec: ModelSpec, flat: Vector, *, note: str = "", qk_log2_shift: tuple[int, ...] | None = None
 ) -> Checkpoint:
     """Return what ``quant.blink.checkpoint.write_checkpoint`` writes. Raises ``InputError`` for
     NaNs."""
     tensors = {name: value.astype(np.float64) for name, value in views(spec, flat).items()}
-    return Checkpoint(spec=spec, tensors=tensors, note=note, balance=balance)
+    return Checkpoint(spec=spec, tensors=tensors, note=note, qk_log2_shift=qk_log2_shift)

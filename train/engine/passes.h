@@ -34,7 +34,7 @@ struct Call {
     const uint16_t *tokens;  // (batch, length + 1)
     int32_t batch, length;
     const float *rope;  // (length, 2): cosine and sine
-    const int32_t *balance;  // (passes,): see fold()
+    const int32_t *qk_log2_shift;  // (passes,): see fold()
     Tables tables;
     Penalty penalty;
     float *grads, *losses, *logits;  // (parameters,), (batch, length), (batch, length, vocab)

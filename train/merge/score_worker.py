@@ -14,12 +14,12 @@ from pathlib import Path
 from glintfpga.quant.errors import GlintError
 from glintfpga.train.run.config import TrainConfig
 from glintfpga.train.run.run_log import read_sources
-from glintfpga.train.run.worker import judge
+from glintfpga.train.run.worker import score_checkpoint
 
-__all__ = ["judge_command", "main"]
+__all__ = ["main", "score_command"]
 
 
-def judge_command(run: Path, checkpoint: Path) -> list[str]:
+def score_command(run: Path, checkpoint: Path) -> list[str]:
     """The command line that scores a checkpoint of a run."""
     return [sys.executable, "-m", "glintfpga.train.merge.score_worker", str(run), str(checkpoint)]
 
@@ -28,7 +28,7 @@ def main(run: str, checkpoint: str) -> int:
     """Score; return the exit code."""
     try:
         config = TrainConfig.read(Path(run) / "config.json")
-        found = judge(Path(checkpoint), config, read_sources(Path(run)))
+        found = score_checkpoint(Path(checkpoint), config, read_sources(Path(run)))
     except GlintError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -42,5 +42,5 @@ def between(a: Checkpoint, b: Checkpoint, t: float, *, note: str = "") -> Checkp
         tensors=tensors,
         note=note,
         rope_radians_per_token=a.rope_radians_per_token,
-        balance=a.balance if a.balance == b.balance else None,
+        qk_log2_shift=a.qk_log2_shift if a.qk_log2_shift == b.qk_log2_shift else None,
     )

@@ -20,7 +20,7 @@ from typing import Any
 
 from glintfpga.quant.blink.checkpoint import read_checkpoint, write_checkpoint
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.files.atomic import cannot_write, publish
+from glintfpga.quant.files.atomic import cannot_write, write_atomic
 from glintfpga.train.merge.slerp import between
 
 __all__ = ["STEPS", "Bracket", "Entry", "play", "scored_in_time"]
@@ -31,7 +31,7 @@ STEPS = (0.25, 0.5, 0.75)
 _LEAST_GAIN = 1e-6
 """Nats a byte. Averages of ever closer neighbours would gain less and less for ever."""
 
-Judge = Callable[[Path], list[str]]
+ScoreCommand = Callable[[Path], list[str]]
 """The command line that writes the score of a checkpoint to stdout; lower is better."""
 Progress = Callable[[int, int, int], None]
 """Called with the round, and the scores done and wanted of it."""
@@ -50,7 +50,7 @@ class Entry:
     """Share of the way from the first parent to the second."""
     score: float | None = None
     """Nats a byte; None where there was no score."""
-    fate: str = ""
+    outcome: str = ""
     """``field``, ``out``, ``kept``, or why there is no score."""
 
 
@@ -71,7 +71,7 @@ class Bracket:
 
 def play(
     checkpoints: Sequence[Path],
-    judge: Judge,
+    score_command: ScoreCommand,
     folder: Path,
     *,
     top: int = 4,
@@ -89,12 +89,12 @@ def play(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(repr(str(folder)), error) from error
-    table = _Table(judge, limit_s, workers, progress)
+    table = _Table(score_command, limit_s, workers, progress)
     trained = [Entry(name=path.stem, path=str(path), round=0) for path in sorted(checkpoints)]
     scored = table.score(0, trained)
     field = _best(scored, top)
     if not field:
-        reasons = scored[0].fate if scored else "there is none"
+        reasons = scored[0].outcome if scored else "there is none"
         raise InputError(f"no checkpoint could be scored ({reasons:.200}): nothing to merge")
     table.enter(scored, {entry.name: "field" for entry in field})
     tried: set[frozenset[str]] = set()
@@ -113,8 +113,8 @@ def play(
             break
         field = _best([*field, *kept], top)
     bracket = Bracket(entries=tuple(table.entries), winner=field[0].name)
-    publish(folder / "champion.safetensors", Path(field[0].path).read_bytes())
-    publish(folder / "bracket.json", (json.dumps(bracket.to_json(), indent=1) + "\n").encode())
+    write_atomic(folder / "champion.safetensors", Path(field[0].path).read_bytes())
+    write_atomic(folder / "bracket.json", (json.dumps(bracket.to_json(), indent=1) + "\n").encode())
     return bracket
 
 
@@ -141,10 +141,10 @@ class _Table:
     """Collects entries and has them scored."""
 
     def __init__(
-        self, judge: Judge, limit_s: float, workers: int, progress: Progress | None
+        self, score_command: ScoreCommand, limit_s: float, workers: int, progress: Progress | None
     ) -> None:
         self.entries: list[Entry] = []
-        self._judge = judge
+        self._score_command = score_command
         self._limit_s = limit_s
         self._workers = workers
         self._progress = progress
@@ -164,15 +164,15 @@ class _Table:
                 raise
         return scored
 
-    def enter(self, entries: Iterable[Entry], fates: Mapping[str, str]) -> None:
-        """Note the entries with their fates; the others that have a score are out."""
+    def enter(self, entries: Iterable[Entry], outcomes: Mapping[str, str]) -> None:
+        """Note the entries with their outcomes; the others that have a score are out."""
         for entry in entries:
-            known = entry.fate if entry.score is None else fates.get(entry.name, "out")
-            self.entries.append(replace(entry, fate=known))
+            known = entry.outcome if entry.score is None else outcomes.get(entry.name, "out")
+            self.entries.append(replace(entry, outcome=known))
 
     def _scored(self, entry: Entry) -> Entry:
-        score, reason = scored_in_time(self._judge(Path(entry.path)), self._limit_s)
-        return replace(entry, score=score, fate=reason)
+        score, reason = scored_in_time(self._score_command(Path(entry.path)), self._limit_s)
+        return replace(entry, score=score, outcome=reason)
 
 
 def _merges(pairs: Sequence[tuple[Entry, Entry]], number: int, folder: Path) -> Iterable[Entry]:

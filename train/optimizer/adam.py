@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from glintfpga.train.engine.parameters import Vector
-from glintfpga.train.optimizer.basis import Basis
+from glintfpga.train.optimizer.basis import Eigenbasis
 
 __all__ = ["Adam"]
 
@@ -25,7 +25,7 @@ class Adam:
     """
 
     count: int
-    bases: tuple[Basis, ...] = ()
+    bases: tuple[Eigenbasis, ...] = ()
     """Of blocks of the vector; what lies outside them keeps its own axes."""
     beta1: float = 0.9
     beta2: float = 0.99
@@ -45,18 +45,18 @@ class Adam:
         if length > self.clip:
             gradient = gradient * np.float32(self.clip / length)
         self.steps += 1
-        turned = gradient.copy()
+        rotated = gradient.copy()
         for basis in self.bases:
             self._renew(basis, gradient)
-            turned[basis.start : basis.stop] = basis.turned(gradient)
-        self.first += np.float32(1 - self.beta1) * (turned - self.first)
-        self.second += np.float32(1 - self.beta2) * (turned * turned - self.second)
+            rotated[basis.start : basis.stop] = basis.rotated(gradient)
+        self.first += np.float32(1 - self.beta1) * (rotated - self.first)
+        self.second += np.float32(1 - self.beta2) * (rotated * rotated - self.second)
         scale = np.float32(rate / (1 - self.beta1**self.steps))
         root = np.sqrt(self.second * np.float32(1 / (1 - self.beta2**self.steps)))
         update = scale * self.first / (root + np.float32(_EPSILON))
         for basis in self.bases:
             block = slice(basis.start, basis.stop)
-            update[block] = basis.turned_back(update[block])
+            update[block] = basis.rotated_back(update[block])
         vector -= update
 
     def tensors(self) -> dict[str, Vector]:
@@ -72,9 +72,9 @@ class Adam:
         for name, mine in self.tensors().items():
             mine[:] = tensors[name]
 
-    def _renew(self, basis: Basis, gradient: Vector) -> None:
+    def _renew(self, basis: Eigenbasis, gradient: Vector) -> None:
         """Moments follow the axes; of the second ones, what lies between axes is not known."""
-        turn = basis.watch(gradient, self.steps)
+        turn = basis.update(gradient, self.steps)
         if turn is None:
             return
         for moments, factor in ((self.first, turn), (self.second, turn * turn)):

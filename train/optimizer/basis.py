@@ -17,7 +17,7 @@ from glintfpga.quant.blink.spec import DIM
 from glintfpga.train.engine.parameters import Vector
 from glintfpga.train.engine.shape import AnySpec, Shape
 
-__all__ = ["Basis", "bases_of"]
+__all__ = ["Eigenbasis", "eigenbases_of"]
 
 _FIRST_STEPS = (20, 60)
 _RENEWED_STEPS = 100
@@ -27,7 +27,7 @@ _MEMORY = 0.992
 
 
 @dataclass(kw_only=True)
-class Basis:
+class Eigenbasis:
     """An orthonormal basis for the numbers ``start`` to ``stop`` of a vector, ``width`` at a time.
 
     C = 0.992 C + 0.008 g^T g   each 4th step, g (rows, width)
@@ -48,15 +48,15 @@ class Basis:
         self.moment = np.zeros((self.width, self.width), np.float32)
         self.axes = np.eye(self.width, dtype=np.float32)
 
-    def turned(self, vector: Vector) -> Vector:
+    def rotated(self, vector: Vector) -> Vector:
         """The block of ``vector`` along the axes, flat."""
         return (self._rows(vector) @ self.axes).ravel()
 
-    def turned_back(self, part: Vector) -> Vector:
+    def rotated_back(self, part: Vector) -> Vector:
         """The inverse of `turned`."""
         return (part.reshape(-1, self.width) @ self.axes.T).ravel()
 
-    def watch(self, gradient: Vector, step: int) -> Vector | None:
+    def update(self, gradient: Vector, step: int) -> Vector | None:
         """Take in the gradient of a step, counted from 1.
 
         Returns None, or the turn from the old axes to new ones, (width, width).
@@ -76,13 +76,13 @@ class Basis:
         return vector[self.start : self.stop].reshape(-1, self.width)
 
 
-def bases_of(spec: AnySpec) -> tuple[Basis, ...]:
+def eigenbases_of(spec: AnySpec) -> tuple[Eigenbasis, ...]:
     """Fresh bases for a shape of the chip: its embedding and the rest; none for larger shapes."""
     if isinstance(spec, Shape):
         return ()
     assert next(iter(spec.tensor_shapes())) == "embedding"
     edge, count = spec.vocab * DIM, spec.param_count
     return (
-        Basis(start=0, stop=edge, width=DIM),
-        Basis(start=edge, stop=count, width=count - edge),
+        Eigenbasis(start=0, stop=edge, width=DIM),
+        Eigenbasis(start=edge, stop=count, width=count - edge),
     )

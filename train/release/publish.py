@@ -20,7 +20,7 @@ from glintfpga.quant.blink.quantize import quantize
 from glintfpga.quant.blink.quantize_report import QuantizeReport
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.evaluation.rows import Score
-from glintfpga.quant.files.atomic import cannot_write, publish
+from glintfpga.quant.files.atomic import cannot_write, write_atomic
 from glintfpga.quant.files.strict_json import parse_object
 from glintfpga.train.data.manifest import read_manifest
 from glintfpga.train.engine.shape import for_chip
@@ -109,7 +109,7 @@ def release(
     except OSError as error:
         raise cannot_write(repr(str(folder)), error) from error
     for file, data in files.items():
-        publish(folder / file, data)
+        write_atomic(folder / file, data)
 
 
 def _sources(run: Path) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from glintfpga.quant.blink.checkpoint import Checkpoint, read_checkpoint
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.files.atomic import publish
+from glintfpga.quant.files.atomic import write_atomic
 from glintfpga.train.engine.parameters import Vector, flatten
 from glintfpga.train.run.config import Stage, TrainConfig
 
@@ -42,7 +42,7 @@ def tuning_config(path: Path) -> TrainConfig:
 
 def keep_start(folder: Path, path: Path) -> None:
     """Copy the checkpoint into the run, which does not depend on the original from then on."""
-    publish(folder / START, path.read_bytes())
+    write_atomic(folder / START, path.read_bytes())
 
 
 def starting_vector(folder: Path, config: TrainConfig) -> Vector:

@@ -18,7 +18,7 @@ from safetensors.numpy import save
 from glintfpga.quant.blink.checkpoint import read_checkpoint, write_checkpoint
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.files.atomic import publish
+from glintfpga.quant.files.atomic import write_atomic
 from glintfpga.quant.files.strict_json import parse_object
 from glintfpga.train.engine.parameters import Vector, checkpoint_of, flatten, views
 from glintfpga.train.engine.shape import AnySpec, Shape
@@ -33,7 +33,7 @@ class Model:
     spec: AnySpec
     vector: Vector
     note: str = ""
-    balance: tuple[int, ...] | None = None
+    qk_log2_shift: tuple[int, ...] | None = None
     """As of a ``Checkpoint``; of a shape for software only it is None."""
 
 
@@ -42,13 +42,15 @@ def write_model(path: Path, model: Model) -> None:
     cannot, ``InputError`` when a value is not finite."""
     spec = model.spec
     if isinstance(spec, ModelSpec):
-        found = checkpoint_of(spec, model.vector, note=model.note, balance=model.balance)
+        found = checkpoint_of(
+            spec, model.vector, note=model.note, qk_log2_shift=model.qk_log2_shift
+        )
         write_checkpoint(path, found)
         return
     if not np.isfinite(model.vector).all():
         raise InputError(f"the model for {str(path)!r} has values that are not finite: train again")
     metadata = {"model": "software", "shape": json.dumps(spec.to_json()), "note": model.note}
-    publish(path, save(views(spec, model.vector), metadata))
+    write_atomic(path, save(views(spec, model.vector), metadata))
 
 
 def read_model(path: Path) -> Model:
@@ -70,4 +72,4 @@ def read_model(path: Path) -> Model:
         raise InputError(f"{path}: {error}") from error
     found = read_checkpoint(path)
     vector = flatten(found.spec, found.tensors)
-    return Model(spec=found.spec, vector=vector, note=found.note, balance=found.balance)
+    return Model(spec=found.spec, vector=vector, note=found.note, qk_log2_shift=found.qk_log2_shift)

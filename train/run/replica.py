@@ -20,12 +20,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.files.atomic import publish
+from glintfpga.quant.files.atomic import write_atomic
 from glintfpga.train.engine.parameters import Vector
 from glintfpga.train.optimizer.adam import Adam
 from glintfpga.train.run.config import Stage
 
-__all__ = ["Draw", "Lineage", "Step", "Stopped", "rate_at", "train_stage"]
+__all__ = ["Draw", "Replica", "Step", "Stopped", "rate_at", "train_stage"]
 
 _WARM_UP_STEPS = 100
 _LOST_FACTOR = 0.5
@@ -47,7 +47,7 @@ class Stopped(Exception):
 
 
 @dataclass(kw_only=True)
-class Lineage:
+class Replica:
     """All that the next step depends on."""
 
     vector: Vector
@@ -59,7 +59,7 @@ class Lineage:
     """Steps done of that stage."""
     tokens: int = 0
     """Tokens trained on in all stages."""
-    caution: float = 1.0
+    lr_scale: float = 1.0
     """Factor of the learning rate; halved whenever the loss is no number."""
     loss: float = math.nan
     """Smoothed."""
@@ -72,15 +72,15 @@ class Lineage:
             "stage": self.stage,
             "steps": self.steps,
             "tokens": self.tokens,
-            "caution": self.caution,
+            "caution": self.lr_scale,
             "loss": self.loss if math.isfinite(self.loss) else None,
             "adam_steps": self.adam.steps,
             "rng": self.rng.bit_generator.state,
         }
-        publish(path, save(tensors, {"lineage": json.dumps(facts)}))
+        write_atomic(path, save(tensors, {"lineage": json.dumps(facts)}))
 
     @classmethod
-    def load(cls, path: Path, adam: Adam) -> Lineage:
+    def load(cls, path: Path, adam: Adam) -> Replica:
         """Read a state; the moments go into ``adam``, which has to fit.
 
         ``InputError`` when it is damaged or another's.
@@ -96,27 +96,27 @@ class Lineage:
             adam_steps = int(facts["adam_steps"])
             rng = np.random.default_rng()
             rng.bit_generator.state = facts["rng"]
-            lineage = cls(
+            replica = cls(
                 vector=tensors.pop("vector"),
                 adam=adam,
                 rng=rng,
                 stage=int(facts["stage"]),
                 steps=int(facts["steps"]),
                 tokens=int(facts["tokens"]),
-                caution=float(facts["caution"]),
+                lr_scale=float(facts["caution"]),
                 loss=math.nan if facts["loss"] is None else float(facts["loss"]),
             )
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise InputError(f"damaged state {str(path)!r} ({reason:.80}): delete it") from None
         wanted = {"vector": (count,), **{name: a.shape for name, a in adam.tensors().items()}}
-        found = {"vector": lineage.vector, **tensors}
+        found = {"vector": replica.vector, **tensors}
         if any(found[name].shape != shape for name, shape in wanted.items()):
             raise InputError(f"{str(path)!r} is not a state of {count} numbers: delete it")
         if not all(np.isfinite(part).all() for part in found.values()):
             raise InputError(f"{str(path)!r} has values that are not finite: delete it")
         adam.adopt(tensors, adam_steps)
-        return lineage
+        return replica
 
 
 def rate_at(stage: Stage, step: int, steps: int) -> float:
@@ -127,7 +127,7 @@ def rate_at(stage: Stage, step: int, steps: int) -> float:
 
 
 def train_stage(
-    lineage: Lineage,
+    replica: Replica,
     stage: Stage,
     *,
     batch_tokens: int,
@@ -151,46 +151,46 @@ def train_stage(
     """
     steps = max(1, stage.tokens // batch_tokens)
     retreats = 0
-    lineage.save(path)
+    replica.save(path)
     saved = asked = time.monotonic()
-    while lineage.steps < steps:
-        loss, gradient = step(lineage.vector, draw(lineage.rng))
+    while replica.steps < steps:
+        loss, gradient = step(replica.vector, draw(replica.rng))
         if not (math.isfinite(loss) and np.isfinite(gradient).all()):
             retreats += 1
-            _retreat(lineage, path, retreats)
+            _retreat(replica, path, retreats)
             if retreated is not None:
-                retreated(lineage.steps * batch_tokens)
+                retreated(replica.steps * batch_tokens)
             continue
-        rate = lineage.caution * rate_at(stage, lineage.steps, steps)
-        lineage.adam.step(lineage.vector, gradient, rate)
-        lineage.steps += 1
-        lineage.tokens += batch_tokens
-        before = lineage.loss if math.isfinite(lineage.loss) else loss
-        lineage.loss = before + max(1 - _SMOOTH, 1 / lineage.steps) * (loss - before)
+        rate = replica.lr_scale * rate_at(stage, replica.steps, steps)
+        replica.adam.step(replica.vector, gradient, rate)
+        replica.steps += 1
+        replica.tokens += batch_tokens
+        before = replica.loss if math.isfinite(replica.loss) else loss
+        replica.loss = before + max(1 - _SMOOTH, 1 / replica.steps) * (loss - before)
         now = time.monotonic()
         if now - saved > save_s:
-            lineage.save(path)
+            replica.save(path)
             saved = time.monotonic()
-        if lineage.steps % _ASK_STEPS == 0 or now - asked > _ASK_S:
+        if replica.steps % _ASK_STEPS == 0 or now - asked > _ASK_S:
             asked = now
             if stopped is not None and stopped():
-                lineage.save(path)
+                replica.save(path)
                 raise Stopped
             if progress is not None:
-                progress(lineage.steps * batch_tokens)
-    lineage.save(path)
+                progress(replica.steps * batch_tokens)
+    replica.save(path)
     if progress is not None:
-        progress(lineage.steps * batch_tokens)
+        progress(replica.steps * batch_tokens)
 
 
-def _retreat(lineage: Lineage, path: Path, times: int) -> None:
+def _retreat(replica: Replica, path: Path, times: int) -> None:
     if times >= _MAX_RETREATS:
         raise InputError(
             f"the loss is no number again after {times} retreats to {str(path)!r}: "
             "train with a lower rate"
         )
-    caution, rng = lineage.caution * _LOST_FACTOR, lineage.rng
-    last = Lineage.load(path, lineage.adam)
+    lr_scale, rng = replica.lr_scale * _LOST_FACTOR, replica.rng
+    last = Replica.load(path, replica.adam)
     # The random stream goes on: the same batch again would fail again.
-    lineage.__dict__.update(last.__dict__, caution=caution, rng=rng)
-    lineage.save(path)
+    replica.__dict__.update(last.__dict__, lr_scale=lr_scale, rng=rng)
+    replica.save(path)

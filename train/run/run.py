@@ -28,12 +28,12 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from glintfpga.quant.errors import EnvironmentProblem, InputError
-from glintfpga.quant.files.atomic import cannot_write, publish
+from glintfpga.quant.files.atomic import cannot_write, write_atomic
 from glintfpga.quant.files.lock import locked
 from glintfpga.train.engine.threads import threads_each
 from glintfpga.train.run.config import TrainConfig
 from glintfpga.train.run.run_log import Record, Scores, Tails, publish_json, write_sources
-from glintfpga.train.run.worker import Sources, begin, checkpoint_path, run_lineage
+from glintfpga.train.run.worker import Sources, begin, checkpoint_path, run_replica
 
 __all__ = ["Run", "Status"]
 
@@ -95,7 +95,7 @@ class Run:
             last = len(self.config.stages) - 1
             winner = min(scores[last], key=lambda index: (scores[last][index], index))
             best = self.folder / "best.safetensors"
-            publish(best, checkpoint_path(self.folder, last, winner).read_bytes())
+            write_atomic(best, checkpoint_path(self.folder, last, winner).read_bytes())
         return best
 
     def scores(self) -> Scores:
@@ -145,7 +145,7 @@ class Run:
             ) as pool,
         ):
             futures: dict[Future[float], int] = {
-                pool.submit(run_lineage, self.folder, index, stage, self.sources): index
+                pool.submit(run_replica, self.folder, index, stage, self.sources): index
                 for index in missing
             }
             try:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.files.atomic import publish
+from glintfpga.quant.files.atomic import write_atomic
 from glintfpga.quant.files.strict_json import parse_object
 from glintfpga.train.run.worker import Sources
 
@@ -137,7 +137,7 @@ def write_sources(folder: Path, sources: Sources) -> None:
 
 
 def publish_json(path: Path, data: dict[str, Any]) -> None:
-    publish(path, (json.dumps(data, indent=1) + "\n").encode())
+    write_atomic(path, (json.dumps(data, indent=1) + "\n").encode())
 
 
 def _read_object(path: Path) -> dict[str, Any]:

@@ -15,13 +15,13 @@ from glintfpga.train.engine.parameters import initial
 from glintfpga.train.engine.shape import for_chip
 from glintfpga.train.engine.threads import threads_each
 from glintfpga.train.optimizer.adam import Adam
-from glintfpga.train.optimizer.basis import bases_of
+from glintfpga.train.optimizer.basis import eigenbases_of
 from glintfpga.train.run.config import TrainConfig
 
-__all__ = ["measured_pace", "tokens_per_second"]
+__all__ = ["measured_throughput", "tokens_per_second"]
 
 
-def measured_pace(engine: Engine, config: TrainConfig) -> float:
+def measured_throughput(engine: Engine, config: TrainConfig) -> float:
     """`tokens_per_second`; of the kernel in a process such as lineages have.
 
     Here NumPy would compute the directions of the gradients with all cores, which is far slower
@@ -31,10 +31,10 @@ def measured_pace(engine: Engine, config: TrainConfig) -> float:
         return tokens_per_second(engine, config)
     context = get_context("spawn")
     with threads_each(1), ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(_pace, config).result()
+        return pool.submit(_throughput, config).result()
 
 
-def _pace(config: TrainConfig) -> float:
+def _throughput(config: TrainConfig) -> float:
     return tokens_per_second(Kernel(for_chip(config.spec)), config)
 
 
@@ -45,7 +45,7 @@ def tokens_per_second(engine: Engine, config: TrainConfig, *, seconds: float = 2
     """
     rng = np.random.default_rng(0)
     vector = initial(config.spec, rng)
-    adam = Adam(count=len(vector), bases=bases_of(config.spec))
+    adam = Adam(count=len(vector), bases=eigenbases_of(config.spec))
     size = (config.batch, config.length + 1)
     ids = rng.integers(0, config.spec.vocab, size, dtype=np.uint16)
     engine.step(vector, ids)  # the first one allocates

@@ -37,16 +37,16 @@ from glintfpga.train.engine.parameters import Vector, flatten, initial
 from glintfpga.train.engine.range_penalty import RangePenalty
 from glintfpga.train.engine.shape import Shape
 from glintfpga.train.optimizer.adam import Adam
-from glintfpga.train.optimizer.basis import bases_of
+from glintfpga.train.optimizer.basis import eigenbases_of
 from glintfpga.train.optimizer.bigram_start import bigram_embedding
 from glintfpga.train.optimizer.scales import fitted
 from glintfpga.train.run.config import TrainConfig
 from glintfpga.train.run.finetune import starting_vector
 from glintfpga.train.run.model_files import Model, read_model, write_model
-from glintfpga.train.run.replica import Lineage, train_stage
+from glintfpga.train.run.replica import Replica, train_stage
 from glintfpga.train.run.scoring import score
 
-__all__ = ["Sources", "begin", "checkpoint_path", "judge", "run_lineage"]
+__all__ = ["Sources", "begin", "checkpoint_path", "run_replica", "score_checkpoint"]
 
 _LOG_S = 1.0
 _FEWEST_IDS = 2 * WINDOW_BYTES
@@ -87,22 +87,26 @@ class Sources:
     selection: tuple[Path, ...] = ()
     """Texts that choose among lineages; without any, held-out documents in both spacings."""
 
-    def easiest(self, kept: float, *, progress: Progress | None = None) -> Selection | None:
-        """The share ``kept`` of the documents, the easiest ones; None for all.
+    def easiest(
+        self, keep_fraction: float, *, progress: Progress | None = None
+    ) -> Selection | None:
+        """The share ``keep_fraction`` of the documents, the easiest ones; None for all.
 
         They are ranked here when the cache does not say how hard they are.
         """
-        if kept == 1:
+        if keep_fraction == 1:
             return None
         manifest = read_manifest(self.manifest, folder=self.folder)
-        return easiest(manifest, shipped_scorer(), share=kept, cache=self.cache, progress=progress)
+        return easiest(
+            manifest, shipped_scorer(), share=keep_fraction, cache=self.cache, progress=progress
+        )
 
-    def corpus(self, kept: float, *, progress: Progress | None = None) -> Corpus:
-        """The streams of the share ``kept``; made here when the cache lacks them."""
+    def corpus(self, keep_fraction: float, *, progress: Progress | None = None) -> Corpus:
+        """The streams of the share ``keep_fraction``; made here when the cache lacks them."""
         return open_corpus(
             read_manifest(self.manifest, folder=self.folder),
             cache=self.cache,
-            selection=self.easiest(kept),
+            selection=self.easiest(keep_fraction),
             progress=progress,
         )
 
@@ -126,7 +130,7 @@ class Sources:
         return long_enough or [("the text it was trained on", corpus.raw)]
 
 
-def run_lineage(folder: Path, index: int, stage: int, sources: Sources) -> float:
+def run_replica(folder: Path, index: int, stage: int, sources: Sources) -> float:
     """Finish a stage of a lineage, write its checkpoint, and return its score.
 
     The score is the mean over the selection texts of nats a byte, in the numbers of the stage; for
@@ -138,7 +142,7 @@ def run_lineage(folder: Path, index: int, stage: int, sources: Sources) -> float
     if isinstance(config.spec, Shape):
         texts = [text[:_SOFTWARE_IDS] for text in texts]
     state = _state_path(folder, index)
-    lineage = _lineage(config, folder, index, stage, corpus)
+    replica = _replica(config, folder, index, stage, corpus)
     numbers = _numbers(config, folder, index, stage)
     engine = open_engine(
         config.spec,
@@ -148,18 +152,18 @@ def run_lineage(folder: Path, index: int, stage: int, sources: Sources) -> float
     place, mixture = checkpoint_path(folder, stage, index), dict(config.mixture)
     own = config.stages[stage].spaced
     spaced = config.spaced if own is None else own
-    if lineage.stage > stage:
+    if replica.stage > stage:
         # It went on from here already, and only its score was lost.
         return score(engine, read_model(place).vector, texts)
     with _open_log(state.with_suffix(".log")) as log:
-        told = _Log(log, lineage)
+        told = _Log(log, replica)
         train_stage(
-            lineage,
+            replica,
             config.stages[stage],
             batch_tokens=config.batch * config.length,
             step=engine.step,
             draw=lambda rng: corpus.windows(
-                rng, config.batch, config.length, spaced_share=spaced, mixture=mixture
+                rng, config.batch, config.length, wikitext_fraction=spaced, mixture=mixture
             ),
             path=state,
             progress=told,
@@ -168,13 +172,13 @@ def run_lineage(folder: Path, index: int, stage: int, sources: Sources) -> float
         )
         told.end()
     if isinstance(engine, Kernel) and _quantized_next(config, stage):
-        lineage.vector = _fitted(config, engine, lineage.vector, corpus)
-        lineage.save(state)
-    note = json.dumps({"tokens": lineage.tokens, "config": config.to_json()})
-    balance = numbers.balance if numbers else None
-    found = Model(spec=config.spec, vector=lineage.vector, note=note, balance=balance)
+        replica.vector = _fitted(config, engine, replica.vector, corpus)
+        replica.save(state)
+    note = json.dumps({"tokens": replica.tokens, "config": config.to_json()})
+    qk_log2_shift = numbers.qk_log2_shift if numbers else None
+    found = Model(spec=config.spec, vector=replica.vector, note=note, qk_log2_shift=qk_log2_shift)
     write_model(place, found)
-    return score(engine, lineage.vector, texts)
+    return score(engine, replica.vector, texts)
 
 
 def checkpoint_path(folder: Path, stage: int, index: int) -> Path:
@@ -182,7 +186,7 @@ def checkpoint_path(folder: Path, stage: int, index: int) -> Path:
     return folder / "checkpoints" / f"{stage}-{index:02d}.safetensors"
 
 
-def judge(checkpoint: Path, config: TrainConfig, sources: Sources) -> float:
+def score_checkpoint(checkpoint: Path, config: TrainConfig, sources: Sources) -> float:
     """The score of any checkpoint of the chip's shapes, in the numbers of the last stage."""
     found = read_checkpoint(checkpoint)
     plan = config.stages[-1].plan
@@ -202,7 +206,7 @@ def _fitted(config: TrainConfig, kernel: Kernel, vector: Vector, corpus: Corpus)
     """The parameters with scales that fit the formats, judged by some windows of text."""
     share = config.spaced if len(corpus.spaced) > WINDOW_BYTES else 0.0
     rng = np.random.default_rng(config.seed)
-    sample = corpus.windows(rng, _FIT_WINDOWS, config.length, spaced_share=share)
+    sample = corpus.windows(rng, _FIT_WINDOWS, config.length, wikitext_fraction=share)
     return fitted(kernel.spec, vector, kernel.ranges(vector, sample))
 
 
@@ -222,30 +226,30 @@ def _state_path(folder: Path, index: int) -> Path:
     return folder / "state" / f"{index:02d}.safetensors"
 
 
-def _lineage(config: TrainConfig, folder: Path, index: int, stage: int, corpus: Corpus) -> Lineage:
+def _replica(config: TrainConfig, folder: Path, index: int, stage: int, corpus: Corpus) -> Replica:
     """The saved lineage, moved on to ``stage`` where it ended the one before; or a new one."""
     state = _state_path(folder, index)
-    adam = Adam(count=config.spec.param_count, bases=bases_of(config.spec))
+    adam = Adam(count=config.spec.param_count, bases=eigenbases_of(config.spec))
     if state.exists():
-        lineage = Lineage.load(state, adam)
-        if lineage.stage < stage:
+        replica = Replica.load(state, adam)
+        if replica.stage < stage:
             # Moments and axes go on: the gradients of the next stage are much like the last ones.
-            lineage.stage, lineage.steps, lineage.loss = stage, 0, math.nan
-        return lineage
+            replica.stage, replica.steps, replica.loss = stage, 0, math.nan
+        return replica
     if stage:
         raise InputError(f"{str(state)!r} is missing: start the run anew in another folder")
     rng = np.random.default_rng([config.seed, index])
     if config.start:
         vector = starting_vector(folder, config)
-        return Lineage(vector=vector, adam=adam, rng=rng)
+        return Replica(vector=vector, adam=adam, rng=rng)
     # Two in three start from the bigram table: its winners are better, but alike.
     embedding = None
     if index % 3 and not isinstance(config.spec, Shape):
         mixture = dict(config.mixture)
-        counts = corpus.pair_counts(spaced_share=config.spaced, mixture=mixture)
+        counts = corpus.pair_counts(wikitext_fraction=config.spaced, mixture=mixture)
         embedding = bigram_embedding(counts, rng)
     vector = initial(config.spec, rng, embedding)
-    return Lineage(vector=vector, adam=adam, rng=rng)
+    return Replica(vector=vector, adam=adam, rng=rng)
 
 
 def _open_log(path: Path) -> IO[str]:
@@ -258,9 +262,9 @@ def _open_log(path: Path) -> IO[str]:
 class _Log:
     """A line every few seconds, and one for each retreat."""
 
-    def __init__(self, file: IO[str], lineage: Lineage) -> None:
+    def __init__(self, file: IO[str], replica: Replica) -> None:
         self._file = file
-        self._lineage = lineage
+        self._replica = replica
         self._next = 0.0
         self._stage_tokens = 0
 
@@ -273,18 +277,18 @@ class _Log:
 
     def retreat(self, stage_tokens: int) -> None:
         """Note that a loss was no number, and the factor of the learning rate from now on."""
-        self._write(stage_tokens, caution=self._lineage.caution)
+        self._write(stage_tokens, caution=self._replica.lr_scale)
 
     def end(self) -> None:
         """Note where the stage ended."""
         self._write(self._stage_tokens)
 
     def _write(self, stage_tokens: int, **more: float) -> None:
-        loss = self._lineage.loss
+        loss = self._replica.loss
         line = {
-            "stage": self._lineage.stage,
+            "stage": self._replica.stage,
             "stage_tokens": stage_tokens,
-            "tokens": self._lineage.tokens,
+            "tokens": self._replica.tokens,
             "loss": round(loss, 5) if math.isfinite(loss) else None,
             **more,
         }

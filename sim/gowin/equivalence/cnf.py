@@ -23,7 +23,7 @@ from pysat.solvers import Solver
 
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.gowin.equivalence.multiplier_range import product_clauses
-from glintfpga.sim.gowin.netlist.flat_netlist import Tables, clock_pins, inputs_of, through
+from glintfpga.sim.gowin.netlist.flat_netlist import FlatNetlist, clock_pins, comb_arcs, input_nets
 from glintfpga.sim.gowin.netlist.netlist import FLOATING, HIGH, LOW, Cell
 
 __all__ = ["TRUE", "Formula", "Frame", "Literals", "is_plain"]
@@ -93,7 +93,7 @@ class Formula:
         self.add([-some, *literals])
         return some
 
-    def differ(self, one: int, other: int) -> int:
+    def xor(self, one: int, other: int) -> int:
         """``one ^ other``."""
         if abs(one) == abs(other):
             return -TRUE if one == other else TRUE
@@ -111,7 +111,9 @@ def _bits(count: int) -> Iterator[tuple[int, ...]]:
 class Frame:
     """One cycle, after everything has settled."""
 
-    def __init__(self, formula: Formula, tables: Tables, state: Mapping[int, int] | None = None):
+    def __init__(
+        self, formula: Formula, tables: FlatNetlist, state: Mapping[int, int] | None = None
+    ):
         """``state``: literals of nets that registers drive, where they are known.
 
         Raises ``InputError`` for a clock that is read as data: it has two values a cycle.
@@ -119,7 +121,7 @@ class Frame:
         if any(
             net == tables.clock and pin not in clock_pins(cell)
             for cell in tables.cells
-            for pin, net in enumerate(inputs_of(cell))
+            for pin, net in enumerate(input_nets(cell))
         ):
             raise InputError("the clock is read as data: that is no formula of one cycle")
         self.formula = formula
@@ -130,9 +132,9 @@ class Frame:
         self.literals: Literals = {LOW: -TRUE, HIGH: TRUE}
         self.literals |= dict.fromkeys(tables.locks, TRUE)
         self.literals |= state or {}
-        logic = {net for at in self.order for net in through(tables.cells[at])[1]}
+        logic = {net for at in self.order for net in comb_arcs(tables.cells[at])[1]}
         pads = {net for nets in tables.netlist.inputs.values() for net in nets}
-        pins = [net for cell in tables.cells for net in inputs_of(cell)]
+        pins = [net for cell in tables.cells for net in input_nets(cell)]
         for ports in (*(cell.ports for cell in tables.cells), *_pads(tables)):
             pins += [net for nets in ports.values() for net in nets]
         for net in pins:
@@ -144,7 +146,7 @@ class Frame:
             | {
                 net
                 for cell in tables.cells
-                for net in through(cell)[1]
+                for net in comb_arcs(cell)[1]
                 if cell.kind not in ("LUT4", "ALU")
             }
         )
@@ -153,16 +155,16 @@ class Frame:
         self._held = [net for net in self.literals if net > HIGH and net not in driven]
         for at in self.order:
             cell = tables.cells[at]
-            self.literals |= self.outputs(cell, [self[net] for net in inputs_of(cell)])
+            self.literals |= self.outputs(cell, [self[net] for net in input_nets(cell)])
         for cell in tables.cells:
-            if cell.kind == "MULT" and not through(cell)[0]:
+            if cell.kind == "MULT" and not comb_arcs(cell)[0]:
                 # One without registers may be in a loop of a mutant: there is no product to go by.
                 for clause in product_clauses(cell):
                     formula.add(self[net] if net > 0 else -self[-net] for net in clause)
             if cell.kind == "DFF" and cell.parameters["ASYNC"]:
                 # It has settled: where it is set or reset, it already is.
                 value = self[cell.ports["Q"][0]] * (1 if cell.parameters["VALUE"] else -1)
-                formula.add([-self[inputs_of(cell)[3]], value])
+                formula.add([-self[input_nets(cell)[3]], value])
 
     def __getitem__(self, net: int) -> int:
         return self.literals[net]
@@ -176,7 +178,7 @@ class Frame:
             return dict.fromkeys(ports["F"], high)
         found: Literals = {}
         if sums := ports.get("SUM", ()):
-            found |= dict.fromkeys(sums, formula.differ(high, inputs[4]))
+            found |= dict.fromkeys(sums, formula.xor(high, inputs[4]))
         if carries := ports.get("COUT", ()):
             low = formula.table(init & 0xF, inputs[:2])
             found |= dict.fromkeys(carries, formula.choose(high, low, inputs[4]))
@@ -193,7 +195,7 @@ class Frame:
         nets; what pads hear and what multipliers say is left open.
         """
         at_once = {
-            cell.ports["Q"][0]: self[inputs_of(cell)[3]]
+            cell.ports["Q"][0]: self[input_nets(cell)[3]]
             for cell in self.tables.cells
             if cell.kind == "DFF" and cell.parameters["ASYNC"]
         }
@@ -209,7 +211,7 @@ class Frame:
     def is_steady(self, net: int) -> bool:
         """Whether a net keeps its value from edge to edge: registers alone say what it is."""
         cells = self.tables.cells
-        reads = {out: inputs_of(cells[at]) for at in self.order for out in through(cells[at])[1]}
+        reads = {out: input_nets(cells[at]) for at in self.order for out in comb_arcs(cells[at])[1]}
         moving = set(self._moving)
         for cell in cells:
             if cell.kind == "DFF" and not self._moves_at_edges(cell):
@@ -223,7 +225,7 @@ class Frame:
 
     def _moves_at_edges(self, cell: Cell) -> bool:
         """Whether a register has the clock of all others, and nothing sets it at once."""
-        at_once = cell.parameters["ASYNC"] and self[inputs_of(cell)[3]] != -TRUE
+        at_once = cell.parameters["ASYNC"] and self[input_nets(cell)[3]] != -TRUE
         return is_plain(cell, self.tables) and not at_once
 
     def following(self) -> Frame:
@@ -233,14 +235,14 @@ class Frame:
         for cell in self.tables.cells:
             if cell.kind != "DFF" or not is_plain(cell, self.tables):
                 continue
-            after = self.taken(cell, [self[net] for net in inputs_of(cell)])
+            after = self.taken(cell, [self[net] for net in input_nets(cell)])
             if cell.parameters["ASYNC"]:
                 at_once.append((cell, after))
                 after = self.formula.new()
             state[cell.ports["Q"][0]] = after
         frame = Frame(self.formula, self.tables, state)
         for cell, after in at_once:
-            now, (_, _, _, reset) = frame[cell.ports["Q"][0]], inputs_of(cell)
+            now, (_, _, _, reset) = frame[cell.ports["Q"][0]], input_nets(cell)
             sign = 1 if cell.parameters["VALUE"] else -1
             self.formula.add([-sign * after, sign * now])
             if self.is_steady(reset):  # else it may have been set in between
@@ -248,10 +250,10 @@ class Frame:
         return frame
 
 
-def _pads(tables: Tables) -> tuple[Mapping[str, tuple[int, ...]], ...]:
+def _pads(tables: FlatNetlist) -> tuple[Mapping[str, tuple[int, ...]], ...]:
     return tables.netlist.inputs, tables.netlist.outputs
 
 
-def is_plain(cell: Cell, tables: Tables) -> bool:
+def is_plain(cell: Cell, tables: FlatNetlist) -> bool:
     """Whether a register takes its input at the rising edge of the clock of all others."""
-    return inputs_of(cell)[1] == tables.clock and not cell.parameters["NEGEDGE"]
+    return input_nets(cell)[1] == tables.clock and not cell.parameters["NEGEDGE"]

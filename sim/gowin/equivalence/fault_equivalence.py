@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from glintfpga.sim.gowin.equivalence.bitvector import Words
+from glintfpga.sim.gowin.equivalence.bitvector import BitVectorLogic
 from glintfpga.sim.gowin.equivalence.cnf import TRUE, Formula, Frame, Literals, is_plain
 from glintfpga.sim.gowin.equivalence.invariants import Clause, require
 from glintfpga.sim.gowin.faults.mutants import Patch, reroute, set_state, set_table
@@ -23,10 +23,10 @@ from glintfpga.sim.gowin.netlist.flat_netlist import (
     ADDRESS_BITS,
     DFF_MODES,
     MEMORY_BITS,
-    Tables,
+    FlatNetlist,
     clock_pins,
-    inputs_of,
-    through,
+    comb_arcs,
+    input_nets,
 )
 from glintfpga.sim.gowin.netlist.netlist import LOW, Cell
 
@@ -39,7 +39,7 @@ _ALIKE = {0: -TRUE, 0xFFFF: TRUE}
 class _Fault:
     """A patch, cell by cell."""
 
-    tables: dict[int, int] = field(default_factory=dict)
+    inits: dict[int, int] = field(default_factory=dict)
     nets: dict[int, list[int]] = field(default_factory=dict)
     modes: dict[int, dict[str, int]] = field(default_factory=dict)
     """Of registers."""
@@ -52,7 +52,7 @@ class _Fault:
 class Equivalence:
     """``clauses`` hold in every cycle of the good chip that counts (`invariants.never`)."""
 
-    def __init__(self, tables: Tables, clauses: Iterable[Clause] = ()):
+    def __init__(self, tables: FlatNetlist, clauses: Iterable[Clause] = ()):
         self._tables = tables
         self.formula = Formula()
         self.good = Frame(self.formula, tables)
@@ -61,10 +61,10 @@ class Equivalence:
         self._rank = {at: rank for rank, at in enumerate(self.good.order)}
         self._readers: dict[int, set[int]] = {}
         for at, cell in enumerate(tables.cells):
-            for net in inputs_of(cell):
+            for net in input_nets(cell):
                 self._readers.setdefault(net, set()).add(at)
 
-    def lasts(self, patch: Patch) -> bool:
+    def stays_equal(self, patch: Patch) -> bool:
         """Whether a mutant in the same state as the good chip stays so, and so do its pads; but for
         what block RAMs say that nothing reads.
 
@@ -76,7 +76,9 @@ class Equivalence:
 
     def is_same(self, patch: Patch) -> bool:
         """The same, and whether a patch leaves all contents and modes as they are."""
-        return all(change.func is not set_state for change in patch.changes) and self.lasts(patch)
+        return all(change.func is not set_state for change in patch.changes) and self.stays_equal(
+            patch
+        )
 
     def hides(self, nets: Sequence[int], given: Sequence[int]) -> bool:
         """Whether it makes no difference what ``nets`` say, where all of ``given`` hold.
@@ -105,11 +107,11 @@ class Equivalence:
             at = self._tables.index[facts["cell"]]
             cell = self._tables.cells[at]
             if change.func is set_table:
-                fault.tables[at] = facts["table"]
+                fault.inits[at] = facts["table"]
             elif change.func is reroute:
                 if facts["pin"] in clock_pins(cell) or facts["net"] == self._tables.clock:
                     return None
-                fault.nets.setdefault(at, inputs_of(cell))[facts["pin"]] = facts["net"]
+                fault.nets.setdefault(at, input_nets(cell))[facts["pin"]] = facts["net"]
             elif cell.kind == "DFF":
                 if not self._may_differ(cell, DFF_MODES[facts["at"]]):
                     return None
@@ -135,10 +137,10 @@ class Equivalence:
         """
         if mode == "NEGEDGE" or not is_plain(cell, self._tables) or cell.parameters["ASYNC"]:
             return False
-        return mode == "VALUE" or self.good.is_steady(inputs_of(cell)[3])
+        return mode == "VALUE" or self.good.is_steady(input_nets(cell)[3])
 
     def _inputs(self, fault: _Fault, at: int) -> list[int]:
-        return fault.nets.get(at) or inputs_of(self._tables.cells[at])
+        return fault.nets.get(at) or input_nets(self._tables.cells[at])
 
     def _twin(self, fault: _Fault) -> _Twin | None:
         """The nets of the mutant that may differ; None where a register's cannot be told."""
@@ -151,15 +153,15 @@ class Equivalence:
                 return None
             twin.values[cells[at].ports["Q"][0]] = value
         twin.values |= {net: self.formula.new() for net in fault.free}
-        later = {net for at in reached for net in through(cells[at])[1]}
+        later = {net for at in reached for net in comb_arcs(cells[at])[1]}
         for at in sorted(reached, key=self._rank.__getitem__):
             inputs = [
                 # Behind the cell itself, or of a later one: a loop, which may be anything.
                 self.formula.new() if net in later else twin[net]
                 for net in self._inputs(fault, at)
             ]
-            twin.values |= self.good.outputs(cells[at], inputs, fault.tables.get(at))
-            later -= set(through(cells[at])[1])
+            twin.values |= self.good.outputs(cells[at], inputs, fault.inits.get(at))
+            later -= set(comb_arcs(cells[at])[1])
         return twin
 
     def _reached(self, fault: _Fault, early: Sequence[int]) -> set[int]:
@@ -169,14 +171,14 @@ class Equivalence:
             for net in nets:
                 readers.setdefault(net, set()).add(at)
         found: set[int] = set()
-        edge = [at for at in {*fault.tables, *fault.nets} if at in self._rank]
+        edge = [at for at in {*fault.inits, *fault.nets} if at in self._rank]
         for net in (*fault.free, *(self._tables.cells[at].ports["Q"][0] for at in early)):
             edge += readers.get(net, ())
         while edge:
             at = edge.pop()
             if at in self._rank and at not in found:
                 found.add(at)
-                for net in through(self._tables.cells[at])[1]:
+                for net in comb_arcs(self._tables.cells[at])[1]:
                     edge += readers.get(net, ())
         return found
 
@@ -185,10 +187,10 @@ class Equivalence:
         reset may differ, too.
         """
         cell = self._tables.cells[at]
-        data, clock, _, reset = (self.good[net] for net in inputs_of(cell))
-        moved = {net for one in reached for net in through(self._tables.cells[one])[1]}
+        data, clock, _, reset = (self.good[net] for net in input_nets(cell))
+        moved = {net for one in reached for net in comb_arcs(self._tables.cells[one])[1]}
         moved |= {self._tables.cells[one].ports["Q"][0] for one in fault.modes}
-        if len(fault.modes[at]) > 1 or at in fault.nets or inputs_of(cell)[3] in moved:
+        if len(fault.modes[at]) > 1 or at in fault.nets or input_nets(cell)[3] in moved:
             return None
         return self.good.taken(cell, (data, clock, -TRUE, reset))
 
@@ -197,37 +199,37 @@ class Equivalence:
         touched = {at for net in twin.values for at in self._readers.get(net, ())}
         for at in (touched | set(fault.nets) | set(fault.modes)) - set(self._rank):
             cell = self._tables.cells[at]
-            nets, its = inputs_of(cell), self._inputs(fault, at)
+            nets, its = input_nets(cell), self._inputs(fault, at)
             pins = [self.good[net] for net in nets], [twin[net] for net in its]
             if cell.kind == "DFF" and is_plain(cell, self._tables) and not cell.parameters["ASYNC"]:
                 other = replace(cell, parameters={**cell.parameters, **fault.modes.get(at, {})})
-                yield self.formula.differ(
+                yield self.formula.xor(
                     self.good.taken(cell, pins[0]), self.good.taken(other, pins[1])
                 )
             elif cell.kind == "BSRAM" and {nets[pin] for pin in clock_pins(cell)} <= self._clocks:
                 yield from self._memory_takes(cell, *pins)
             else:
-                yield from map(self.formula.differ, *pins)
+                yield from map(self.formula.xor, *pins)
 
     def _memory_takes(self, cell: Cell, good: list[int], its: list[int]) -> Iterable[int]:
         """Differences at the pins of a block RAM that count: CLK, CE, with CE all but DI, and DI
         where it is written.
         """
-        words, half = Words(self.formula), len(good) // 2
+        words, half = BitVectorLogic(self.formula), len(good) // 2
         for side in (slice(half), slice(half, None)):
-            (clock, enable, write, *rest) = map(self.formula.differ, good[side], its[side])
+            (clock, enable, write, *rest) = map(self.formula.xor, good[side], its[side])
             yield clock
             yield enable
             enabled, written = good[side][1:3]
             for at, differs in enumerate([write, *rest]):
                 needs = [enabled, written] if at > ADDRESS_BITS else [enabled]
-                yield words.every([*needs, differs])
+                yield words.all_of([*needs, differs])
 
     def _shown(self, twin: _Twin) -> Iterable[int]:
         for nets in self._tables.netlist.outputs.values():
             for net in nets:
                 if net in twin.values:
-                    yield self.formula.differ(self.good[net], twin[net])
+                    yield self.formula.xor(self.good[net], twin[net])
 
 
 @dataclass

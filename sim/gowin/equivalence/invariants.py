@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.gowin.equivalence.cnf import TRUE, Formula, Frame, is_plain
 from glintfpga.sim.gowin.faults.mutants import Patch
-from glintfpga.sim.gowin.netlist.flat_netlist import Tables, inputs_of
+from glintfpga.sim.gowin.netlist.flat_netlist import FlatNetlist, input_nets
 from glintfpga.sim.gowin.netlist.netlist import FLOATING, HIGH
 
 __all__ = ["Clause", "candidates", "needed", "never", "require"]
@@ -36,20 +36,20 @@ STAGES = 12
 """How many registers of a pipeline a clause is followed back through."""
 
 
-def candidates(tables: Tables, seen: Sequence[int], state: Mapping[int, bool]) -> list[Clause]:
+def candidates(tables: FlatNetlist, seen: Sequence[int], state: Mapping[int, bool]) -> list[Clause]:
     """Values of the inputs of LUTs and carry cells that never came together, as clauses; and that
     registers stay as they are in ``state``, which has the values of all nets.
 
-    ``seen``: for each cell the set of addresses that were used (`LaneSim.seen`). All combinations
-    of inputs are there, not only the shortest: where "never both" does not carry itself, "never
-    both while c" may.
+    ``seen``: for each cell the set of addresses that were used (`BitParallelSim.seen`). All
+    combinations of inputs are there, not only the shortest: where "never both" does not carry
+    itself, "never both while c" may.
     """
     registers = [cell.ports["Q"][0] for cell in tables.cells if cell.kind == "DFF"]
     found: dict[Clause, None] = {(net if state[net] else -net,): None for net in registers}
     for at, cell in enumerate(tables.cells):
         if cell.kind not in ("LUT4", "ALU"):
             continue
-        nets = inputs_of(cell)[:4]
+        nets = input_nets(cell)[:4]
         live = [pin for pin, net in enumerate(nets) if net > FLOATING]
         came = [address for address in range(16) if seen[at] >> address & 1]
         for count in range(1, len(live) + 1):
@@ -62,13 +62,13 @@ def candidates(tables: Tables, seen: Sequence[int], state: Mapping[int, bool]) -
     return list(found)
 
 
-def needed(tables: Tables, patches: Iterable[Patch]) -> list[Clause]:
+def needed(tables: FlatNetlist, patches: Iterable[Patch]) -> list[Clause]:
     """That what another entry of a table would need never comes together, nor any part of it; and
     the same of the registers that it went through before, where it comes out of a pipeline.
     """
     found: dict[Clause, None] = {}
     source = _sources(tables)
-    for at, nets, table in (one for patch in patches for one in patch.tables(tables)):
+    for at, nets, table in (one for patch in patches for one in patch.changed_luts(tables)):
         changed = table ^ tables.cells[at].parameters["INIT"]
         for address in range(16):
             pins = [(net, address >> pin & 1) for pin, net in enumerate(nets[:4])]
@@ -96,32 +96,32 @@ def _not_together(values: Iterable[tuple[int, int]]) -> dict[Clause, None]:
     return {tuple(sorted(clause)): None}
 
 
-def _sources(tables: Tables) -> dict[int, int]:
+def _sources(tables: FlatNetlist) -> dict[int, int]:
     """For each net the one, negated if inverted, that it is after one register."""
     inner: dict[int, int] = {}
     for at in map(int, tables.order):
         cell = tables.cells[at]
         if cell.kind == "LUT4":
-            table, nets = cell.parameters["INIT"], inputs_of(cell)
+            table, nets = cell.parameters["INIT"], input_nets(cell)
             for pin, plain in enumerate((0xAAAA, 0xCCCC, 0xF0F0, 0xFF00)):
                 if table in (plain, plain ^ 0xFFFF) and nets[pin] > FLOATING:
                     before = inner.get(nets[pin], nets[pin])
                     inner[cell.ports["F"][0]] = before if table == plain else -before
     held = {}
     for cell in tables.cells:
-        if cell.kind == "DFF" and is_plain(cell, tables) and inputs_of(cell)[0] > FLOATING:
-            data = inputs_of(cell)[0]
+        if cell.kind == "DFF" and is_plain(cell, tables) and input_nets(cell)[0] > FLOATING:
+            data = input_nets(cell)[0]
             held[cell.ports["Q"][0]] = inner.get(data, data)
-    through = {
+    comb_arcs = {
         net: held[abs(before)] * (1 if before > 0 else -1)
         for net, before in inner.items()
         if abs(before) in held
     }
-    return held | through
+    return held | comb_arcs
 
 
 def never(
-    tables: Tables, clauses: Sequence[Clause], states: Sequence[Mapping[int, bool]]
+    tables: FlatNetlist, clauses: Sequence[Clause], states: Sequence[Mapping[int, bool]]
 ) -> list[Clause]:
     """Those of the clauses that hold in all ``states``, whatever the pads hear, and from then on.
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.gowin.equivalence.cnf import Formula, Frame, Literals
-from glintfpga.sim.gowin.netlist.flat_netlist import Tables, inputs_of, through
+from glintfpga.sim.gowin.netlist.flat_netlist import FlatNetlist, comb_arcs, input_nets
 from glintfpga.sim.gowin.netlist.netlist import FLOATING, Cell
 
 __all__ = ["SameLogic", "compare_logic"]
@@ -49,8 +49,8 @@ class SameLogic:
 
 
 def compare_logic(
-    bitstream: Tables,
-    netlist: Tables,
+    bitstream: FlatNetlist,
+    netlist: FlatNetlist,
     places: Mapping[str, str],
     *,
     progress: Progress = lambda cells: None,
@@ -85,12 +85,12 @@ def compare_logic(
     pins = 0
     for name, one, other in _taken(here, there, pairs):
         pins += 1
-        if one != other and formula.solve([formula.differ(one, other)]):
+        if one != other and formula.solve([formula.xor(one, other)]):
             differences.append(name)
     return SameLogic(len(pairs), pins, tuple(differences))
 
 
-def _parameters(pairs: list[Pair], bitstream: Tables, netlist: Tables) -> Iterator[str]:
+def _parameters(pairs: list[Pair], bitstream: FlatNetlist, netlist: FlatNetlist) -> Iterator[str]:
     """What differs whatever the state is."""
     for mine, its in pairs:
         for key in mine.parameters.keys() | its.parameters.keys():
@@ -110,7 +110,7 @@ def _parameters(pairs: list[Pair], bitstream: Tables, netlist: Tables) -> Iterat
         yield f"pads {pads} instead of {wanted_pads}"
 
 
-def _clock_source(tables: Tables) -> str:
+def _clock_source(tables: FlatNetlist) -> str:
     """The pad that the clock of most registers comes from, and through which output of a PLL."""
     pads = {net: name for name, nets in tables.netlist.inputs.items() for net in nets}
     for cell in tables.netlist.cells:
@@ -121,20 +121,20 @@ def _clock_source(tables: Tables) -> str:
     return pads.get(tables.clock, "logic")
 
 
-def _pads(tables: Tables) -> list[tuple[str, str, int]]:
+def _pads(tables: FlatNetlist) -> list[tuple[str, str, int]]:
     sides = (("in", tables.netlist.inputs), ("out", tables.netlist.outputs))
     return sorted((side, name, len(nets)) for side, pads in sides for name, nets in pads.items())
 
 
-def _resetting(tables: Tables) -> Iterator[str]:
+def _resetting(tables: FlatNetlist) -> Iterator[str]:
     """Registers that set or reset each other, or themselves, at once: what they hold for a moment
     is no state of the formula.
     """
-    reads = {out: through(cell)[0] for cell in tables.cells for out in through(cell)[1]}
+    reads = {out: comb_arcs(cell)[0] for cell in tables.cells for out in comb_arcs(cell)[1]}
     at_once = [cell for cell in tables.cells if cell.kind == "DFF" and cell.parameters["ASYNC"]]
     held = {net for cell in at_once for net in cell.ports["Q"]}
     for cell in at_once:
-        found, edge = set[int](), [inputs_of(cell)[3]]
+        found, edge = set[int](), [input_nets(cell)[3]]
         while edge:
             net = edge.pop()
             edge += set(reads.get(net, ())) - found
@@ -143,7 +143,7 @@ def _resetting(tables: Tables) -> Iterator[str]:
             yield f"{cell.name} is set or reset by what is set or reset itself"
 
 
-def _shared(here: Frame, pairs: list[Pair], netlist: Tables) -> Literals:
+def _shared(here: Frame, pairs: list[Pair], netlist: FlatNetlist) -> Literals:
     """Literals of the netlist's state and of what its pads hear: those of the bitstream's."""
     found: Literals = {}
 
@@ -173,7 +173,7 @@ def _sweep(here: Frame, there: Frame, names: Mapping[str, str], progress: Progre
             for port in ("F", "SUM", "COUT"):
                 both = zip(mine.ports.get(port, ()), its.ports.get(port, ()), strict=False)
                 for one, other in both:
-                    differs = formula.differ(here[one], there[other])
+                    differs = formula.xor(here[one], there[other])
                     if not formula.solve([differs]):
                         formula.add([-differs])
         if number % PART == 0:
@@ -183,7 +183,7 @@ def _sweep(here: Frame, there: Frame, names: Mapping[str, str], progress: Progre
 def _taken(here: Frame, there: Frame, pairs: list[Pair]) -> Iterator[tuple[str, int, int]]:
     """What must be the same: a name, and the literals in both."""
     for mine, its in pairs:
-        pins = zip(inputs_of(mine), inputs_of(its), strict=True)
+        pins = zip(input_nets(mine), input_nets(its), strict=True)
         for pin, (one, other) in enumerate(pins):
             yield f"{mine.name} pin {pin}", here[one], there[other]
     for name, nets in there.tables.netlist.outputs.items():

@@ -41,16 +41,16 @@ from glintfpga.quant.errors import InputError
 from glintfpga.sim.gowin.equivalence.fault_equivalence import Equivalence
 from glintfpga.sim.gowin.equivalence.invariants import candidates, needed, never
 from glintfpga.sim.gowin.faults.mutants import overlay, with_buffers
-from glintfpga.sim.gowin.faults.sampler import GROUPS, Mutant, Planter, sampled_bytes
-from glintfpga.sim.gowin.netlist.bitparallel import ALL, LANES, LaneSim, Recording
-from glintfpga.sim.gowin.netlist.flat_netlist import Tables
+from glintfpga.sim.gowin.faults.sampler import GROUPS, FaultSampler, Mutant, sampled_bytes
+from glintfpga.sim.gowin.netlist.bitparallel import ALL, COPIES, BitParallelSim, Recording
+from glintfpga.sim.gowin.netlist.flat_netlist import FlatNetlist
 from glintfpga.sim.gowin.netlist.netlist import Netlist
-from glintfpga.sim.proof.uninitialized_reads import Registers, unread_rings
+from glintfpga.sim.proof.uninitialized_reads import Registers, never_read_before_write
 
 if TYPE_CHECKING:
     from glintfpga.sim.gowin.decode.bitstream import Decoded
 
-__all__ = ["OUTCOMES", "Campaign", "campaign", "judge", "run_batch"]
+__all__ = ["OUTCOMES", "Campaign", "campaign", "classify", "run_batch"]
 
 OUTCOMES = ("noticed", "refused", "equal", "unexercised", "silent")
 SILENCE_S = 0.001
@@ -102,7 +102,7 @@ class Campaign:
         loop.
         """
         left = (one for one in self.mutants if one.outcome in ("silent", "unexercised"))
-        return sum(one.is_other for one in left)
+        return sum(one.inequivalent for one in left)
 
     @property
     def _total(self) -> Counter[str]:
@@ -143,7 +143,7 @@ def _share(total: Counter[str], found: Sequence[str], left_out: Sequence[str]) -
 
 def campaign(
     decoded: "Decoded",
-    talks: Sequence[Callable[[LaneSim], None]],
+    stimuli: Sequence[Callable[[BitParallelSim], None]],
     count: int,
     *,
     seed: int = 1,
@@ -152,7 +152,7 @@ def campaign(
 ) -> Campaign:
     """Plant ``count`` faults.
 
-    ``talks`` converse with the good chip through its line, after a silence in which the self-test
+    ``stimuli`` converse with the good chip through its line, after a silence in which the self-test
     runs; the mutants hear the same, those that one conversation did not show the next, with
     floating inputs at 0 and 1 in turn. The first must load no other model than the chip has.
     ``wires`` are registers by their names in the source, if known: then rings can be found. Uses
@@ -162,27 +162,27 @@ def campaign(
     """
     good = with_buffers(decoded.netlist)
     with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as workers:
-        sims = list(workers.map(partial(_recorded, decoded, good), talks))
+        sims = list(workers.map(partial(_recorded, decoded, good), stimuli))
         recordings = [sim.recording() for sim in sims]
         progress(count / 4)
         tables, used = sims[0].tables, _used(sims)
-        planter = Planter(decoded, good, tables, used, random.Random(seed))
+        sampler = FaultSampler(decoded, good, tables, used, random.Random(seed))
         mutants: list[Mutant] = []
         for group, share in GROUPS.items():
             for _ in range(round(count * share)):
-                mutants.append(planter.plant(group))
+                mutants.append(sampler.draw(group))
                 progress(count / 4 + len(mutants) / 4)
         seen = np.bitwise_or.reduce([sim.seen() for sim in sims])
         left_out = int((sims[0].read_bytes() & ~used & 1).sum())
         del sims
         states = [_after_silence(decoded, good, recordings[0], high) for high in (False, True)]
-        _show_lasting(mutants, tables, seen, states)
-        _show_unread(mutants, _opened(decoded, good), wires or {})
+        _prove_stays_equal(mutants, tables, seen, states)
+        _prove_masked(mutants, _opened(decoded, good), wires or {})
         # The first run is also a test of what was shown: those that are called equal are in it.
         runs = [(recordings[0].silence, True), *zip(recordings, cycle((False, True)))]
         for number, (recording, floating) in enumerate(runs):
             alive = [one for one in mutants if not (one.outcome or number > 1 and _is_equal(one))]
-            batches = [alive[at : at + LANES - 1] for at in range(0, len(alive), LANES - 1)]
+            batches = [alive[at : at + COPIES - 1] for at in range(0, len(alive), COPIES - 1)]
             run = partial(
                 run_batch,
                 good,
@@ -193,49 +193,51 @@ def campaign(
             for at, _ in enumerate(workers.map(run, batches), 1):
                 progress(count / 2 * (1 + (number + at / len(batches)) / len(runs)))
     for mutant in mutants:
-        judge(mutant)
+        classify(mutant)
     cycles = sum(recording.cycles for recording in recordings)
     return Campaign(tuple(mutants), cycles, int(used.sum()), left_out)
 
 
-def _show_lasting(
+def _prove_stays_equal(
     mutants: Sequence[Mutant],
-    tables: Tables,
+    tables: FlatNetlist,
     seen: NDArray[np.uint32],
     states: Sequence[Mapping[int, bool]],
 ) -> None:
     anywhere = Equivalence(tables)
     for mutant in mutants:
-        mutant.is_other = not (mutant.outcome or anywhere.is_same(mutant.patch))
+        mutant.inequivalent = not (mutant.outcome or anywhere.is_same(mutant.patch))
     patches = [mutant.patch for mutant in mutants]
     clauses = [*candidates(tables, seen.tolist(), states[0]), *needed(tables, patches)]
     equivalence = Equivalence(tables, never(tables, clauses, states))
     for mutant in mutants:
-        mutant.lasts = not mutant.outcome and equivalence.lasts(mutant.patch)
+        mutant.stays_equal = not mutant.outcome and equivalence.stays_equal(mutant.patch)
 
 
-def _show_unread(mutants: Sequence[Mutant], sim: LaneSim, wires: Registers) -> None:
+def _prove_masked(mutants: Sequence[Mutant], sim: BitParallelSim, wires: Registers) -> None:
     sim.reset()
-    rings = unread_rings(sim.tables, wires, dict(enumerate(sim.values().tolist())))
+    rings = never_read_before_write(sim.tables, wires, dict(enumerate(sim.values().tolist())))
     for mutant in mutants:
         patch = mutant.patch
-        mutant.is_unread = patch.is_contents and not patch.nothing and patch.cells <= rings
+        mutant.masked = patch.is_contents and not patch.nothing and patch.cells <= rings
 
 
-def _opened(decoded: "Decoded", good: Netlist) -> LaneSim:
+def _opened(decoded: "Decoded", good: Netlist) -> BitParallelSim:
     rx, tx = _LINE
-    return LaneSim(good, clk_hz=decoded.clock_hz, rx=rx, tx=tx)
+    return BitParallelSim(good, clk_hz=decoded.clock_hz, rx=rx, tx=tx)
 
 
-def _recorded(decoded: "Decoded", good: Netlist, talk: Callable[[LaneSim], None]) -> LaneSim:
+def _recorded(
+    decoded: "Decoded", good: Netlist, stimulus: Callable[[BitParallelSim], None]
+) -> BitParallelSim:
     sim = _opened(decoded, good)
     sim.run(round(SILENCE_S * decoded.clock_hz))
     sim.see_anew()
-    talk(sim)
+    stimulus(sim)
     return sim
 
 
-def _used(sims: Sequence[LaneSim]) -> NDArray[np.uint8]:
+def _used(sims: Sequence[BitParallelSim]) -> NDArray[np.uint8]:
     rams = [cell for cell in sims[0].tables.cells if cell.kind == "BSRAM"]
     read = [sim.read_bytes() for sim in sims]
     return sampled_bytes(rams, read[0], sims[0].written_bytes(), np.bitwise_or.reduce(read))
@@ -247,7 +249,7 @@ def _after_silence(
     """What all nets are in the last cycle before anything is said."""
     sim = _opened(decoded, good)
     sim.reset(floating=ALL * floating)
-    sim.run(recording.quiet)
+    sim.run(recording.idle_cycles)
     return dict(enumerate(sim.values().tolist()))
 
 
@@ -267,32 +269,32 @@ def run_batch(
     to be equal is noticed.
     """
     chip = overlay(good, [mutant.patch for mutant in batch])
-    sim = LaneSim(chip, clk_hz=clk_hz, rx=line[0], tx=line[1], loops=True)
+    sim = BitParallelSim(chip, clk_hz=clk_hz, rx=line[0], tx=line[1], loops=True)
     sim.replay(recording)
     sim.reset(
         floating=ALL * floating,
-        mutations=[partial(mutant.patch, lane=1 + at) for at, mutant in enumerate(batch)],
+        mutations=[partial(mutant.patch, copy=1 + at) for at, mutant in enumerate(batch)],
     )
-    lanes = (1 << (len(batch) + 1)) - 2
+    copies = (1 << (len(batch) + 1)) - 2
     for stop in _stops(recording):
         size = stop - sim.cycles
-        whole = sim.run_replay(size, lanes) == size
-        same = ~(sim.differing | sum(1 << lane for lane in sim.noticed))
-        for lane, mutant in enumerate(batch, 1):
-            if same >> lane & 1:
-                mutant.is_settled = mutant.patch.is_contents
-                if stop == recording.quiet:
-                    mutant.quiet.add((stop, floating))
+        whole = sim.run_replay(size, copies) == size
+        same = ~(sim.differing | sum(1 << copy for copy in sim.noticed))
+        for copy, mutant in enumerate(batch, 1):
+            if same >> copy & 1:
+                mutant.converged = mutant.patch.is_contents
+                if stop == recording.idle_cycles:
+                    mutant.converged_at.add((stop, floating))
         if not whole:
             break
     if not np.array_equal(sim.heard(), recording.from_chip[: len(sim.heard())]):
-        raise InputError("the good chip in lane 0 answered differently: the mutants reach into it")
+        raise InputError("the good chip in copy 0 answered differently: the mutants reach into it")
     excited, taken = sim.excited, sim.reached
-    for lane, mutant in enumerate(batch, 1):
-        mutant.is_excited |= bool(excited >> lane & 1)
-        mutant.is_taken |= bool(taken >> lane & 1)
-        if lane in sim.noticed:
-            noticed = sim.noticed[lane]
+    for copy, mutant in enumerate(batch, 1):
+        mutant.activated |= bool(excited >> copy & 1)
+        mutant.latched |= bool(taken >> copy & 1)
+        if copy in sim.noticed:
+            noticed = sim.noticed[copy]
             mutant.outcome = "noticed"
             mutant.why = f"cycle {noticed.cycle}, {noticed.output or 'a signal that oscillates'}"
             if _is_equal(mutant):
@@ -301,25 +303,25 @@ def run_batch(
 
 def _stops(recording: Recording) -> Iterator[int]:
     """Cycles after which to look: the last of the silence, if there is one, and every `PART`."""
-    if recording.quiet:
-        yield recording.quiet
-    yield from range(recording.quiet + PART, recording.cycles, PART)
+    if recording.idle_cycles:
+        yield recording.idle_cycles
+    yield from range(recording.idle_cycles + PART, recording.cycles, PART)
     yield recording.cycles
 
 
-def judge(mutant: Mutant) -> None:
+def classify(mutant: Mutant) -> None:
     """What became of a mutant that all runs are over for."""
     if mutant.outcome:
         return
-    if mutant.is_unread:
+    if mutant.masked:
         mutant.outcome, mutant.why = "equal", "a byte of a ring, written before it is used"
     elif _is_equal(mutant):
         mutant.outcome, mutant.why = "equal", "holds the same after the self-test, for ever"
-    elif mutant.patch.is_table and not (mutant.is_excited or mutant.is_taken):
+    elif mutant.patch.is_table and not (mutant.activated or mutant.latched):
         mutant.outcome, mutant.why = "unexercised", "the runs use none of its other entries"
-    elif not mutant.is_taken:
+    elif not mutant.latched:
         mutant.outcome, mutant.why = "silent", "no register takes the difference"
-    elif mutant.is_settled:
+    elif mutant.converged:
         mutant.outcome, mutant.why = "silent", "the difference is gone before a pad shows it"
     else:
         mutant.outcome, mutant.why = "silent", "the runs use it, no pad shows it"
@@ -329,5 +331,5 @@ def _is_equal(mutant: Mutant) -> bool:
     """It is in a ring; or both values of floating inputs lead to the same, in the cycle that the
     clauses begin with.
     """
-    stops = {stop for stop, _ in mutant.quiet}
-    return mutant.is_unread or mutant.lasts and len(mutant.quiet) == 2 and len(stops) == 1
+    stops = {stop for stop, _ in mutant.converged_at}
+    return mutant.masked or mutant.stays_equal and len(mutant.converged_at) == 2 and len(stops) == 1

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Mutated netlists as lanes of one simulation.
+"""Mutated netlists as copies of one simulation.
 
 `overlay` compares mutated netlists with the good one and makes one netlist that holds all of
-them: cells that only a mutant has are added, everything else is a difference in one lane: another
+them: cells that only a mutant has are added, everything else is a difference in one copy: another
 table, mode or memory bit, or an input that reads another net. Cells are matched by name and kind,
 nets by what drives them.
 """
@@ -12,21 +12,21 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from glintfpga.quant.errors import InputError
-from glintfpga.sim.gowin.netlist.bitparallel import LaneSim
+from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim
 from glintfpga.sim.gowin.netlist.flat_netlist import (
     DFF_MODES,
     MEMORY_BITS,
     MULT_FLAGS,
-    Tables,
-    inputs_of,
-    table_of,
+    FlatNetlist,
+    input_nets,
+    simulated_form,
 )
 from glintfpga.sim.gowin.netlist.netlist import FLOATING, HIGH, LOW, Cell, Netlist
 
 __all__ = ["Change", "Patch", "differences", "overlay", "with_buffers"]
 
 Change = partial[None]
-"""Makes a difference in one lane of a simulation: `set_table`, `set_state` or `reroute`."""
+"""Makes a difference in one copy of a simulation: `set_table`, `set_state` or `reroute`."""
 
 _CONSTANTS = {LOW: "0", HIGH: "1", FLOATING: "z"}
 _OUTS = ("F", "O", "SUM", "COUT", "Q", "DOUT", "DO", "DOA", "DOB", "CLKOUT", "LOCK")
@@ -58,35 +58,35 @@ class Patch:
         """Names of the cells of the good chip that are changed."""
         return {change.keywords["cell"] for change in self.changes}
 
-    def tables(self, good: Tables) -> Iterator[tuple[int, list[int], int]]:
+    def changed_luts(self, good: FlatNetlist) -> Iterator[tuple[int, list[int], int]]:
         """Number of each cell with another table, the nets it reads now, and the table."""
         for change in self.changes:
             if change.func is set_table:
                 name = change.keywords["cell"]
-                nets = inputs_of(good.cells[good.index[name]])
+                nets = input_nets(good.cells[good.index[name]])
                 for other in self.changes:
                     if other.func is reroute and other.keywords["cell"] == name:
                         nets[other.keywords["pin"]] = other.keywords["net"]
                 yield good.index[name], nets, change.keywords["table"]
 
-    def __call__(self, sim: LaneSim, lane: int) -> None:
+    def __call__(self, sim: BitParallelSim, copy: int) -> None:
         for change in self.changes:
-            change(sim, lane)
+            change(sim, copy)
 
 
-def set_table(sim: LaneSim, lane: int, *, cell: str, table: int) -> None:
+def set_table(sim: BitParallelSim, copy: int, *, cell: str, table: int) -> None:
     """A `Change`: other contents of a LUT or ALU."""
-    sim.set_table(sim.tables.index[cell], lane, table)
+    sim.set_table(sim.tables.index[cell], copy, table)
 
 
-def set_state(sim: LaneSim, lane: int, *, cell: str, at: int, value: int) -> None:
+def set_state(sim: BitParallelSim, copy: int, *, cell: str, at: int, value: int) -> None:
     """A `Change`: another bit of a memory, or a mode."""
-    sim.set_state(sim.tables.index[cell], at, lane, value)
+    sim.set_state(sim.tables.index[cell], at, copy, value)
 
 
-def reroute(sim: LaneSim, lane: int, *, cell: str, pin: int, net: int) -> None:
+def reroute(sim: BitParallelSim, copy: int, *, cell: str, pin: int, net: int) -> None:
     """A `Change`: an input reads another net."""
-    sim.reroute(sim.tables.index[cell], pin, lane, net)
+    sim.reroute(sim.tables.index[cell], pin, copy, net)
 
 
 def with_buffers(netlist: Netlist) -> Netlist:
@@ -112,7 +112,7 @@ def differences(good: Netlist, mutated: Netlist, *, number: int, first_net: int)
     """What makes ``mutated`` of ``good``; both `with_buffers`.
 
     ``number`` tells the added cells of one mutant from those of another, their nets are numbered
-    from ``first_net`` on. Raises ``InputError`` when the clock is another one, which no lane can
+    from ``first_net`` on. Raises ``InputError`` when the clock is another one, which no copy can
     have.
     """
     mine = {_identity(cell): cell for cell in good.cells}
@@ -170,9 +170,9 @@ def _moved(cell: Cell, name: str, translate: Mapping[int, int]) -> Cell:
 def _changes(good: Cell, mutated: Cell, translate: Mapping[int, int]) -> Iterator[Change]:
     if good.kind == "PLL":
         return
-    good, mutated = table_of(good)[0], table_of(mutated)[0]
+    good, mutated = simulated_form(good)[0], simulated_form(mutated)[0]
     name = good.name
-    pins = zip(inputs_of(good), inputs_of(mutated), strict=True)
+    pins = zip(input_nets(good), input_nets(mutated), strict=True)
     for pin, (was, now) in enumerate(pins):
         net = translate.get(now, LOW)
         if net != was:

@@ -36,13 +36,13 @@ from glintfpga.sim.gowin.faults.mutants import (
     set_table,
     with_buffers,
 )
-from glintfpga.sim.gowin.netlist.flat_netlist import MEMORY_BITS, Tables, inputs_of, through
+from glintfpga.sim.gowin.netlist.flat_netlist import MEMORY_BITS, FlatNetlist, comb_arcs, input_nets
 from glintfpga.sim.gowin.netlist.netlist import LOW, Cell, Netlist
 
 if TYPE_CHECKING:
     from glintfpga.sim.gowin.decode.bitstream import Decoded
 
-__all__ = ["GROUPS", "Mutant", "Planter", "sampled_bytes"]
+__all__ = ["GROUPS", "FaultSampler", "Mutant", "sampled_bytes"]
 
 GROUPS = {"logic": 0.3, "memory": 0.15, "mode": 0.15, "routing": 0.2, "wire": 0.15, "words": 0.05}
 """Share of each group in a campaign."""
@@ -57,19 +57,19 @@ class Mutant:
     patch: Patch
     outcome: str = ""
     why: str = ""
-    lasts: bool = False
+    stays_equal: bool = False
     """Shown that it goes on as the good chip from any cycle on in which it holds the same."""
-    is_other: bool = False
+    inequivalent: bool = False
     """Differs from the good chip in contents, modes or some state, be it one that never comes."""
-    is_unread: bool = False
+    masked: bool = False
     """Shown that nothing uses what it changes, from power-up on."""
-    quiet: set[tuple[int, bool]] = field(default_factory=set)
+    converged_at: set[tuple[int, bool]] = field(default_factory=set)
     """Such cycles, in which the line had said nothing yet, and what floating inputs read."""
-    is_settled: bool = False
+    converged: bool = False
     """Holds the same in any cycle of a run."""
-    is_excited: bool = False
+    activated: bool = False
     """Whether its table has said anything else than that of the good chip would have."""
-    is_taken: bool = False
+    latched: bool = False
     """Whether a cell with a clock has taken anything else than in the good chip."""
 
     def facts(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def sampled_bytes(
     written: NDArray[np.uint8],
     ever: NDArray[np.uint8],
 ) -> NDArray[np.uint8]:
-    """Which bytes of the block RAMs count, as `LaneSim.read_bytes` has them.
+    """Which bytes of the block RAMs count, as `BitParallelSim.read_bytes` has them.
 
     ``first`` and ``written`` are what the first run read and wrote, ``ever`` what any run read.
     """
@@ -94,30 +94,30 @@ def sampled_bytes(
     return found
 
 
-class Planter:
+class FaultSampler:
     """Draws mutants of a decoded bitstream; ``used`` are the `sampled_bytes` of its block RAMs."""
 
     def __init__(
         self,
         decoded: "Decoded",
         good: Netlist,
-        tables: Tables,
+        tables: FlatNetlist,
         used: NDArray[np.uint8],
-        numbers: random.Random,
+        rng: random.Random,
     ):
         self.decoded = decoded
         self.good = good
         self.tables = tables
-        self.numbers = numbers
+        self.rng = rng
         self.used_bytes = used
         self.rams = [cell for cell in self.tables.cells if cell.kind == "BSRAM"]
         self.first_net = self.tables.size
-        self.planted = 0
+        self.drawn = 0
         self.positions: dict[str, Any] = {}
 
-    def plant(self, group: str) -> Mutant:
+    def draw(self, group: str) -> Mutant:
         """The next mutant of a group."""
-        self.planted += 1
+        self.drawn += 1
         self.first_net += 10_000
         if group == "wire":
             return self._wire()
@@ -129,14 +129,14 @@ class Planter:
         if group not in self.positions:
             self.positions[group] = self.decoded.fuses.positions(group)
         while True:
-            chosen = self.positions[group][self.numbers.randrange(len(self.positions[group]))]
+            chosen = self.positions[group][self.rng.randrange(len(self.positions[group]))]
             fuse = self.decoded.fuses.at((int(chosen[0]), int(chosen[1])))
             if fuse is None or group == "memory" and not self._is_read(fuse.what, fuse.bit):
                 continue
             what = f"{fuse.what} {fuse.parameter} bit {fuse.bit}" if fuse.parameter else fuse.what
-            return self._planted(group, what, fuse)
+            return self._fuse_fault(group, what, fuse)
 
-    def _planted(self, group: str, what: str, fuse: Any) -> Mutant:
+    def _fuse_fault(self, group: str, what: str, fuse: Any) -> Mutant:
         index = self.tables.index
         if fuse.is_data and group in ("logic", "memory") and fuse.what in index:
             cell = self.tables.cells[index[fuse.what]]
@@ -153,7 +153,7 @@ class Planter:
         try:
             mutated = with_buffers(self.decoded.with_flips([fuse.position]).netlist)
             mutant.patch = differences(
-                self.good, mutated, number=self.planted, first_net=self.first_net
+                self.good, mutated, number=self.drawn, first_net=self.first_net
             )
         except InputError as error:
             mutant.outcome, mutant.why = "refused", str(error)
@@ -168,27 +168,27 @@ class Planter:
 
     def _wire(self) -> Mutant:
         while True:
-            cell = self.numbers.choice(self.tables.cells)
-            nets = inputs_of(cell)
+            cell = self.rng.choice(self.tables.cells)
+            nets = input_nets(cell)
             live = [pin for pin, net in enumerate(nets) if net > 2]
             if cell.name.startswith("pad ") or not live:
                 continue
-            pin = self.numbers.choice(live)
-            other = self.numbers.choice(self.tables.cells)
-            outs = through(other)[1] or other.ports.get("Q", ())
+            pin = self.rng.choice(live)
+            other = self.rng.choice(self.tables.cells)
+            outs = comb_arcs(other)[1] or other.ports.get("Q", ())
             if outs and outs[0] != nets[pin]:
                 patch = Patch([partial(reroute, cell=cell.name, pin=pin, net=outs[0])])
                 return Mutant("wire", f"{cell.name} input {pin} reads {other.name}", patch)
 
     def _words(self) -> Mutant:
         while True:
-            at = self.numbers.randrange(len(self.rams))
+            at = self.rng.randrange(len(self.rams))
             ram = self.rams[at]
             size = max(ram.parameters["WIDTH_A"], ram.parameters["WIDTH_B"]) // 8
             used = np.flatnonzero(self.used_bytes[at].reshape(-1, size).any(axis=1)).tolist()
             if len(used) < 2:
                 continue
-            one, two = (size * 9 * word for word in self.numbers.sample(used, 2))
+            one, two = (size * 9 * word for word in self.rng.sample(used, 2))
             changes = list(_swapped(ram.name, ram.parameters["INIT"], one, two, size * 9))
             if changes:
                 what = f"{ram.name} words {one // size // 9} and {two // size // 9}"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The flat C interface of the simulator in chip.h, as lanes.py calls it. Every function but the first takes what
-// lanes_new has returned.
+// The flat C interface of the simulator in chip.h, as bitparallel.py calls it. Every function but the first takes what
+// sim_new has returned.
 
 #include "collisions.h"
 #include "differences.h"
@@ -14,7 +14,7 @@
 #endif
 
 // `table` has 3 + PARAMETERS numbers a cell: kind, first input, first output, parameters.
-EXPORT void *lanes_new(int32_t nets, int32_t count, const int32_t *table, int32_t pin_count,
+EXPORT void *sim_new(int32_t nets, int32_t count, const int32_t *table, int32_t pin_count,
                        const int32_t *pins, int32_t ordered, const int32_t *order,
                        const uint64_t *contents, int32_t content_words, int32_t clock) {
     Sim *sim = new Sim;
@@ -57,59 +57,59 @@ EXPORT void *lanes_new(int32_t nets, int32_t count, const int32_t *table, int32_
     return sim;
 }
 
-EXPORT void lanes_free(Sim *sim) { delete sim; }
-EXPORT void lanes_forget(Sim *sim) { sim->forget(); }
-EXPORT void lanes_floating(Sim *sim, uint64_t value) { sim->floating = value; }
+EXPORT void sim_free(Sim *sim) { delete sim; }
+EXPORT void sim_forget(Sim *sim) { sim->forget(); }
+EXPORT void sim_floating(Sim *sim, uint64_t value) { sim->floating = value; }
 
-EXPORT void lanes_poison(Sim *sim, uint64_t seed) { sim->random = seed; }
-EXPORT uint64_t lanes_collisions(Sim *sim) { return sim->collisions; }
+EXPORT void sim_poison(Sim *sim, uint64_t seed) { sim->random = seed; }
+EXPORT uint64_t sim_collisions(Sim *sim) { return sim->collisions; }
 
-EXPORT void lanes_line(Sim *sim, int32_t rx, int32_t tx) { sim->rx = rx, sim->tx = tx; }
+EXPORT void sim_line(Sim *sim, int32_t rx, int32_t tx) { sim->rx = rx, sim->tx = tx; }
 
-EXPORT void lanes_outputs(Sim *sim, const int32_t *nets, int32_t count) {
+EXPORT void sim_outputs(Sim *sim, const int32_t *nets, int32_t count) {
     sim->outputs.assign(nets, nets + count);
 }
 
-EXPORT void lanes_watch(Sim *sim, const int32_t *nets, int32_t count) {
+EXPORT void sim_watch(Sim *sim, const int32_t *nets, int32_t count) {
     sim->watched.assign(nets, nets + count);
 }
 
-EXPORT void lanes_forget_hashes(Sim *sim) { sim->hashes.clear(); }
+EXPORT void sim_forget_hashes(Sim *sim) { sim->hashes.clear(); }
 
 // --- mutations, to be made before power-up ---
 
-EXPORT void lanes_table(Sim *sim, int32_t cell, int32_t lane, uint32_t table) {
+EXPORT void sim_table(Sim *sim, int32_t cell, int32_t copy, uint32_t table) {
     auto &special = sim->special(cell);
     for (int i = 0; i < 16; i++)
-        special.table[i] = (special.table[i] & ~(W(1) << lane)) | W(table >> i & 1) << lane;
+        special.table[i] = (special.table[i] & ~(W(1) << copy)) | W(table >> i & 1) << copy;
 }
 
-EXPORT void lanes_route(Sim *sim, int32_t cell, int32_t pin, int32_t lane, int32_t net) {
-    sim->special(cell).reroutes.push_back({pin, net, W(1) << lane});
+EXPORT void sim_route(Sim *sim, int32_t cell, int32_t pin, int32_t copy, int32_t net) {
+    sim->special(cell).reroutes.push_back({pin, net, W(1) << copy});
 }
 
-// Word `index` of a cell's state: a bit of a memory, or a flag as lanes.py lists them.
-EXPORT void lanes_state(Sim *sim, int32_t cell, int32_t index, int32_t lane, uint32_t value) {
+// Word `index` of a cell's state: a bit of a memory, or a flag as bitparallel.py lists them.
+EXPORT void sim_state(Sim *sim, int32_t cell, int32_t index, int32_t copy, uint32_t value) {
     W &word = sim->state[sim->cells[cell].state + index];
-    word = (word & ~(W(1) << lane)) | W(value & 1) << lane;
+    word = (word & ~(W(1) << copy)) | W(value & 1) << copy;
     sim->special(cell);
 }
 
 // --- running ---
 
-EXPORT void lanes_power_up(Sim *sim) { sim->power_up(); }
-EXPORT void lanes_settle(Sim *sim) { sim->settle(); }
-EXPORT void lanes_set(Sim *sim, int32_t net, uint64_t value) { sim->put(net, value); }
-EXPORT uint64_t lanes_get(Sim *sim, int32_t net) { return sim->nets[net]; }
+EXPORT void sim_power_up(Sim *sim) { sim->power_up(); }
+EXPORT void sim_settle(Sim *sim) { sim->settle(); }
+EXPORT void sim_set(Sim *sim, int32_t net, uint64_t value) { sim->put(net, value); }
+EXPORT uint64_t sim_get(Sim *sim, int32_t net) { return sim->nets[net]; }
 
-EXPORT void lanes_clock(Sim *sim, uint32_t count) {
+EXPORT void sim_clock(Sim *sim, uint32_t count) {
     sim->settle();
     while (count--)
         sim->cycle();
 }
 
 // Run the clock and the line; with `wanted`, until so many bytes wait. The cycles that passed.
-EXPORT uint32_t lanes_run(Sim *sim, uint32_t limit, uint32_t wanted) {
+EXPORT uint32_t sim_run(Sim *sim, uint32_t limit, uint32_t wanted) {
     for (uint32_t used = 0; used < limit; used++) {
         sim->put(sim->rx, spread(sim->line.send(sim->cycles)));
         sim->settle();
@@ -122,34 +122,34 @@ EXPORT uint32_t lanes_run(Sim *sim, uint32_t limit, uint32_t wanted) {
     return limit;
 }
 
-// The same with a recorded line, until every lane of `lanes` was noticed.
-EXPORT uint32_t lanes_replay(Sim *sim, uint32_t limit, uint64_t lanes) {
+// The same with a recorded line, until every copy of `copies` was noticed.
+EXPORT uint32_t sim_replay(Sim *sim, uint32_t limit, uint64_t copies) {
     for (uint32_t used = 0; used < limit; used++) {
-        if ((sim->noticed & lanes) == lanes)
+        if ((sim->noticed & copies) == copies)
             return used;
-        lanes_run(sim, 1, 0);
+        sim_run(sim, 1, 0);
     }
     return limit;
 }
 
-EXPORT void lanes_set_replay(Sim *sim, const uint64_t *edges, uint32_t count) {
+EXPORT void sim_set_replay(Sim *sim, const uint64_t *edges, uint32_t count) {
     sim->line.replay.assign(edges, edges + count);
 }
 
-EXPORT void lanes_set_rate(Sim *sim, uint32_t step) { sim->line.step = step; }
-EXPORT uint64_t lanes_cycles(Sim *sim) { return sim->cycles; }
-EXPORT uint32_t lanes_waiting(Sim *sim) { return uint32_t(sim->line.from_chip.size()); }
-EXPORT uint32_t lanes_errors(Sim *sim) { return sim->line.errors; }
+EXPORT void sim_set_rate(Sim *sim, uint32_t step) { sim->line.step = step; }
+EXPORT uint64_t sim_cycles(Sim *sim) { return sim->cycles; }
+EXPORT uint32_t sim_waiting(Sim *sim) { return uint32_t(sim->line.from_chip.size()); }
+EXPORT uint32_t sim_errors(Sim *sim) { return sim->line.errors; }
 
-EXPORT uint32_t lanes_unsent(Sim *sim) {
+EXPORT uint32_t sim_unsent(Sim *sim) {
     return uint32_t(sim->line.to_chip.size()) + (sim->line.frame > 1);
 }
 
-EXPORT void lanes_put(Sim *sim, const uint8_t *data, uint32_t count) {
+EXPORT void sim_put(Sim *sim, const uint8_t *data, uint32_t count) {
     sim->line.to_chip.insert(sim->line.to_chip.end(), data, data + count);
 }
 
-EXPORT uint32_t lanes_take(Sim *sim, uint8_t *data, uint32_t most) {
+EXPORT uint32_t sim_take(Sim *sim, uint8_t *data, uint32_t most) {
     uint32_t count = std::min(uint32_t(sim->line.from_chip.size()), most);
     std::copy_n(sim->line.from_chip.begin(), count, data);
     auto &queue = sim->line.from_chip;
@@ -159,41 +159,41 @@ EXPORT uint32_t lanes_take(Sim *sim, uint8_t *data, uint32_t most) {
 
 // --- results ---
 
-EXPORT uint64_t lanes_noticed(Sim *sim, uint64_t *when, int32_t *by) {
+EXPORT uint64_t sim_noticed(Sim *sim, uint64_t *when, int32_t *by) {
     std::copy_n(sim->noticed_at, 64, when);
     std::copy_n(sim->noticed_by, 64, by);
     return sim->noticed;
 }
 
-// All nets in lane 0, a byte each.
-EXPORT void lanes_values(Sim *sim, uint8_t *to) {
+// All nets in copy 0, a byte each.
+EXPORT void sim_values(Sim *sim, uint8_t *to) {
     for (size_t i = 0; i + 1 < sim->nets.size(); i++)
         to[i] = sim->nets[i] & 1;
 }
 
-EXPORT uint64_t lanes_differing(Sim *sim) { return sim->differing(); }
-EXPORT uint64_t lanes_reached(Sim *sim) { return sim->reached; }
-EXPORT uint64_t lanes_excited(Sim *sim) { return sim->excited; }
+EXPORT uint64_t sim_differing(Sim *sim) { return sim->differing(); }
+EXPORT uint64_t sim_reached(Sim *sim) { return sim->reached; }
+EXPORT uint64_t sim_excited(Sim *sim) { return sim->excited; }
 
-// Words of a cell's state in lane 0, a byte each.
-EXPORT void lanes_peek_state(Sim *sim, int32_t cell, int32_t count, uint8_t *to) {
+// Words of a cell's state in copy 0, a byte each.
+EXPORT void sim_peek_state(Sim *sim, int32_t cell, int32_t count, uint8_t *to) {
     for (int i = 0; i < count; i++)
         to[i] = sim->state[sim->cells[cell].state + i] & 1;
 }
 
-EXPORT void lanes_see_anew(Sim *sim) { sim->see_anew(); }
+EXPORT void sim_see_anew(Sim *sim) { sim->see_anew(); }
 
-EXPORT void lanes_seen(Sim *sim, uint32_t *seen) {
+EXPORT void sim_seen(Sim *sim, uint32_t *seen) {
     std::copy(sim->seen.begin(), sim->seen.end(), seen);
 }
 
-EXPORT void lanes_read_bytes(Sim *sim, uint8_t *to) {
+EXPORT void sim_read_bytes(Sim *sim, uint8_t *to) {
     std::copy(sim->touched.begin(), sim->touched.end(), to);
 }
 
 // Cycles at which the line to the chip (0) or from it (1) changed, or the hashes of the watched
 // nets (2); the length, and the values when there is room for them.
-EXPORT uint32_t lanes_trace(Sim *sim, int32_t which, uint64_t *to, uint32_t room) {
+EXPORT uint32_t sim_trace(Sim *sim, int32_t which, uint64_t *to, uint32_t room) {
     const auto &from = which == 0   ? sim->line.sent_edges
                        : which == 1 ? sim->line.heard_edges
                                     : sim->hashes;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Words of 64 lanes, tables of four inputs, and what is known of a cell.
+// Words of 64 copies, tables of four inputs, and what is known of a cell.
 
 #pragma once
 
@@ -28,7 +28,7 @@ struct Cell {
 
 struct Reroute {
     int pin, net;
-    W lanes;
+    W copies;
 };
 
 struct Special {
@@ -43,7 +43,7 @@ struct Unit {
 
 struct Write {
     W *at;
-    W lanes, value;
+    W copies, value;
 };
 
 W evaluate(unsigned table, W a, W b, W c, W d) {

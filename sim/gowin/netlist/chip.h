@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
 // Simulator of a netlist that is data: 64 copies of the chip at once, copy k in bit k of every
-// word. Classic parallel fault simulation: copies ("lanes") may differ in what their tables and
+// word. Classic parallel fault simulation: copies may differ in what their tables and
 // memories hold and in which net an input reads. Lane 0 is the reference of the others.
 //
 // Cells are evaluated in the order of their levels, and only when an input has changed. Where a
-// lane reads a net of a higher level, the sweep is repeated until nothing changes any more.
-// The layout of the tables is written by lanes.py.
+// copy reads a net of a higher level, the sweep is repeated until nothing changes any more.
+// The layout of the tables is written by bitparallel.py.
 
 #pragma once
 
@@ -36,7 +36,7 @@ struct Sim {
     std::vector<uint8_t> touched;  // bytes of block RAM: 1 read as at power-up, 2 written
     std::vector<std::pair<int, W>> results;
     std::vector<Write> writes;
-    std::vector<std::pair<int, W>> garbage;  // nets, and the lanes in which they become random
+    std::vector<std::pair<int, W>> garbage;  // nets, and the copies in which they become random
     W random = 0;  // the last random word; 0 where words that collide are read as they were
     uint64_t collisions = 0;
     std::vector<int> outputs, watched;
@@ -47,8 +47,8 @@ struct Sim {
 
     uint64_t cycles = 0;
     W noticed = 0, oscillating = 0;
-    W reached = 0;  // lanes in which a cell with a clock has taken something else
-    W excited = 0;  // lanes in which another table has said something else than the good one would
+    W reached = 0;  // copies in which a cell with a clock has taken something else
+    W excited = 0;  // copies in which another table has said something else than the good one would
     uint64_t noticed_at[64];
     int noticed_by[64];
     Line line;
@@ -60,7 +60,7 @@ struct Sim {
         if (cell.special >= 0)
             for (const Reroute &way : specials[cell.special].reroutes)
                 if (way.pin == pin)
-                    value = mux(way.lanes, value, nets[way.net]);
+                    value = mux(way.copies, value, nets[way.net]);
         return value;
     }
 
@@ -76,7 +76,7 @@ struct Sim {
         return change;
     }
 
-    // --- combinational cells; each returns the lanes that changed ---
+    // --- combinational cells; each returns the copies that changed ---
 
     W evaluate_unit(const Unit &unit) {
         Cell &cell = cells[unit.cell];
@@ -129,7 +129,7 @@ struct Sim {
         seen[cell] |= 1u << ((a & 1) | (b & 1) << 1 | (c & 1) << 2 | (d & 1) << 3);
     }
 
-    // State of a multiplier: A[18], B[18], product[36], pipe[36], out[36], then the lanes that
+    // State of a multiplier: A[18], B[18], product[36], pipe[36], out[36], then the copies that
     // have AREG, BREG, PIPE_REG, OUT_REG.
     W multiply(Cell &cell) {
         int width = cell.parameters[0];
@@ -143,12 +143,12 @@ struct Sim {
         a[width] = get(cell, 36) & a[width - 1];
         b[width] = get(cell, 37) & b[width - 1];
         std::fill(product, product + 2 * width, 0);
-        for (W lanes = ALL; lanes;) {
-            int lane = __builtin_ctzll(lanes);
-            W same = lanes;
+        for (W copies = ALL; copies;) {
+            int copy = __builtin_ctzll(copies);
+            W same = copies;
             int64_t x = 0, y = 0;
             for (int i = 0; i <= width; i++) {
-                W one = spread(a[i] >> lane), two = spread(b[i] >> lane);
+                W one = spread(a[i] >> copy), two = spread(b[i] >> copy);
                 same &= ~((a[i] ^ one) | (b[i] ^ two));
                 int64_t weight = i < width ? int64_t(1) << i : -(int64_t(1) << i);
                 x += weight & int64_t(one);
@@ -157,7 +157,7 @@ struct Sim {
             uint64_t result = uint64_t(x) * uint64_t(y);
             for (int i = 0; i < 2 * width; i++)
                 product[i] |= same & spread(result >> i);
-            lanes &= ~same;
+            copies &= ~same;
         }
         W change = 0;
         for (int i = 0; i < 2 * width; i++)
@@ -265,7 +265,7 @@ struct Sim {
         }
     }
 
-    // One port of a block RAM. Behind its bits: lanes of mode 1 and 2 of A, of B.
+    // One port of a block RAM. Behind its bits: copies of mode 1 and 2 of A, of B.
     void memory(int number, const Unit &unit, Cell &cell, W edge) {
         int pin = PORT_PINS * unit.port, out = cell.out + PORT_OUTS * unit.port;
         int width = cell.parameters[2 * unit.port];
@@ -281,12 +281,12 @@ struct Sim {
         int lines = bytes == 1 ? 11 : bytes == 2 ? 10 : 9;
         for (int i = 0; i < lines; i++)
             address[i] = get(cell, pin + 3 + i), took(address[i]);
-        for (W lanes = old | write; lanes;) {
-            int lane = __builtin_ctzll(lanes), row = 0;
-            W same = lanes;
+        for (W copies = old | write; copies;) {
+            int copy = __builtin_ctzll(copies), row = 0;
+            W same = copies;
             for (int i = 0; i < lines; i++) {
-                same &= ~(address[i] ^ spread(address[i] >> lane));
-                row |= int(address[i] >> lane & 1) << i;
+                same &= ~(address[i] ^ spread(address[i] >> copy));
+                row |= int(address[i] >> copy & 1) << i;
             }
             W *at = &state[cell.state + row * bytes * 9];
             for (int i = 0; i < bytes && (same & 1); i++) {
@@ -303,7 +303,7 @@ struct Sim {
                     writes.push_back({&bit, same & write, value});
                 }
             }
-            lanes &= ~same;
+            copies &= ~same;
         }
         for (int i = 0; i < width; i++) {
             W was = nets[pins[out + i]];
@@ -345,7 +345,7 @@ struct Sim {
 
     void commit() {
         for (const Write &write : writes)
-            *write.at = mux(write.lanes, *write.at, write.value);
+            *write.at = mux(write.copies, *write.at, write.value);
         writes.clear();
         for (const auto &result : results)
             put(result.first, result.second);
@@ -413,8 +413,8 @@ struct Sim {
 
     void observe();
     W says_else(const Special &special) const;
-    void notice(W lanes, int output);
-    void drop(W lanes);
+    void notice(W copies, int output);
+    void drop(W copies);
     W differing() const;
 
     // --- power-up, in power_up.h ---

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glintfpga.sim.gowin.netlist.bitparallel import LaneSim, Recording
+from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim, Recording
 
 __all__ = ["Comparison", "Difference", "compare", "watch_pairs"]
 
@@ -34,7 +34,7 @@ class Comparison:
 
 
 def watch_pairs(
-    one: LaneSim, other: LaneSim, registers: Mapping[str, str]
+    one: BitParallelSim, other: BitParallelSim, registers: Mapping[str, str]
 ) -> list[tuple[str, int, int]]:
     """Name in ``other`` and net in each, for registers that both have, and for all output pads."""
     pairs = []
@@ -50,8 +50,8 @@ def watch_pairs(
 
 
 def compare(
-    one: LaneSim,
-    other: LaneSim,
+    one: BitParallelSim,
+    other: BitParallelSim,
     recording: Recording,
     registers: Mapping[str, str],
     *,
@@ -89,7 +89,7 @@ def compare(
 
 
 def _differing(
-    one: LaneSim, other: LaneSim, pairs: list[tuple[str, int, int]], cycle: int
+    one: BitParallelSim, other: BitParallelSim, pairs: list[tuple[str, int, int]], cycle: int
 ) -> tuple[str, ...]:
     """What differs after ``cycle`` cycles from power-up, found by going there once more."""
     for sim in (one, other):

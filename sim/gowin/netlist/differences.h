@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What the lanes differ in: pads, and what registers and memories hold.
+// What the copies differ in: pads, and what registers and memories hold.
 
 #pragma once
 
@@ -31,15 +31,15 @@ void Sim::observe() {
     }
 }
 
-void Sim::notice(W lanes, int output) {
-    for (W rest = lanes & ~noticed; rest; rest &= rest - 1) {
-        int lane = __builtin_ctzll(rest);
-        noticed_at[lane] = cycles;
-        noticed_by[lane] = output;
+void Sim::notice(W copies, int output) {
+    for (W rest = copies & ~noticed; rest; rest &= rest - 1) {
+        int copy = __builtin_ctzll(rest);
+        noticed_at[copy] = cycles;
+        noticed_by[copy] = output;
     }
-    noticed |= lanes;
-    if (!(lanes & 1) && floating == spread(floating))
-        drop(lanes);
+    noticed |= copies;
+    if (!(copies & 1) && floating == spread(floating))
+        drop(copies);
 }
 
 W Sim::says_else(const Special &special) const {
@@ -55,23 +55,23 @@ W Sim::says_else(const Special &special) const {
     return different;
 }
 
-// A lane that was noticed goes on as a copy of lane 0, which costs nothing.
-void Sim::drop(W lanes) {
+// A copy that was noticed goes on as copy 0, which costs nothing.
+void Sim::drop(W copies) {
     for (W &word : nets)
-        word = mux(lanes, word, spread(word));
+        word = mux(copies, word, spread(word));
     for (W &word : state)
-        word = mux(lanes, word, spread(word));
+        word = mux(copies, word, spread(word));
     for (W &word : last_clock)
-        word = mux(lanes, word, spread(word));
+        word = mux(copies, word, spread(word));
     for (Special &special : specials) {
         for (Reroute &way : special.reroutes)
-            way.lanes &= ~lanes;
+            way.copies &= ~copies;
         for (W &word : special.table)
-            word = mux(lanes, word, spread(word));
+            word = mux(copies, word, spread(word));
     }
 }
 
-// Lanes in which a register or memory holds something else than in lane 0. What they compute
+// Lanes in which a register or memory holds something else than in copy 0. What they compute
 // with, their tables, wires and modes, is not looked at.
 W Sim::differing() const {
     W different = 0;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A `Netlist` as the flat tables that ``lanes.cpp`` simulates."""
+"""A `Netlist` as the flat tables that ``bitparallel.cpp`` simulates."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from glintfpga.quant.errors import InputError
 from glintfpga.sim.gowin.netlist.netlist import FLOATING, HIGH, LOW, Cell, Netlist
 
 __all__ = [
-    *("ADDRESS_BITS", "DFF_MODES", "MEMORY_BITS", "MULT_FLAGS", "Tables"),
-    *("clock_pins", "inputs_of", "table_of", "through"),
+    *("ADDRESS_BITS", "DFF_MODES", "MEMORY_BITS", "MULT_FLAGS", "FlatNetlist"),
+    *("clock_pins", "input_nets", "simulated_form", "through"),
 ]
 
 _KINDS = {"LUT4": 0, "ALU": 1, "DFF": 2, "MULT": 3, "BSRAM": 4, "RAM16": 5}
@@ -59,7 +59,7 @@ _MUX2 = 0b11001010
 """As a table: I1 where S0, which comes third, is high, else I0."""
 
 
-def table_of(cell: Cell) -> tuple[Cell, int]:
+def simulated_form(cell: Cell) -> tuple[Cell, int]:
     """A cell in the form that is simulated, and the number of its kind.
 
     Raises ``InputError`` for a kind that has none.
@@ -76,7 +76,7 @@ def table_of(cell: Cell) -> tuple[Cell, int]:
 
 
 @dataclass(frozen=True)
-class Tables:
+class FlatNetlist:
     """What the simulator needs to know of a netlist. ``cells`` are those that it simulates."""
 
     netlist: Netlist
@@ -86,7 +86,7 @@ class Tables:
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
         """All but the PLL."""
-        return tuple(table_of(cell)[0] for cell in self.netlist.cells if cell.kind != "PLL")
+        return tuple(simulated_form(cell)[0] for cell in self.netlist.cells if cell.kind != "PLL")
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -145,7 +145,7 @@ class Tables:
 
         Raises ``InputError`` when there is a loop.
         """
-        ways = {at: through(cell) for at, cell in enumerate(self.cells)}
+        ways = {at: comb_arcs(cell) for at, cell in enumerate(self.cells)}
         drivers = {net: at for at, (_, outs) in ways.items() for net in outs}
         waits = {
             at: {drivers[net] for net in ins if net in drivers} for at, (ins, _) in ways.items()
@@ -170,7 +170,7 @@ class Tables:
         return np.array([at for at in ready if ways[at][1]], np.int32)
 
 
-def through(cell: Cell) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def comb_arcs(cell: Cell) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Nets that a cell reads, and nets that it drives, without waiting for a clock."""
     kind = _KINDS[cell.kind]
     if cell.kind in ("LUT4", "ALU"):
@@ -188,7 +188,7 @@ def through(cell: Cell) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return tuple(net for name in pins for net in cell.ports.get(name, ())), tuple(outs)
 
 
-def inputs_of(cell: Cell) -> list[int]:
+def input_nets(cell: Cell) -> list[int]:
     """Nets of all inputs, in the order in which the simulator numbers them."""
     return list(_nets(cell, _INPUTS[_KINDS[cell.kind]], LOW))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs of a netlist in Icarus: a second opinion on ``lanes.cpp``, in every cycle."""
+"""Runs of a netlist in Icarus: a second opinion on ``bitparallel.cpp``, in every cycle."""
 
 import shutil
 import subprocess
@@ -89,7 +89,7 @@ class IcarusRun:
     def memory(self, number: int) -> int | None:
         """What a block RAM holds after the last cycle, as INIT; None where it is undefined.
 
-        ``number`` is that of the cell in `Tables.cells`.
+        ``number`` is that of the cell in `FlatNetlist.cells`.
         """
         self.output.read()
         text = (self.folder / f"{instance(number)}.end").read_text("ascii")

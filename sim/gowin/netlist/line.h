@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The UART at the other end of the line of lane 0: 8N1, any ratio of clock to baud through a 32-bit
+// The UART at the other end of the line of copy 0: 8N1, any ratio of clock to baud through a 32-bit
 // phase accumulator, a queue of bytes each way. It records when the line changes, and can play such
 // a record instead of its queue.
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The larger primitives of `glintfpga.sim.gowin.netlist.netlist` as Verilog, written from its table and apart
-// from lanes.cpp, so that a second simulator can be asked; verilog.py writes the others in line.
+// from bitparallel.cpp, so that a second simulator can be asked; verilog.py writes the others in line.
 
 module GLINT_MULT #(parameter WIDTH = 18, AREG = 0, BREG = 0, PIPE_REG = 0, OUT_REG = 0)
                    (input [WIDTH-1:0] A, B, input ASIGN, BSIGN, CLK, CE, RESET,

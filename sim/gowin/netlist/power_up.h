@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// How a chip starts: who reads which net, what registers and memories hold, what lanes change.
+// How a chip starts: who reads which net, what registers and memories hold, what copies change.
 
 #pragma once
 
@@ -53,7 +53,7 @@ void Sim::connect() {
             odd.push_back(number);
             is_odd[number] = 1;
         } else if (timed && !plain) {
-            is_odd[number] = 1;  // no clock at all, or only in some lanes
+            is_odd[number] = 1;  // no clock at all, or only in some copies
             if (cell.special >= 0)
                 odd.push_back(number);
         }
@@ -90,7 +90,7 @@ void Sim::power_up() {
         put(rx, ALL);
 }
 
-// Every lane as built: contents, modes and wires.
+// Every copy as built: contents, modes and wires.
 void Sim::forget() {
     specials.clear();
     size_t used = 0;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""`LaneSim` against Icarus: every register bit and pad in every cycle, memories at the end."""
+"""`BitParallelSim` against Icarus: every register bit and pad in every cycle, memories at the
+end."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glintfpga.quant.errors import EnvironmentProblem
-from glintfpga.sim.gowin.netlist.bitparallel import LaneSim, Recording
+from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim, Recording
 from glintfpga.sim.gowin.netlist.compare import Comparison, Difference
-from glintfpga.sim.gowin.netlist.flat_netlist import MEMORY_BITS, Tables
+from glintfpga.sim.gowin.netlist.flat_netlist import MEMORY_BITS, FlatNetlist
 from glintfpga.sim.gowin.netlist.icarus import IcarusRun, icarus_run
 from glintfpga.sim.gowin.netlist.netlist import Netlist
 from glintfpga.sim.gowin.netlist.verilog import nets_of
@@ -28,7 +29,7 @@ def register_bits(netlist: Netlist) -> list[tuple[str, int]]:
     """Name and net of each output of a register, multiplier or memory, and of each output pad."""
     bits = [
         (f"{cell.name}.{pin}[{bit}]" if len(nets) > 1 else cell.name, net)
-        for cell in Tables(netlist).cells
+        for cell in FlatNetlist(netlist).cells
         for pin in _REGISTERS.get(cell.kind, ())
         for nets in (cell.ports.get(pin, ()),)
         for bit, net in enumerate(nets)
@@ -37,7 +38,7 @@ def register_bits(netlist: Netlist) -> list[tuple[str, int]]:
 
 
 def compare_icarus(
-    sim: LaneSim,
+    sim: BitParallelSim,
     recording: Recording,
     cycles: int,
     *,
@@ -88,7 +89,7 @@ def _changes(netlist: Netlist, rx: str, recording: Recording) -> list[tuple[int,
 
 
 def _part(
-    sim: LaneSim, run: IcarusRun, bits: list[tuple[str, int]], done: int, size: int
+    sim: BitParallelSim, run: IcarusRun, bits: list[tuple[str, int]], done: int, size: int
 ) -> Difference | None:
     lines = run.lines(size)
     if len(lines) < size:
@@ -106,7 +107,7 @@ def _part(
 
 
 def hashes_of(lines: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """`LaneSim.take_hashes` of lines of hexadecimal digits, none of which is undefined."""
+    """`BitParallelSim.take_hashes` of lines of hexadecimal digits, none of which is undefined."""
     digits = np.where(lines < ord("a"), lines - ord("0"), lines - ord("a") + 10).astype(np.uint8)
     pairs = digits[:, 0::2] << 4 | digits[:, 1::2]
     words = np.ascontiguousarray(pairs).view(">u8").astype(np.uint64)
@@ -117,7 +118,7 @@ def hashes_of(lines: NDArray[np.uint8]) -> NDArray[np.uint64]:
     return hashes
 
 
-def _differing(sim: LaneSim, line: bytes, bits: list[tuple[str, int]]) -> list[str]:
+def _differing(sim: BitParallelSim, line: bytes, bits: list[tuple[str, int]]) -> list[str]:
     """Names of the bits in which a line of Icarus differs from the simulation as it is now."""
     found = []
     for at, (name, net) in enumerate(bits):
@@ -128,7 +129,7 @@ def _differing(sim: LaneSim, line: bytes, bits: list[tuple[str, int]]) -> list[s
     return found
 
 
-def _memories(sim: LaneSim, run: IcarusRun, cycle: int) -> Difference | None:
+def _memories(sim: BitParallelSim, run: IcarusRun, cycle: int) -> Difference | None:
     names = []
     for number, cell in enumerate(sim.tables.cells):
         if cell.kind == "BSRAM":

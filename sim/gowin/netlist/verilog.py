@@ -10,7 +10,7 @@ whole chip, where this form takes 2.5 s. Memories are read from files, as slices
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from glintfpga.sim.gowin.netlist.flat_netlist import MEMORY_BITS, Tables
+from glintfpga.sim.gowin.netlist.flat_netlist import MEMORY_BITS, FlatNetlist
 from glintfpga.sim.gowin.netlist.netlist import FLOATING, HIGH, LOW, Cell, Netlist
 
 __all__ = ["instance", "memory_files", "nets_of", "verilog_text"]
@@ -39,7 +39,7 @@ def verilog_text(netlist: Netlist, watched: Sequence[int], *, inline: bool = Fal
     net is the lowest bit of the first word. With ``inline`` the contents of block RAMs are
     parameters, not the files of `memory_files`.
     """
-    tables = Tables(netlist)
+    tables = FlatNetlist(netlist)
     given = nets_of(netlist.inputs)
     driven = {tables.clock, *tables.locks, *given}
     driven |= {net for cell in tables.cells for pin in _DRIVEN for net in cell.ports.get(pin, ())}
@@ -76,13 +76,13 @@ def memory_files(netlist: Netlist) -> dict[str, str]:
         f"{instance(number)}.hex": "".join(
             f"{cell.parameters['INIT'] >> 9 * byte & 511:03x}\n" for byte in range(2048)
         )
-        for number, cell in enumerate(Tables(netlist).cells)
+        for number, cell in enumerate(FlatNetlist(netlist).cells)
         if cell.kind == "BSRAM"
     }
 
 
 def instance(number: int) -> str:
-    """Name of a cell that is a module; `number` is that in `Tables.cells`."""
+    """Name of a cell that is a module; `number` is that in `FlatNetlist.cells`."""
     return f"c{number}"
 
 

@@ -4,8 +4,8 @@ import copy
 import numpy as np
 import pytest
 
-from glintfpga.boards.gowin.bram_patch import fill, locate, read_words
-from glintfpga.boards.gowin.bram_signatures import Contents, bits_of
+from glintfpga.boards.gowin.bram_patch import fill_memories, locate_memories, read_words
+from glintfpga.boards.gowin.bram_signatures import MemoryContents, bits_of
 from glintfpga.quant.errors import InputError
 
 
@@ -14,7 +14,7 @@ def contents(*shapes, seed=1):
     found = {}
     first = 1
     for number, shape in enumerate(shapes):
-        item = Contents(
+        item = MemoryContents(
             name=f"top.m{number}", first=first, bits=generator.integers(0, 2, shape, np.uint8)
         )
         found[item.name] = item
@@ -72,9 +72,9 @@ def test_fill():
     words = contents((1024, 36), (16, 6))
     design = parts(words)
     before = copy.deepcopy(design)
-    placement = locate(design, words)
+    placement = locate_memories(design, words)
     assert set(placement.cells) == {"big.0.0", "big.0.1", "big.1.1", "small.0.0", "small.0.1"}
-    fill(design, words, placement)
+    fill_memories(design, words, placement)
     again = read_words(design, words.values(), placement)
     for name, item in words.items():
         assert np.array_equal(again[name], item.bits)
@@ -95,7 +95,7 @@ def test_widths(columns, depth, width):
     (item,) = words.values()
     cell = block_ram("SDP", signed(item), columns=columns)
     design = netlist({"m": cell})
-    fill(design, words, locate(design, words))
+    fill_memories(design, words, locate_memories(design, words))
     direct = block_ram("SDP", item.bits, columns=columns)
     assert design["modules"]["top"]["cells"]["m"] == direct
 
@@ -106,20 +106,20 @@ def test_missing_piece():
     del design["modules"]["top"]["cells"]["big.0.0"]
     message = r"^memory 'top.m0' \(1024 x 36\) is not in memory cells, 1152 of 2304 pieces"
     with pytest.raises(InputError, match=message):
-        locate(design, words)
+        locate_memories(design, words)
 
 
 def test_foreign_lut_ram():
     words = contents((16, 4))
     design = netlist({"a": lut_ram(words["top.m0"].codes()[0]), "b": lut_ram([1, 2, 3, 40000])})
     with pytest.raises(InputError, match=r"^LUT RAM 'b' holds no signature"):
-        locate(design, words)
+        locate_memories(design, words)
 
 
 def test_copies_must_agree():
     words = contents((1024, 36), (16, 6))
     design = parts(words)
-    placement = locate(design, words)
+    placement = locate_memories(design, words)
     row = design["modules"]["top"]["cells"]["big.1.1"]["parameters"]
     row["INIT_RAM_07"] = row["INIT_RAM_08"]
     with pytest.raises(InputError, match=r"^memory cell 'big.1.1' differs from its copy"):
@@ -128,4 +128,4 @@ def test_copies_must_agree():
 
 def test_no_module():
     with pytest.raises(InputError, match=r"^the netlist has no module 'top'"):
-        locate({"modules": {}}, {})
+        locate_memories({"modules": {}}, {})

@@ -9,7 +9,7 @@ from amaranth.lib import memory
 
 from glintfpga.boards.gowin.bram_signatures import (
     LOADABLE,
-    Contents,
+    MemoryContents,
     bits_of,
     dump,
     load,
@@ -108,7 +108,7 @@ def test_pieces():
 
 
 def test_values_are_padded():
-    item = Contents(name="m", first=1, bits=np.ones((18, 2), np.uint8))
+    item = MemoryContents(name="m", first=1, bits=np.ones((18, 2), np.uint8))
     assert item.values().tolist() == [[0xFFFF, 0xFFFF], [3, 3]]
 
 

@@ -220,7 +220,7 @@ class TestDamage:
         data = bytearray(Image.from_model(model).data)
         at = HEADER_BYTES + 6 * (3 + 3)
         data[at : at + 2] = struct.pack("<h", 256)
-        refused(sealed(data), "section K has a number outside the 9-bit plan")
+        refused(sealed(data), "section DOT has a number outside the 9-bit plan")
 
     def test_not_canonical(self):
         data = bytearray(Image.from_model(build("least")).data)

@@ -31,8 +31,8 @@ def test_align(rows, want):
 class TestBlink:
     def test_places(self):
         layout = Layout.of(build(ModelSpec()))
-        assert layout.k_rows == 8 * 24 + 16 + 264
-        assert layout.v_rows == 8
+        assert layout.dot_rows == 8 * 24 + 16 + 264
+        assert layout.sum_rows == 8
         assert layout.out_base == 8 * 24 + 16
         assert layout.ring_rows == 8
         assert [place.qkv for place in layout.passes] == [0, 40, 64, 88, 112, 136, 160, 184]
@@ -44,7 +44,7 @@ class TestBlink:
         model = build(ModelSpec())
         same = replace(model, passes=model.passes[:1] * 8)
         layout = Layout.of(same)
-        assert layout.k_rows == 24 + 16 + 264
+        assert layout.dot_rows == 24 + 16 + 264
         assert len({place.kv for place in layout.passes}) == 8
 
     def test_passes_of_their_own(self):
@@ -53,7 +53,7 @@ class TestBlink:
         for index, matrix in enumerate(down):
             matrix[0, 0] = index
         passes = tuple(replace(w, down=d) for w, d in zip(model.passes, down, strict=True))
-        assert Layout.of(replace(model, passes=passes)).v_rows == 8 * 8
+        assert Layout.of(replace(model, passes=passes)).sum_rows == 8 * 8
 
 
 @pytest.mark.parametrize("plan", [PLAN12, PLAN9], ids=lambda plan: f"plan{plan.code}")
@@ -62,10 +62,10 @@ class TestSpaces:
     def test_every_matrix_is_where_the_layout_says(self, name, plan):
         model = build(SPECS[name], plan)
         layout = Layout.of(model)
-        k_space, v_space = layout.k_space(model), layout.v_space(model)
-        assert k_space.shape == (layout.k_rows, 3)
-        assert v_space.shape == (layout.v_rows, 3)
-        used = np.zeros(layout.k_rows, bool)
+        dot_bank, sum_bank = layout.dot_bank(model), layout.sum_bank(model)
+        assert dot_bank.shape == (layout.dot_rows, 3)
+        assert sum_bank.shape == (layout.sum_rows, 3)
+        used = np.zeros(layout.dot_rows, bool)
         for place, w in zip(layout.passes, model.passes, strict=True):
             up = place.gate + align(w.hidden)
             for base, matrix in (
@@ -77,15 +77,15 @@ class TestSpaces:
                 (layout.out_base, model.embed_out),
             ):
                 assert base % 8 == 0
-                assert (k_space[base : base + len(matrix)] == matrix).all()
+                assert (dot_bank[base : base + len(matrix)] == matrix).all()
                 used[base : base + len(matrix)] = True
-            assert (v_space[place.down : place.down + w.hidden] == w.down.T).all()
-        assert (k_space[~used] == 0).all(), "padding is zero"
+            assert (sum_bank[place.down : place.down + w.hidden] == w.down.T).all()
+        assert (dot_bank[~used] == 0).all(), "padding is zero"
 
     def test_rings_do_not_touch_anything(self, name, plan):
         model = build(SPECS[name], plan)
         layout = Layout.of(model)
-        first = max(layout.k_rows, layout.v_rows)
+        first = max(layout.dot_rows, layout.sum_rows)
         for index, place in enumerate(layout.passes):
             assert place.kv == first + index * align(model.window)
             assert place.kv + layout.ring_rows <= ROWS

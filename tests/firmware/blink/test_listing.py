@@ -65,8 +65,8 @@ class TestListing:
         used = layout.passes[-1].kv + layout.ring_rows
         text = listing(image, lanes)
         assert f"Rows: {used} of 4096 used\n" in text
-        assert f"{layout.k_rows} of weights, output rows from {layout.out_base}\n" in text
-        assert f"{layout.v_rows} of down columns\n" in text
+        assert f"{layout.dot_rows} of weights, output rows from {layout.out_base}\n" in text
+        assert f"{layout.sum_rows} of down columns\n" in text
         first = layout.passes[0].kv
         assert f"{len(layout.passes)} KV rings of {layout.ring_rows} from {first}\n" in text
 

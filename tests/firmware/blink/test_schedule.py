@@ -6,8 +6,8 @@ from glintfpga.firmware.blink.schedule import (
     Count,
     Loop,
     Rows,
-    Word,
-    program,
+    ScheduleWord,
+    build_schedule,
     step_cycles,
     token_cycles,
 )
@@ -19,7 +19,7 @@ all_lanes = pytest.mark.parametrize("lanes", LANES)
 
 def play(lanes, *, passes, score_groups, hidden_groups, logit_groups):
     """Words of one token in the order in which a sequencer plays them."""
-    source = program(lanes)
+    source = build_schedule(lanes)
     at = source.embed
     remaining, left = 0, passes
     counts = {
@@ -112,15 +112,15 @@ class TestCycles:
 @all_lanes
 class TestWords:
     def test_parts(self, lanes):
-        source = program(lanes)
+        source = build_schedule(lanes)
         assert source.lanes == lanes
-        assert source.words[0] == Word()
+        assert source.words[0] == ScheduleWord()
         assert (source.embed, source.passes) == (1, 2)
-        assert source.words[source.embed] == Word(x_embed=True)
+        assert source.words[source.embed] == ScheduleWord(x_embed=True)
         assert source.passes < source.logits < len(source.words) <= 64
 
     def test_one_of_each_landmark(self, lanes):
-        source = program(lanes)
+        source = build_schedule(lanes)
         parts = {
             "embed": source.words[1 : source.passes],
             "pass": source.words[source.passes : source.logits],
@@ -138,7 +138,7 @@ class TestWords:
         assert sum(w.fetch for w in parts["pass"]) == 3
 
     def test_every_repeated_word_follows_its_count(self, lanes):
-        words = program(lanes).words
+        words = build_schedule(lanes).words
         kinds = {Count.SCORE: Rows.SCORE, Count.HIDDEN: Rows.GATE, Count.LOGIT: Rows.LOGIT}
         seen = []
         for word, following in zip(words, words[1:], strict=False):
@@ -157,7 +157,7 @@ class TestWords:
         ]
 
     def test_projections_fill_the_lanes(self, lanes):
-        source = program(lanes)
+        source = build_schedule(lanes)
         words = source.words[source.passes : source.logits]
         issued = [(w.rows, w.offset, w.part) for w in words if Rows.K <= w.rows <= Rows.V]
         parts = 2 if lanes == 2 else 1
@@ -169,7 +169,7 @@ class TestWords:
         assert issued == want
 
     def test_norm_is_ready_for_each_first_group(self, lanes):
-        source = program(lanes)
+        source = build_schedule(lanes)
         words = source.words[source.passes : source.logits]
         attention = next(i for i, w in enumerate(words) if w.x_attention)
         first_k = next(i for i, w in enumerate(words) if w.rows == Rows.K)
@@ -181,6 +181,6 @@ class TestWords:
         assert logit + 2 == NORM
 
     def test_loop_embedding_holds_while_the_first_norm_reads_it(self, lanes):
-        source = program(lanes)
+        source = build_schedule(lanes)
         words = source.words[source.passes : source.logits]
         assert [i for i, w in enumerate(words) if w.loop_embedding] == [0, 1, 2, 3]

@@ -12,7 +12,7 @@ from glintfpga.firmware.wire.messages import (
     set_baud,
     take_message,
 )
-from glintfpga.firmware.wire.protocol import CHUNK_S, FALLBACK_S, MAX_CHUNK, Op, Status
+from glintfpga.firmware.wire.protocol import FALLBACK_S, FLUSH_S, MAX_MESSAGE_BODY, Op, Status
 
 
 def collect_chunks(bench, asked, **pump):
@@ -68,11 +68,11 @@ class TestChunks:
         bench = make_bench(vocab=vocab, eos=None)
         chunks = collect_chunks(bench, generate(400, crc=crc), steps=1000)
         sizes = [len(body) for _, body in chunks]
-        assert set(sizes[:-1]) == {MAX_CHUNK // unit * unit}
+        assert set(sizes[:-1]) == {MAX_MESSAGE_BODY // unit * unit}
         assert sum(sizes) == 400 * unit
 
     def test_old_ones(self, bench):
-        chunks = collect_chunks(bench, generate(20), seconds=1.01 * CHUNK_S)
+        chunks = collect_chunks(bench, generate(20), seconds=1.01 * FLUSH_S)
         assert [len(body) for _, body in chunks] == [1] * 20
 
     def test_scores_are_cut_at_words(self, bench):

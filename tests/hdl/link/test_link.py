@@ -367,9 +367,9 @@ def test_baud_switch_and_fall_back():
         await pass_time(0.9)
         line.send(data(offset=1, ack=1))
         await pass_time(0.9)
-        ctx.set(link.working, 1)
+        ctx.set(link.core_busy, 1)
         await pass_time(0.3)
-        ctx.set(link.working, 0)
+        ctx.set(link.core_busy, 0)
         line.send(b"\1\2\3\0")
         await pass_time(0.9)
         assert ctx.get(link.baud) == 3

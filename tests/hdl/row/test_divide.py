@@ -16,53 +16,55 @@ def build(plan):
     return Divide(plan=plan, value_width=plan.weight_width + 17)
 
 
-def simulate(plan, values, lengths):
+def simulate(plan, values, denominators):
     """Quotients: inputs hold for two cycles, then turn to the next at once."""
     inputs = {
         "values": np.repeat(values, HOLD, axis=0).tolist(),
-        "length": np.repeat(lengths, HOLD).tolist(),
+        "denominator": np.repeat(denominators, HOLD).tolist(),
         "hidden": [0],
     }
     got = record(build(plan), inputs, ["quotient"], HOLD * len(values) + 3)
     return np.array(got["quotient"][3::HOLD][: len(values)])
 
 
-def reference(plan, values, lengths):
-    state = blocks.Softmax(np.zeros(len(lengths), np.int64), values, lengths)
+def reference(plan, values, denominators):
+    state = blocks.Softmax(np.zeros(len(denominators), np.int64), values, denominators)
     return blocks.attention_output(plan, state)
 
 
 @both_plans
 class TestQuotient:
-    def check(self, plan, values, lengths):
-        got = simulate(plan, values, lengths)
-        assert shift_round(got, 1).tolist() == reference(plan, values, lengths).tolist()
+    def check(self, plan, values, denominators):
+        got = simulate(plan, values, denominators)
+        assert shift_round(got, 1).tolist() == reference(plan, values, denominators).tolist()
 
-    def test_every_length(self, plan):
+    def test_every_denominator(self, plan):
         rng = np.random.default_rng(1)
         least, most = 1 << (plan.weight_p_frac - 1), 256 << plan.weight_p_frac
-        lengths = np.concatenate(
+        denominators = np.concatenate(
             [
                 np.arange(least, least + 200),
                 rng.integers(least, most + 1, 200) >> rng.integers(0, 9, 200),
                 [most, most - 1, most // 2, most // 2 - 1],
             ]
         ).clip(least)
-        values = rng.integers(plan.v.lo, plan.v.hi + 1, (len(lengths), 3)) * lengths[:, None]
-        self.check(plan, values + rng.integers(-3, 4, values.shape), lengths)
+        values = (
+            rng.integers(plan.v.lo, plan.v.hi + 1, (len(denominators), 3)) * denominators[:, None]
+        )
+        self.check(plan, values + rng.integers(-3, 4, values.shape), denominators)
 
     def test_edges(self, plan):
         one = 1 << plan.weight_p_frac
-        lengths = np.array([one // 2, one, one + 1, 2 * one - 1, 256 * one])
+        denominators = np.array([one // 2, one, one + 1, 2 * one - 1, 256 * one])
         rows = np.repeat([plan.v.lo, plan.v.hi, 0, -1], 5)[:, None]
-        lengths = np.tile(lengths, 4)
-        self.check(plan, rows * lengths[:, None] * [1, 1, 1], lengths)
+        denominators = np.tile(denominators, 4)
+        self.check(plan, rows * denominators[:, None] * [1, 1, 1], denominators)
 
     def test_saturates_where_roundings_lead_beyond_v(self, plan):
         one = 1 << plan.weight_p_frac
-        lengths = np.array([one - 1, 2 * one - 1, 256 * one - 1])
-        values = np.array([[plan.v.lo - 1] * 3] * 3) * (lengths[:, None] + 1)
-        self.check(plan, np.concatenate([values, -values]), np.tile(lengths, 2))
+        denominators = np.array([one - 1, 2 * one - 1, 256 * one - 1])
+        values = np.array([[plan.v.lo - 1] * 3] * 3) * (denominators[:, None] + 1)
+        self.check(plan, np.concatenate([values, -values]), np.tile(denominators, 2))
 
 
 @both_plans

@@ -20,14 +20,14 @@ def numbers(rng, plan, *shape):
     return np.where(rng.random(shape) < 0.3, rng.choice([fmt.lo, fmt.hi], shape), values)
 
 
-def build(plan, k_rows, v_rows):
+def build(plan, dot_rows, sum_rows):
     width = plan.weight_width
-    packed = [[pack_row(row, width) for row in rows] for rows in (k_rows, v_rows)]
-    return Lane(plan=plan, depth=DEPTH, k_init=packed[0], v_init=packed[1])
+    packed = [[pack_row(row, width) for row in rows] for rows in (dot_rows, sum_rows)]
+    return Lane(plan=plan, depth=DEPTH, dot_init=packed[0], sum_init=packed[1])
 
 
 def late(cycles, values):
-    """A port's values when the first is due some cycles after the K address."""
+    """A port's values when the first is due some cycles after the dot address."""
     values = list(values)
     return values[:1] * cycles + values
 
@@ -44,7 +44,7 @@ class TestDot:
             for product, s in zip(products, shift, strict=True)
         ]
         inputs = {
-            "k_address": at.tolist(),
+            "dot_address": at.tolist(),
             "operand": late(1, operands.tolist()),
             "shift": late(4, shift.tolist()),
         }
@@ -64,21 +64,21 @@ class TestSoftmax:
         products = (keys[at] * queries).sum(axis=1)
         # Other lanes and groups put the maximum anywhere at or above this lane's score.
         running = (products >> 2 * plan.qk.frac) + rng.integers(-3, 20, count)
-        tops, p = blocks.group_weights(plan, products[:, None], np.array([True]), running)
+        maxima, p = blocks.group_weights(plan, products[:, None], np.array([True]), running)
         p = np.where(valid, p[:, 0], 0)
         score_shift = 2 * plan.qk.frac - plan.score_frac - plan.min_shift
         inputs = {
-            "k_address": at.tolist(),
+            "dot_address": at.tolist(),
             "operand": late(1, queries.tolist()),
             "shift": [score_shift],
             "valid": late(4, valid.tolist()),
-            "running_top": late(5, tops.tolist()),
-            "v_address": late(4, v_at.tolist()),
-            "weigh_z": [0],
+            "running_max": late(5, maxima.tolist()),
+            "sum_address": late(4, v_at.tolist()),
+            "select_z": [0],
         }
-        got = record(build(plan, keys, rows), inputs, ["top", "p", "products"], count + 7)
+        got = record(build(plan, keys, rows), inputs, ["score_floor", "p", "products"], count + 7)
         want = np.where(valid, products >> 2 * plan.qk.frac, blocks.RUNNING_MAX_START)
-        assert got["top"][4:-3] == want.tolist()
+        assert got["score_floor"][4:-3] == want.tolist()
         assert got["p"][5:-2] == p.tolist()
         assert got["products"][7:] == (p[:, None] * rows[v_at]).tolist()
 
@@ -104,12 +104,12 @@ class TestHidden:
         gate, up = plan.gate.saturate(value[::2]), plan.up.saturate(value[1::2])
         z = blocks.swiglu(plan, gate, up)
         inputs = {
-            "k_address": at.tolist(),
+            "dot_address": at.tolist(),
             "operand": late(1, operands.tolist()),
             "shift": late(4, shifts.tolist()),
-            # z comes every other cycle; the row stays, whatever is weighed in between.
-            "v_address": late(6, np.repeat(v_at, 2).tolist()),
-            "weigh_z": [1],
+            # z comes every other cycle; the row stays, whatever is weighted in between.
+            "sum_address": late(6, np.repeat(v_at, 2).tolist()),
+            "select_z": [1],
             "valid": [0],
         }  # fmt: skip
         got = record(build(plan, keys, rows), inputs, ["products"], 2 * count + 9)
@@ -128,25 +128,25 @@ class TestRows:
         inputs = {
             # All writes come before all reads: never both at one row.
             "row_address": reads,
-            "k_row": [pack_row(new[0, row], width) for row in reads],
-            "v_row": [pack_row(new[1, row], width) for row in reads],
-            "k_write": [*(kind[reads] & 1).tolist(), 0],
-            "v_write": [*(kind[reads] >> 1).tolist(), 0],
-            "k_address": late(DEPTH + 1, range(DEPTH)),
-            "v_address": late(DEPTH + 5, range(DEPTH)),
+            "dot_row": [pack_row(new[0, row], width) for row in reads],
+            "sum_row": [pack_row(new[1, row], width) for row in reads],
+            "dot_write": [*(kind[reads] & 1).tolist(), 0],
+            "sum_write": [*(kind[reads] >> 1).tolist(), 0],
+            "dot_address": late(DEPTH + 1, range(DEPTH)),
+            "sum_address": late(DEPTH + 5, range(DEPTH)),
             "operand": [hot.tolist()],
             "shift": [plan.max_shift - plan.min_shift],
             "valid": [1],
-            "running_top": [0],
+            "running_max": [0],
         }
         lane = build(plan, old, old)
         got = record(lane, inputs, ["value", "p", "products"], 2 * DEPTH + 8)
         written = (kind & 1)[:, None]
-        k_rows = np.where(written, new[0], old)
-        v_rows = np.where((kind >> 1)[:, None], new[1], old)
-        value = blocks.requantize((k_rows * hot).sum(axis=1), plan.max_shift, plan.value)
+        dot_rows = np.where(written, new[0], old)
+        sum_rows = np.where((kind >> 1)[:, None], new[1], old)
+        value = blocks.requantize((dot_rows * hot).sum(axis=1), plan.max_shift, plan.value)
         start = DEPTH + 1
         assert got["value"][start + 4 : start + 4 + DEPTH] == value.tolist()
         p = np.array(got["p"][start + 5 : start + 5 + DEPTH])
-        assert got["products"][start + 7 : start + 7 + DEPTH] == (p[:, None] * v_rows).tolist()
+        assert got["products"][start + 7 : start + 7 + DEPTH] == (p[:, None] * sum_rows).tolist()
         assert p.any()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 import pytest
 
-from glintfpga.firmware.blink.schedule import Count, Loop, Rows, program
+from glintfpga.firmware.blink.schedule import Count, Loop, Rows, build_schedule
 from glintfpga.hdl.row.sequencer import Sequencer
 from support.component_bench import Stalls, plain, simulate
 
@@ -14,7 +14,7 @@ LOGITS = {"id": 1, "enter": 0, "logits": 1, "sample": 0}
 
 def expected(lanes, operation, sizes):
     """(word, index in its repetition, group is issued, token advances) of each cycle."""
-    source = program(lanes)
+    source = build_schedule(lanes)
     passes = source.words[source.passes : source.logits]
     least = max(source.min_score_groups, sizes["score_groups"])
 

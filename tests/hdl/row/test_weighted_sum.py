@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from glintfpga.hdl.row.weighted_sum import RunningTop, WeighedSum
+from glintfpga.hdl.row.weighted_sum import RunningMax, WeightedSum
 from glintfpga.quant.blink import blocks
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
 from glintfpga.quant.numbers.qformat import QFormat
@@ -10,47 +10,51 @@ from support.component_bench import record
 
 all_lanes = pytest.mark.parametrize("lanes", [2, 4, 8])
 both_plans = pytest.mark.parametrize("plan", [PLAN12, PLAN9], ids=lambda plan: f"plan{plan.code}")
-TOP_WIDTH = 15
+MAX_WIDTH = 15
 
 
-def random_tops(rng, groups, lanes):
+def random_score_floors(rng, groups, lanes):
     """Scores that jump by anything from nothing to everything; some lanes take no part."""
-    tops = rng.integers(-3000, 3000, (groups, lanes)) >> rng.integers(0, 12, (groups, 1))
+    score_floors = rng.integers(-3000, 3000, (groups, lanes)) >> rng.integers(0, 12, (groups, 1))
     absent = rng.random((groups, lanes)) < 0.2
     absent[:, 0] = False
-    return np.where(absent, blocks.RUNNING_MAX_START, tops)
+    return np.where(absent, blocks.RUNNING_MAX_START, score_floors)
 
 
 @all_lanes
 class TestRunningTop:
     def test_follows_accumulate(self, lanes):
         rng = np.random.default_rng(lanes)
-        tops = random_tops(rng, 300, lanes)
+        score_floors = random_score_floors(rng, 300, lanes)
         add, clear = rng.random(300) < 0.8, rng.random(300) < 0.05
         clear[:2] = [True, False]
-        top, want_top, want_shift = blocks.RUNNING_MAX_START, [], []
-        for group, adds, clears in zip(tops, add, clear, strict=True):
-            before = top
+        maximum, want_maximum, want_shift = blocks.RUNNING_MAX_START, [], []
+        for group, adds, clears in zip(score_floors, add, clear, strict=True):
+            before = maximum
             if clears:
-                top = blocks.RUNNING_MAX_START
+                maximum = blocks.RUNNING_MAX_START
             elif adds:
-                top = max(top, int(group.max()) + 1)
-            want_top.append(top)
+                maximum = max(maximum, int(group.max()) + 1)
+            want_maximum.append(maximum)
             # After a clear the shift means nothing: there is nothing to shift.
-            rise = None if clears else top - before
+            rise = None if clears else maximum - before
             want_shift.append(rise)
-        inputs = {"tops": tops.tolist(), "add": add.tolist(), "clear": clear.tolist()}
-        dut = RunningTop(lanes=lanes, width=TOP_WIDTH)
-        got = record(dut, inputs, ["top", "shift", "lost"], 302)
-        assert got["top"][1:301] == want_top
+        inputs = {
+            "score_floors": score_floors.tolist(),
+            "add": add.tolist(),
+            "clear": clear.tolist(),
+        }
+        dut = RunningMax(lanes=lanes, width=MAX_WIDTH)
+        got = record(dut, inputs, ["maximum", "shift", "lost"], 302)
+        assert got["maximum"][1:301] == want_maximum
         for rise, shift, lost in zip(want_shift, got["shift"][2:], got["lost"][2:], strict=True):
             if rise is not None:
                 assert lost == (rise > blocks.MAX_RESCALE)
                 assert lost or shift == rise
 
     def test_power_up(self, lanes):
-        got = record(RunningTop(lanes=lanes, width=TOP_WIDTH), {}, ["top", "shift", "lost"], 4)
-        assert got["top"] == [blocks.RUNNING_MAX_START] * 4
+        got = record(RunningMax(lanes=lanes, width=MAX_WIDTH), {}, ["maximum", "shift", "lost"], 4)
+        assert got["maximum"] == [blocks.RUNNING_MAX_START] * 4
         assert got["shift"][2:] == got["lost"][2:] == [0, 0]
 
 
@@ -89,17 +93,17 @@ class TestWeighedSum:
         state, want = None, []
         for at in range(count):
             if clear[at]:
-                top = np.int64(0)
-                state = blocks.Softmax(top, np.zeros(3, np.int64), np.int64(0))
+                maximum = np.int64(0)
+                state = blocks.Softmax(maximum, np.zeros(3, np.int64), np.int64(0))
             elif add[at]:
-                state = blocks.accumulate(state, state.top + rise[at], p[at], rows[at])
-            want.append([*state.values.tolist(), int(state.length)])
+                state = blocks.accumulate(state, state.maximum + rise[at], p[at], rows[at])
+            want.append([*state.values.tolist(), int(state.denominator)])
         inputs = ports(p, p[..., None] * rows, add, np.where(add, rise, 0), clear)
-        dut = WeighedSum(plan=plan, lanes=lanes)
-        got = record(dut, inputs, ["values", "length"], count + 4)
+        dut = WeightedSum(plan=plan, lanes=lanes)
+        got = record(dut, inputs, ["values", "denominator"], count + 4)
         sums = [
-            [*values, length]
-            for values, length in zip(got["values"][4:], got["length"][4:], strict=True)
+            [*values, denominator]
+            for values, denominator in zip(got["values"][4:], got["denominator"][4:], strict=True)
         ]
         assert sums == want
 
@@ -110,9 +114,9 @@ class TestWeighedSum:
             products = np.full((count, lanes, 3), one * row)
             off = np.zeros(count, np.int64)
             inputs = ports(p, products, off == 0, off, off > 0)
-            dut = WeighedSum(plan=plan, lanes=lanes)
-            got = record(dut, inputs, ["values", "length"], count + 5)
-            assert got["length"][-1] == 256 * one
+            dut = WeightedSum(plan=plan, lanes=lanes)
+            got = record(dut, inputs, ["values", "denominator"], count + 5)
+            assert got["denominator"][-1] == 256 * one
             assert got["values"][-1] == [256 * one * row] * 3
 
     def test_hidden_groups_are_just_added(self, plan, lanes):
@@ -124,5 +128,5 @@ class TestWeighedSum:
             off = np.zeros(count, np.int64)
             p = np.zeros((count, lanes), np.int64)
             inputs = ports(p, products, off == 0, off, off > 0)
-            got = record(WeighedSum(plan=plan, lanes=lanes), inputs, ["values"], count + 5)
+            got = record(WeightedSum(plan=plan, lanes=lanes), inputs, ["values"], count + 5)
             assert got["values"][-1] == products.sum(axis=(0, 1)).tolist()

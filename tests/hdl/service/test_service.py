@@ -24,7 +24,7 @@ from glintfpga.firmware.wire.messages import (
     take_message,
 )
 from glintfpga.firmware.wire.protocol import (
-    MAX_CHUNK,
+    MAX_MESSAGE_BODY,
     MAX_RAW,
     FrameSplitter,
     Hello,
@@ -238,7 +238,7 @@ class Bench:
             op, body = await self.next_message(ctx)
             if op == Op.DONE:
                 return bodies, Done.decode(body)
-            assert 1 <= len(body) <= MAX_CHUNK
+            assert 1 <= len(body) <= MAX_MESSAGE_BODY
             bodies[op] = bodies.get(op, b"") + body
 
     async def ask(self, ctx, data):
@@ -488,7 +488,7 @@ def test_set_baud():
 def test_self_test_at_power_up(fault):
     """A failed one leaves hello, LOAD, COUNTERS and SET_BAUD."""
     stored = dict(STORED)
-    stored[Section.V, 1] ^= 1 << 40 if fault == "row" else 0
+    stored[Section.SUM, 1] ^= 1 << 40 if fault == "row" else 0
     header = bytearray(START.header)
     header[50] ^= fault == "header"
     info = replace(

@@ -8,7 +8,7 @@ import pytest
 
 from glintfpga.firmware.wire.messages import Counters
 from glintfpga.firmware.wire.protocol import Reason
-from glintfpga.host.chat.answer_speed import Pace
+from glintfpga.host.chat.answer_speed import AnswerSpeed
 
 
 class Played:
@@ -37,10 +37,10 @@ class Played:
 def test_a_rate_is_told_only_from_several_frames(times_s, text):
     """Tokens of the first frame arrive at once; those after it took the time."""
     client = Played()
-    pace = Pace(client)
+    speed = AnswerSpeed(client)
     for client.now in times_s:
-        pace.count_one()
-    assert pace.line(None) == text
+        speed.count_one()
+    assert speed.line(None) == text
 
 
 @pytest.mark.parametrize(
@@ -59,10 +59,10 @@ def test_the_first_token_is_no_measure_of_the_chip(sampled, text):
         token_cycles=540 if sampled > 1 else 90,
         total_cycles=1000 + 90 + 540 * (sampled - 1),
     )
-    pace = Pace(Played("sim:", 54_000_000, [before, after]))
+    speed = AnswerSpeed(Played("sim:", 54_000_000, [before, after]))
     for _ in range(sampled):
-        pace.count_one()
-    assert pace.line(Reason.EOS) == text
+        speed.count_one()
+    assert speed.line(Reason.EOS) == text
 
 
 def test_a_short_answer_is_told_no_faster_than_a_long_one(command):

@@ -4,7 +4,7 @@ from functools import partial
 import pytest
 
 from glintfpga.firmware.wire.protocol import Reason
-from glintfpga.host.chat.conversation import Conversation
+from glintfpga.host.chat.conversation import ChatSession
 
 COUNT = 450  # three chunks, so that a loss falls into an answer
 
@@ -38,7 +38,7 @@ def talk(world, image=None, attempts=2):
     patience = Patience(world, attempts)
     client = world.client()
     return (
-        Conversation(
+        ChatSession(
             client=client,
             image=image.data if image else None,
             lost=patience.lost,

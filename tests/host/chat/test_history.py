@@ -4,7 +4,7 @@ import stat
 
 import pytest
 
-from glintfpga.host.chat.history import MOST_BYTES, MOST_LINES, Remembered, history_file
+from glintfpga.host.chat.history import MOST_BYTES, MOST_LINES, ChatHistory, history_file
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there is no readline")
 
@@ -15,24 +15,24 @@ def path(tmp_path):
 
 
 def test_lines_come_back_in_their_order(path):
-    first = Remembered(path)
+    first = ChatHistory(path)
     for line in ("a", "é", "b"):
         first.keep(line)
     assert first.lines == []
-    assert Remembered(path).lines == ["a", "é", "b"]
+    assert ChatHistory(path).lines == ["a", "é", "b"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
 def test_two_chats_at_a_time_keep_the_lines_of_both(path):
-    one, other = Remembered(path), Remembered(path)
+    one, other = ChatHistory(path), ChatHistory(path)
     for line in "abcd":
         (one if line in "ac" else other).keep(line)
-    assert Remembered(path).lines == list("abcd")
+    assert ChatHistory(path).lines == list("abcd")
 
 
 def test_what_is_no_line_is_not_kept(path):
-    kept = Remembered(path)
+    kept = ChatHistory(path)
     for line in ("two\nlines", "\x1b[2J", "x" * 1001, "\udcff"):
         kept.keep(line)
     assert path.read_bytes() == b""
@@ -42,11 +42,11 @@ def test_it_is_bounded(path):
     path.parent.mkdir()
     path.write_text("".join(f"{number}\n" for number in range(5000)))
     path.chmod(0o644)
-    assert Remembered(path).lines == [str(number) for number in range(4000, 5000)]
+    assert ChatHistory(path).lines == [str(number) for number in range(4000, 5000)]
     assert len(path.read_text().splitlines()) == MOST_LINES
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.write_bytes(b"\xff\0" * MOST_BYTES + b"\nlast\n")
-    assert Remembered(path).lines == ["last"]
+    assert ChatHistory(path).lines == ["last"]
     assert path.read_bytes() == b"last\n"
     assert list(path.parent.iterdir()) == [path]
 
@@ -58,13 +58,13 @@ def test_without_a_place_nothing_is_kept(path, obstacle):
     else:
         path.parent.mkdir()
         path.mkdir() if obstacle == "folder" else os.mkfifo(path)
-    kept = Remembered(path)
+    kept = ChatHistory(path)
     kept.keep("a")
     assert kept.lines == []
 
 
 def test_a_full_disk_ends_the_keeping(path):
-    kept = Remembered(path)
+    kept = ChatHistory(path)
     path.unlink()
     path.symlink_to("/dev/full")
     kept.keep("a")

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from glintfpga.host.chat.loop import Talk
+from glintfpga.host.chat.loop import ChatLoop
 from glintfpga.quant.chat_template import END_OF_TEXT, dialogue
 from glintfpga.quant.errors import DeviceError
 
@@ -24,7 +24,7 @@ def talk(world, monkeypatch):
     def make(stdin, count=300, temperature=0.0):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
         client = world.client()
-        return Talk(client=client, image=None, count=count, temperature=temperature, seed=None)
+        return ChatLoop(client=client, image=None, count=count, temperature=temperature, seed=None)
 
     return make
 
@@ -44,7 +44,7 @@ def test_empty_input_ends_at_once(talk, capfdbinary):
 def test_bytes_that_are_no_text_reach_the_device_as_they_are(talk, world):
     run = talk(b"\xff\xfe\x00\x1b[0m\n", count=1)
     run.run()
-    assert run.conversation.history[:7] == list(b"\xff\xfe\x00\x1b[0m")
+    assert run.session.history[:7] == list(b"\xff\xfe\x00\x1b[0m")
 
 
 def test_answers_are_shown_as_safe_text(talk, capfdbinary):
@@ -69,7 +69,7 @@ def test_interrupt_ends_the_answer_not_the_chat(talk, world, capfdbinary):
     before = signal.getsignal(signal.SIGINT)
     run.run()
     assert signal.getsignal(signal.SIGINT) is before
-    assert b"two" in bytes(run.conversation.history)
+    assert b"two" in bytes(run.session.history)
     assert 1500 <= world.device.counters.tokens < 2800
 
 
@@ -112,7 +112,7 @@ def test_board_comes_back(talk, world, monkeypatch, caplog):
     world.on_read = unplug
     run.run()
     assert len(naps) == 3
-    assert len(run.conversation.history) == 3 + 400
+    assert len(run.session.history) == 3 + 400
 
 
 def test_each_reason_for_the_wait_is_told_once(talk, world, monkeypatch, notes):
@@ -140,7 +140,7 @@ def test_without_a_console(talk, monkeypatch):
     run = talk(b"")
     for name in ("stdin", "stdout"):
         monkeypatch.setattr(sys, name, None)
-    run = Talk(client=run.client, image=None, count=5, temperature=0.0, seed=None)
+    run = ChatLoop(client=run.client, image=None, count=5, temperature=0.0, seed=None)
     run.run()
 
 
@@ -156,7 +156,7 @@ def test_piped_chat_gives_up_after_a_while(talk, world, monkeypatch):
 
 def test_models_of_other_tokens(new_world, new_image):
     client = new_world(new_image(vocab=300, eos=None)).client()
-    talk = Talk(client=client, image=None, count=5, temperature=0.0, seed=None)
+    talk = ChatLoop(client=client, image=None, count=5, temperature=0.0, seed=None)
     with pytest.raises(Exception, match="has 300 tokens, which are not bytes"):
         talk.run()
 
@@ -201,7 +201,7 @@ def scripted(new_world, new_image, monkeypatch):
         world.reset()
         model.told.clear()
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
-        talk = Talk(client=world.client(), image=None, count=40, temperature=0.0, seed=None)
+        talk = ChatLoop(client=world.client(), image=None, count=40, temperature=0.0, seed=None)
         return talk, model, world
 
     return make

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glintfpga.host.commands.train import _Pace
+from glintfpga.host.commands.train import _TrainProgress
 from glintfpga.host.console.progress import Progress
 from glintfpga.host.training.recipe import engine_for, sized
 from glintfpga.quant.blink.checkpoint import read_checkpoint
@@ -23,11 +23,11 @@ from glintfpga.train.data.manifest import Manifest, describe, write_manifest
 from glintfpga.train.engine.kernel import Kernel
 from glintfpga.train.engine.shape import Shape
 from glintfpga.train.optimizer.adam import Adam
-from glintfpga.train.optimizer.basis import bases_of
+from glintfpga.train.optimizer.basis import eigenbases_of
 from glintfpga.train.run.config import TrainConfig
 from glintfpga.train.run.model_files import read_model
 from glintfpga.train.run.presets import PRESETS
-from glintfpga.train.run.replica import Lineage
+from glintfpga.train.run.replica import Replica
 from glintfpga.train.run.run import Status
 
 WORDS = "the a of and cat dog house river walks sees under over green old music window".split()
@@ -113,8 +113,9 @@ def test_kill_and_interrupt_lose_nothing(text, tmp_path):
     assert second.wait(60) == 130
     assert (tmp_path / "cut.err").read_text() == ""
     assert (
-        Lineage.load(
-            run / "state" / "00.safetensors", Adam(count=SPEC.param_count, bases=bases_of(SPEC))
+        Replica.load(
+            run / "state" / "00.safetensors",
+            Adam(count=SPEC.param_count, bases=eigenbases_of(SPEC)),
         ).steps
         > 0
     )
@@ -300,7 +301,9 @@ def test_minutes_become_tokens_once(text, tmp_path, command, monkeypatch):
     assert "float: byte perplexity" in out.decode()
     config = json.loads((run / "config.json").read_text())
     assert config["minutes"] == 0.01 and config["unreviewed"]
-    monkeypatch.setattr("glintfpga.train.run.throughput.measured_pace", None)  # not measured again
+    monkeypatch.setattr(
+        "glintfpga.train.run.throughput.measured_throughput", None
+    )  # not measured again
     assert command(*arguments, "--out", run)[:2] == (0, out)
     code, _, err = command(*arguments, "--out", run, "--seed", 1)
     assert code != 0
@@ -369,7 +372,9 @@ def test_without_a_compiler_and_torch_it_names_both(monkeypatch):
 
 
 def test_one_minute(monkeypatch, notes, tmp_path):
-    monkeypatch.setattr("glintfpga.train.run.throughput.measured_pace", lambda engine, config: 1e6)
+    monkeypatch.setattr(
+        "glintfpga.train.run.throughput.measured_throughput", lambda engine, config: 1e6
+    )
     monkeypatch.setattr(
         "glintfpga.host.training.recipe.engine_for", lambda config, workers: (None, config)
     )
@@ -399,7 +404,7 @@ def test_without_a_compiler_it_trains_in_torch(text, tmp_path):
 def test_progress_tells_stage_loss_and_speed(notes):
     now = [0.0]
     show = Progress("training", 100.0, clock=lambda: now[0])
-    pace = _Pace(show, 3, clock=lambda: now[0])
+    pace = _TrainProgress(show, 3, clock=lambda: now[0])
 
     def status(tokens, **more):
         return Status(stage=1, lineages=2, finished=0, tokens=tokens, total=100, loss=2.5, **more)

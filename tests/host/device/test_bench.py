@@ -8,7 +8,7 @@ from glintfpga.host.device.bench import POSITIONS, STEPS, bench, wire_bound
 
 def give_clock(world, monkeypatch):
     """Gives a software device a clock and cycles: 400 a token and 1 a position."""
-    commands = type(world.device._commands)
+    commands = type(world.device._executor)
     device = type(world.device)
     totals, hello = commands.totals.fget, device._hello
 

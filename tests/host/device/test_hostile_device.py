@@ -231,7 +231,7 @@ def test_messages_that_never_end(greet):
 def test_a_model_that_never_says_a_word(new_world, image):
     """Every answer ends at once: there is no rate to measure, and no end to wait for."""
     world = new_world(image, hashed=True)
-    numerics = world.device._commands.model.numerics
+    numerics = world.device._executor.model.numerics
     numerics.logits = lambda: np.eye(257, dtype=np.int64)[256] << 18
     result = bench(world.client(), how="software", tokens=50)
     rates = result["tokens_per_second_wire"].values()

@@ -50,7 +50,7 @@ def test_bridge_that_does_not_divide_is_not_mentioned(world, notes):
 
 @pytest.mark.parametrize("baud", BAUDS[1:])
 def test_device_left_at_a_higher_rate_is_found_at_once(world, baud):
-    world.device._commands.baud_index = BAUDS.index(baud)
+    world.device._executor.baud_index = BAUDS.index(baud)
     client = world.client()
     assert world.now < 2.5 * HELLO_S
     assert client.link.baud == world.line_baud == BAUDS[0]
@@ -60,7 +60,7 @@ def test_device_left_at_a_higher_rate_is_found_at_once(world, baud):
 
 def test_device_left_at_a_higher_rate_behind_a_dividing_bridge(world):
     world.divider = 4
-    world.device._commands.baud_index = len(BAUDS) - 1
+    world.device._executor.baud_index = len(BAUDS) - 1
     assert works(world.client())
     assert world.line_baud == 4 * BAUDS[0]
 

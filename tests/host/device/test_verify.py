@@ -20,7 +20,7 @@ def test_an_exact_device(new_world, image, lanes):
 
 def disturb(world, step):
     """Makes the device's n-th logits one unit wrong, in one id."""
-    numerics = world.device._commands.model.numerics
+    numerics = world.device._executor.model.numerics
     right = numerics.logits
     count = iter(range(10**9))
 

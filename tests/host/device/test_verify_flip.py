@@ -16,9 +16,9 @@ def places():
     layout = Layout.of(default_image().model)
     first = layout.passes[0]
     return {
-        "query": ("k_bank", first.qkv + 8),
-        "down": ("v_bank", first.down),
-        "output": ("k_bank", layout.out_base + ord("e")),
+        "query": ("dot_bank", first.qkv + 8),
+        "down": ("sum_bank", first.down),
+        "output": ("dot_bank", layout.out_base + ord("e")),
     }
 
 

@@ -26,7 +26,7 @@ from glintfpga.quant.errors import InputError
 from glintfpga.sim.gowin.faults.mutants import reroute
 from glintfpga.sim.gowin.netlist import icarus
 from glintfpga.sim.gowin.netlist.bitparallel import Recording
-from glintfpga.sim.gowin.netlist.flat_netlist import inputs_of
+from glintfpga.sim.gowin.netlist.flat_netlist import input_nets
 from glintfpga.sim.gowin.netlist.netlist import HIGH, LOW
 from glintfpga.sim.gowin.netlist.vendor import VARIABLE
 from glintfpga.sim.proof.build_steps import Origin
@@ -106,9 +106,9 @@ def test_the_self_test_ends_in_these_cycles(decoded):
     ]
 
     def flip(sim):
-        for lane, (cell, bit) in enumerate(flips, 1):
+        for copy, (cell, bit) in enumerate(flips, 1):
             value = sim.tables.cells[cell].parameters["INIT"] >> bit & 1
-            sim.set_state(cell, bit, lane, 1 - value)
+            sim.set_state(cell, bit, copy, 1 - value)
 
     sim.reset(mutations=[flip])
     sim.run(SELF_TEST_CYCLES)
@@ -142,7 +142,7 @@ def test_one_entry_of_a_table_differs_in_some_state(decoded):
     at, cell = next(
         (at, cell)
         for at, cell in enumerate(netlist.cells)
-        if cell.kind == "LUT4" and min(inputs_of(cell)) > HIGH and len(set(inputs_of(cell))) == 4
+        if cell.kind == "LUT4" and min(input_nets(cell)) > HIGH and len(set(input_nets(cell))) == 4
     )
     other = replace(cell, parameters={"INIT": cell.parameters["INIT"] ^ 1 << 9})
     fault = replace(netlist, cells=(*netlist.cells[:at], other, *netlist.cells[at + 1 :]))
@@ -158,11 +158,11 @@ def test_faults_are_noticed(decoded, monkeypatch):
     """The short form: one conversation, and few of the clauses, which would take minutes."""
     from glintfpga.sim.gowin.faults import campaign as module
     from glintfpga.sim.gowin.faults.campaign import campaign
-    from glintfpga.sim.stimulus.conversations import short_talk
+    from glintfpga.sim.stimulus.conversations import short_stimulus
 
     every = module.candidates
     monkeypatch.setattr(module, "candidates", lambda *given: every(*given)[:FEW_CLAUSES])
-    result = campaign(decoded, [partial(short_talk, image=image_of(None), tokens=16)], 60)
+    result = campaign(decoded, [partial(short_stimulus, image=image_of(None), tokens=16)], 60)
     counts = result.counts()
     assert sum(sum(row.values()) for row in counts.values()) == len(result.mutants) == 60
     assert counts["routing"]["noticed"] + counts["routing"]["refused"] >= 11
@@ -178,7 +178,7 @@ def test_a_dead_line_is_a_difference(decoded):
     sim = running(decoded.netlist, decoded.clock_hz)
     (tx,) = sim.tables.netlist.outputs["uart_0__tx__io"]
     driver = next(cell for cell in sim.tables.cells if cell.ports.get("Q") == (tx,))
-    stuck = partial(reroute, lane=0, cell=driver.name, pin=0, net=LOW)
+    stuck = partial(reroute, copy=0, cell=driver.name, pin=0, net=LOW)
 
     class Cut:
         """The chip with its line held low, however often it is powered up."""

@@ -38,11 +38,11 @@ def test_long_curves_are_thinned_and_empty_ones_left_out():
 
 def test_a_bracket_shows_every_entry_and_the_lines_that_count():
     entries = (
-        Entry(name="a", path="", round=0, score=2.0, fate="field"),
-        Entry(name="b", path="", round=0, score=None, fate="hung: killed after 5 s"),
-        Entry(name="c", path="", round=0, score=2.1, fate="field"),
-        Entry(name="m1-00", path="", round=1, parents=("a", "c"), t=0.5, score=1.9, fate="kept"),
-        Entry(name="m1-01", path="", round=1, parents=("a", "c"), t=0.75, score=2.9, fate="out"),
+        Entry(name="a", path="", round=0, score=2.0, outcome="field"),
+        Entry(name="b", path="", round=0, score=None, outcome="hung: killed after 5 s"),
+        Entry(name="c", path="", round=0, score=2.1, outcome="field"),
+        Entry(name="m1-00", path="", round=1, parents=("a", "c"), t=0.5, score=1.9, outcome="kept"),
+        Entry(name="m1-01", path="", round=1, parents=("a", "c"), t=0.75, score=2.9, outcome="out"),
     )
     picture = bracket_picture(Bracket(entries=entries, winner="m1-00"))
     ElementTree.fromstring(picture)

@@ -33,12 +33,12 @@ def random_groups(plan, seed, lanes=4, most=12):
 
 
 def stream(plan, groups):
-    """The state after all groups, and (top, p, values) of each."""
+    """The state after all groups, and (running_max, p, values) of each."""
     state, parts = blocks.Softmax.start(()), []
     for products, valid, values in groups:
-        top, p = blocks.group_weights(plan, products, valid, state.top)
-        parts.append((int(top), p.tolist(), values.tolist()))
-        state = blocks.accumulate(state, top, p, values)
+        running_max, p = blocks.group_weights(plan, products, valid, state.running_max)
+        parts.append((int(running_max), p.tolist(), values.tolist()))
+        state = blocks.accumulate(state, running_max, p, values)
     return state, parts
 
 
@@ -49,23 +49,23 @@ class TestGroupWeights:
         products, valid, _ = random_groups(plan, seed)[0]
         scores = products / 4.0**plan.qk.frac
         highest = int(np.floor(scores[valid].max())) + 1
-        running = highest + np.random.default_rng(seed).integers(-5, 6)
-        top, p = blocks.group_weights(plan, products, valid, running)
+        previous_max = highest + np.random.default_rng(seed).integers(-5, 6)
+        running_max, p = blocks.group_weights(plan, products, valid, previous_max)
         one = 1 << plan.weight_p_frac
-        assert top == max(running, highest)
+        assert running_max == max(previous_max, highest)
         assert (p[~valid] == 0).all()
         assert p.max() <= one
-        if highest >= running:
+        if highest >= previous_max:
             assert p.max() >= one // 2
         # The score is rounded to eighths: 2**(1/16) is 4.4 %; table and shift round once each.
-        exact = one * 2.0 ** (scores[valid] - top)
+        exact = one * 2.0 ** (scores[valid] - running_max)
         assert (abs(p[valid] - exact) <= exact * (2 ** (1 / 16) - 1) + 1).all()
 
     def test_rounding_can_reach_one(self, plan):
         frac = 2 * plan.qk.frac
         products = np.array([(1 << frac) - 1])
-        top, p = blocks.group_weights(plan, products, np.array([True]), np.int64(0))
-        assert (int(top), p.tolist()) == (1, [1 << plan.weight_p_frac])
+        running_max, p = blocks.group_weights(plan, products, np.array([True]), np.int64(0))
+        assert (int(running_max), p.tolist()) == (1, [1 << plan.weight_p_frac])
 
     def test_far_below(self, plan):
         frac = 2 * plan.qk.frac
@@ -76,11 +76,11 @@ class TestGroupWeights:
     def test_batch(self, plan):
         products = np.random.default_rng(1).integers(-1 << 16, 1 << 16, (5, 4))
         valid = np.array([True, True, False, True])
-        running = np.arange(-3, 7, 2)
-        top, p = blocks.group_weights(plan, products, valid, running)
+        previous_max = np.arange(-3, 7, 2)
+        running_max, p = blocks.group_weights(plan, products, valid, previous_max)
         for row in range(5):
-            one_top, one_p = blocks.group_weights(plan, products[row], valid, running[row])
-            assert (top[row], p[row].tolist()) == (one_top, one_p.tolist())
+            one_max, one_p = blocks.group_weights(plan, products[row], valid, previous_max[row])
+            assert (running_max[row], p[row].tolist()) == (one_max, one_p.tolist())
 
 
 @both_plans
@@ -90,20 +90,20 @@ class TestAccumulate:
         groups = random_groups(plan, seed)
         for count in range(1, len(groups) + 1):
             state, parts = stream(plan, groups[:count])
-            assert state.top == max(top for top, _, _ in parts)
-            assert state.length >= 1 << (plan.weight_p_frac - 1)
+            assert state.running_max == max(running_max for running_max, _, _ in parts)
+            assert state.denominator >= 1 << (plan.weight_p_frac - 1)
             self.check_exact(state, parts)
 
     def check_exact(self, state, parts):
         """Half a unit off for each shift of the old sum, and by what lay too far below."""
-        length, values = Fraction(0), [Fraction(0)] * 3
-        for top, p, rows in parts:
-            scale = Fraction(1, 2 ** (int(state.top) - top))
-            length += sum(p) * scale
+        denominator, values = Fraction(0), [Fraction(0)] * 3
+        for running_max, p, rows in parts:
+            scale = Fraction(1, 2 ** (int(state.running_max) - running_max))
+            denominator += sum(p) * scale
             for i in range(3):
                 values[i] += sum(w * row[i] for w, row in zip(p, rows, strict=True)) * scale
         far = Fraction(sum(sum(p) for _, p, _ in parts), 2 << blocks.MAX_RESCALE)
-        assert abs(length - int(state.length)) <= 1 + far
+        assert abs(denominator - int(state.denominator)) <= 1 + far
         largest = max(abs(n) for _, _, rows in parts for row in rows for n in row)
         for i in range(3):
             assert abs(values[i] - int(state.values[i])) <= 1 + far * largest
@@ -113,17 +113,17 @@ class TestAccumulate:
         groups = random_groups(plan, seed)
         a, _ = stream(plan, groups)
         b, _ = stream(plan, groups[::-1])
-        assert a.top == b.top
+        assert a.running_max == b.running_max
         # Rounding of p: half a unit a row, and one of the old sum. Rounded scores cancel out.
         bound = groups[0][0].size * len(groups) + 2
-        assert abs(a.length - b.length) <= bound
+        assert abs(a.denominator - b.denominator) <= bound
         assert abs(a.values - b.values).max() <= bound * -plan.v.lo
 
     def test_a_single_group_is_exact(self, plan):
         group = (np.array([5, 9]), np.array([True, True]), np.array([[1, -2, 3], [4, 5, -6]]))
-        state, ((top, p, rows),) = stream(plan, [group])
-        assert int(state.top) == top
-        assert int(state.length) == sum(p)
+        state, ((running_max, p, rows),) = stream(plan, [group])
+        assert int(state.running_max) == running_max
+        assert int(state.denominator) == sum(p)
         want = [sum(w * row[i] for w, row in zip(p, rows, strict=True)) for i in range(3)]
         assert state.values.tolist() == want
 
@@ -134,10 +134,11 @@ class TestAttentionOutput:
     def test_divides(self, plan, seed):
         state, _ = stream(plan, random_groups(plan, seed))
         got = blocks.attention_output(plan, state)
-        ratio = state.values / float(state.length)
+        ratio = state.values / float(state.denominator)
         exact = ratio.clip(plan.v.lo, plan.v.hi + 1) * 2.0 ** (plan.x.frac - plan.v.frac)
-        # The table has 10 bits of the length; the sum is rounded to 18 bits, then the quotient.
-        # Beyond the range of v, where only roundings lead, the sum may saturate on its way.
+        # The table has 10 bits of the denominator; the sum is rounded to 18 bits, then the
+        # quotient. Beyond the range of v, where only roundings lead, the sum may saturate on its
+        # way.
         slack = abs(ratio - ratio.clip(plan.v.lo, plan.v.hi)) * 2.0 ** (plan.x.frac - plan.v.frac)
         assert (abs(got - exact) <= 0.75 + abs(exact) / 2000 + slack).all()
 
@@ -148,7 +149,7 @@ class TestAttentionOutput:
         got = blocks.attention_output(plan, state)
         rows = np.concatenate([rows[valid] for _, valid, rows in groups])
         step = 1 << (plan.x.frac - plan.v.frac)
-        # Both sums have the same weights; only shifts of the old length round by themselves.
+        # Both sums have the same weights; only shifts of the old denominator round by themselves.
         part = 1 / (1 << (plan.weight_p_frac - 1)) + 1 / 2000
         beyond = abs(rows).max() * step * part + step + 1
         assert (got <= rows.max(axis=0) * step + beyond).all()
@@ -170,7 +171,7 @@ class TestAttentionOutput:
         rows = np.full((8, 3), plan.v.lo)
         for _ in range(32):
             state = blocks.accumulate(state, np.int64(1), np.full(8, one), rows)
-        assert state.length == 256 * one
+        assert state.denominator == 256 * one
         step = 1 << (plan.x.frac - plan.v.frac)
         want = plan.v.lo * step
         assert (abs(blocks.attention_output(plan, state) - want) <= abs(want) / 2000 + 1).all()
@@ -188,8 +189,10 @@ def test_one_pass_is_near_softmax(plan, lanes):
         state = blocks.Softmax.start(())
         for at in range(0, 24, lanes):
             rows = slice(at, at + lanes)
-            top, p = blocks.group_weights(plan, products[rows], np.ones(lanes, bool), state.top)
-            state = blocks.accumulate(state, top, p, values[rows])
+            running_max, p = blocks.group_weights(
+                plan, products[rows], np.ones(lanes, bool), state.running_max
+            )
+            state = blocks.accumulate(state, running_max, p, values[rows])
         weights = np.exp2(scores - scores.max())
         exact = weights @ values / weights.sum()
         got = blocks.attention_output(plan, state) / 2.0 ** (plan.x.frac - plan.v.frac)

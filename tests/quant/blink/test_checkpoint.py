@@ -64,7 +64,7 @@ class TestFiles:
         path = tmp_path / "model.safetensors"
         powers = tuple(range(-1, spec.passes - 1))
         before = random_checkpoint(
-            spec, note="two words", rope_radians_per_token=0.9996, balance=powers
+            spec, note="two words", rope_radians_per_token=0.9996, qk_log2_shift=powers
         )
         write_checkpoint(path, before)
         after = read_checkpoint(path)

@@ -181,7 +181,7 @@ class TestChoices:
         """What a training in the device's numbers counted on is not chosen again."""
         chosen = result[1].balance
         trained = (chosen[0] + 1, *chosen[1:])
-        model, report = quantize(replace(shipped, balance=trained))
+        model, report = quantize(replace(shipped, qk_log2_shift=trained))
         assert report.balance == trained
         before, after = result[0].passes[0], model.passes[0]
         assert after.shift_q - before.shift_q == 1 and after.shift_k - before.shift_k == -1

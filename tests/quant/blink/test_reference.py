@@ -95,21 +95,26 @@ class Plain:
         newest = self.position % window // self.lanes
         order = sorted(groups, key=lambda g: (g - newest - 1) % (-(-window // self.lanes)))
         assert order[-1] == newest
-        top, length, values = None, 0, [0, 0, 0]
+        running_max, length, values = None, 0, [0, 0, 0]
         frac = 2 * plan.qk.frac
         for group in order:
             floors = [product >> frac for product, _ in groups[group]]
-            before, top = top, max([f + 1 for f in floors] + [top] * (top is not None))
-            p = [self.power(top, product) for product, _ in groups[group]]
+            before, running_max = (
+                running_max,
+                max([f + 1 for f in floors] + [running_max] * (running_max is not None)),
+            )
+            p = [self.power(running_max, product) for product, _ in groups[group]]
             if before is not None:
-                length, *values = (self.sink(old, top - before) for old in (length, *values))
+                length, *values = (
+                    self.sink(old, running_max - before) for old in (length, *values)
+                )
             length += sum(p)
             for weight, (_, v) in zip(p, groups[group], strict=True):
                 values = [old + weight * number for old, number in zip(values, v, strict=True)]
         return [self.quotient(value, length) for value in values]
 
-    def power(self, top, product):
-        eighths = 8 * top - half_up(product, 2 * self.plan.qk.frac - 3)
+    def power(self, running_max, product):
+        eighths = 8 * running_max - half_up(product, 2 * self.plan.qk.frac - 3)
         return half_up(int(exp2_table(self.plan)[eighths % 8]), eighths // 8)
 
     def sink(self, value, shift):

@@ -4,13 +4,13 @@ import tempfile
 import pytest
 
 from glintfpga.quant.errors import EnvironmentProblem
-from glintfpga.quant.files.atomic import DISK_ERRORS, publish
+from glintfpga.quant.files.atomic import DISK_ERRORS, write_atomic
 
 
 def test_publish(tmp_path):
     path = tmp_path / "file.fs"
-    publish(path, b"one")
-    publish(path, b"two")
+    write_atomic(path, b"one")
+    write_atomic(path, b"two")
     assert path.read_bytes() == b"two"
     assert list(tmp_path.iterdir()) == [path]
     (tmp_path / "plain").touch()
@@ -36,7 +36,7 @@ def test_failure_leaves_the_old_content(tmp_path, monkeypatch, error, when):
     monkeypatch.setattr(tempfile, "NamedTemporaryFile", full)
     kind = EnvironmentProblem if isinstance(error, OSError) else KeyboardInterrupt
     with pytest.raises(kind) as caught:
-        publish(path, b"new")
+        write_atomic(path, b"new")
     if kind is EnvironmentProblem:
         assert str(caught.value) == f"cannot write {str(path)!r}: why; {DISK_ERRORS[error.errno]}"
     assert path.read_bytes() == b"old"
@@ -45,4 +45,4 @@ def test_failure_leaves_the_old_content(tmp_path, monkeypatch, error, when):
 
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(EnvironmentProblem, match="cannot write .*/no/x': .* choose another place$"):
-        publish(tmp_path / "no" / "x", b"")
+        write_atomic(tmp_path / "no" / "x", b"")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Where the registers of the source are in a bitstream."""
 
-from glintfpga.sim.gowin.netlist.flat_netlist import Tables
+from glintfpga.sim.gowin.netlist.flat_netlist import FlatNetlist
 from glintfpga.sim.gowin.netlist.netlist import HIGH, LOW, Cell, Netlist
 from glintfpga.sim.proof.build_steps import Origin
 
@@ -29,5 +29,5 @@ def test_wires_by_their_names():
         heads_patched=0,
     )
     assert origin.registers == {"X1Y1_DFF0": "a", "X1Y1_DFF1": "b", "X9Y9_DFF0": "c"}
-    placed = Tables(Netlist(registers(X1Y1_DFF0=5, X1Y1_DFF1=7, X2Y1_DFF0=8), {}, {}, {}))
+    placed = FlatNetlist(Netlist(registers(X1Y1_DFF0=5, X1Y1_DFF1=7, X2Y1_DFF0=8), {}, {}, {}))
     assert origin.wires(placed) == {"one": (5,), "two": (7, 5), "padded": (5, LOW, HIGH)}

@@ -11,11 +11,11 @@ from amaranth.hdl import ClockDomain, Module, Mux, ResetInserter, Signal
 from glintfpga.boards.toolchain import YOSYS
 from glintfpga.hdl.link import link, message_writer
 from glintfpga.sim.gowin.faults.mutants import set_state
-from glintfpga.sim.gowin.netlist.bitparallel import LaneSim
+from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim
 from glintfpga.sim.gowin.netlist.netlist import HIGH, LOW, Cell, Netlist
 from glintfpga.sim.gowin.netlist.synthesis import read_synthesis
 from glintfpga.sim.proof import uninitialized_reads
-from glintfpga.sim.proof.uninitialized_reads import unread_rings
+from glintfpga.sim.proof.uninitialized_reads import never_read_before_write
 from support.formal.planted_fault import with_fault
 
 SCRIPT = (
@@ -23,8 +23,8 @@ SCRIPT = (
     "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i; "
     "synth_gowin -family gw2a -nowidelut -top top -json top.json"
 )
-HEARD = ("rx_valid", "rx_data", "rx_error", "tx_idle", "hold", "working", "info_data")
-SAID = ("info_address", "info_enable", "baud", "greeting", "retry", "dropped")
+HEARD = ("rx_valid", "rx_data", "rx_error", "tx_idle", "block_hello", "core_busy", "info_data")
+SAID = ("info_address", "info_enable", "baud", "hello_active", "retry", "dropped")
 
 
 def ends(parts, masked=True):
@@ -33,8 +33,8 @@ def ends(parts, masked=True):
     m = Module()
     m.domains.sync = domain = ClockDomain(reset_less=True)
     m.submodules.link = ends = link.Link(clk_hz=54_000_000)
-    writer = parts.get("AnswerWriter", message_writer.AnswerWriter)()
-    m.submodules.answer = ResetInserter(ends.hello)(writer)
+    writer = parts.get("MessageWriter", message_writer.MessageWriter)()
+    m.submodules.message_writer = ResetInserter(ends.hello)(writer)
     m.d.comb += [
         ends.write_valid.eq(writer.write_valid),
         ends.write_address.eq(writer.write_address),
@@ -61,7 +61,7 @@ def shown(tmp_path, monkeypatch):
     """Names of the rings of which it is shown, given what replaces parts of the design."""
 
     def show(masked=True, **parts):
-        for name in parts.keys() - {"AnswerWriter"}:
+        for name in parts.keys() - {"MessageWriter"}:
             monkeypatch.setattr(link, name, parts[name])
         module, ports = ends(parts, masked)
         text = rtlil.convert(module, ports=ports, name="top", emit_src=False)
@@ -69,11 +69,11 @@ def shown(tmp_path, monkeypatch):
         (tmp_path / "top.ys").write_text(SCRIPT)
         YOSYS.run(["top.ys"], folder=tmp_path, log=tmp_path / "log")
         netlist = read_synthesis(json.loads((tmp_path / "top.json").read_text()))
-        sim = LaneSim(netlist, clk_hz=54e6)
+        sim = BitParallelSim(netlist, clk_hz=54e6)
         sim.reset()
         held = {net for cell in netlist.cells for net in cell.ports.get("Q", ())} | {LOW}
         wires = {name: nets for name, nets in netlist.wires.items() if held >= set(nets)}
-        return unread_rings(sim.tables, wires, dict(enumerate(sim.values().tolist())))
+        return never_read_before_write(sim.tables, wires, dict(enumerate(sim.values().tolist())))
 
     return show
 
@@ -109,7 +109,7 @@ FAULTS = {
         *("known.eq(step <= held)", "known.eq(1)"),
     ),
     "a message ends behind its last byte": (
-        *("answer", "AnswerWriter", SENDER),
+        *("answer", "MessageWriter", SENDER),
         *("self.committed.eq(place)", "self.committed.eq(place + 1)"),
     ),
     "a frame is read one place too far": (
@@ -171,7 +171,7 @@ RING = uninitialized_reads._Ring(
     read_address="address",
     idle=lambda now: -now.bit("ready"),
     statements=lambda now, written, place: iter(
-        [now.words.some([-now.bit("seen"), written, *place])]  # of the one place there is
+        [now.words.any_of([-now.bit("seen"), written, *place])]  # of the one place there is
     ),
 )
 WIRES = {"seen": (SEEN,), "ready": (READY,), "address": (LOW,) * 11}
@@ -191,16 +191,16 @@ WIRES = {"seen": (SEEN,), "ready": (READY,), "address": (LOW,) * 11}
 )
 def test_one_place(monkeypatch, change, unread):
     monkeypatch.setattr(uninitialized_reads, "RINGS", (RING,))
-    sim = LaneSim(small(**change), clk_hz=1e6)
+    sim = BitParallelSim(small(**change), clk_hz=1e6)
     sim.reset()
     power_up = dict(enumerate(sim.values().tolist()))
-    assert unread_rings(sim.tables, WIRES, power_up) == ({"ram"} if unread else set())
+    assert never_read_before_write(sim.tables, WIRES, power_up) == ({"ram"} if unread else set())
 
 
 @pytest.mark.parametrize("change, noticed", [({}, False), ({"ready": OTHER}, True)])
 def test_a_run_agrees(change, noticed):
-    sim = LaneSim(small(**change), clk_hz=1e6)
-    sim.reset(mutations=[partial(set_state, lane=1, cell="ram", at=0, value=1)])
+    sim = BitParallelSim(small(**change), clk_hz=1e6)
+    sim.reset(mutations=[partial(set_state, copy=1, cell="ram", at=0, value=1)])
     for write in (0, 0, 1, 0, 0):
         sim.poke("write", write)
         sim.clock()
@@ -208,5 +208,5 @@ def test_a_run_agrees(change, noticed):
 
 
 def test_without_names_nothing_is_shown():
-    sim = LaneSim(small(), clk_hz=1e6)
-    assert unread_rings(sim.tables, WIRES, {}) == set()
+    sim = BitParallelSim(small(), clk_hz=1e6)
+    assert never_read_before_write(sim.tables, WIRES, {}) == set()

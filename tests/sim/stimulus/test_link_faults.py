@@ -10,33 +10,33 @@ from glintfpga.firmware.wire.messages import Counters, generate, message
 from glintfpga.firmware.wire.protocol import Op
 from glintfpga.sim.shipped import shipped_sim
 from glintfpga.sim.stimulus import link_faults
-from glintfpga.sim.stimulus.driver import Talk
+from glintfpga.sim.stimulus.driver import HostDriver
 
 
 @pytest.fixture
-def talk():
-    return Talk(shipped_sim())
+def driver():
+    return HostDriver(shipped_sim())
 
 
-def counters(talk):
-    replies = talk.host.ask(message(Op.COUNTERS))
+def counters(driver):
+    replies = driver.host.ask(message(Op.COUNTERS))
     return Counters.decode(next(body for op, body in replies if op == Op.COUNTED))
 
 
-def tokens(talk):
+def tokens(driver):
     """What the device says from an empty context on."""
-    replies = talk.host.ask(message(Op.RESET), generate(8, crc=True))
+    replies = driver.host.ask(message(Op.RESET), generate(8, crc=True))
     return b"".join(body for op, body in replies if op == Op.TOKENS)
 
 
-def test_each_damaged_frame_is_counted(talk):
-    before = counters(talk)
-    link_faults.damage(talk)
-    assert counters(talk).crc_errors == before.crc_errors + 32
+def test_each_damaged_frame_is_counted(driver):
+    before = counters(driver)
+    link_faults.bad_crcs(driver)
+    assert counters(driver).crc_errors == before.crc_errors + 32
 
 
-def test_a_damaged_frame_leaves_one_bit_of_the_register_wrong(talk):
-    frame = link_faults._data(talk, payload=b"abc")
+def test_a_damaged_frame_leaves_one_bit_of_the_register_wrong(driver):
+    frame = link_faults._data(driver, payload=b"abc")
     body = cobs.decode(frame[:-1])
     for bit in range(32):
         wrong = cobs.decode(link_faults._damaged(frame, bit)[:-1])
@@ -45,23 +45,23 @@ def test_a_damaged_frame_leaves_one_bit_of_the_register_wrong(talk):
 
 
 COUNTED = {
-    link_faults.crowd: {"dropped", "prefill_tokens"},
-    link_faults.damage_while_full: {"dropped", "crc_errors"},
-    link_faults.disturb: {"dropped", "crc_errors", "tokens"},
-    link_faults.interrupt: {"tokens"},
-    link_faults.lie: {"dropped", "tokens"},
-    link_faults.lose_answers: {"retries", "tokens"},
+    link_faults.overrun: {"dropped", "prefill_tokens"},
+    link_faults.bad_frames_while_full: {"dropped", "crc_errors"},
+    link_faults.noise: {"dropped", "crc_errors", "tokens"},
+    link_faults.session_restart: {"tokens"},
+    link_faults.forged_acks: {"dropped", "tokens"},
+    link_faults.lost_answers: {"retries", "tokens"},
 }
 """What each of them makes more of; of the rest of these counters it makes nothing."""
 
 
 @pytest.mark.parametrize("mishap", COUNTED)
-def test_the_device_answers_as_before(talk, mishap):
-    said = tokens(talk)
-    before = counters(talk)
-    mishap(talk)
-    after = counters(talk)
+def test_the_device_answers_as_before(driver, mishap):
+    said = tokens(driver)
+    before = counters(driver)
+    mishap(driver)
+    after = counters(driver)
     kinds = ("dropped", "crc_errors", "retries", "tokens", "prefill_tokens")
     more = {kind for kind in kinds if getattr(after, kind) > getattr(before, kind)}
     assert more == COUNTED[mishap]
-    assert tokens(talk) == said
+    assert tokens(driver) == said

@@ -10,7 +10,7 @@ from glintfpga.firmware.blink.image import Image
 from glintfpga.quant.blink import blocks, reference
 from glintfpga.quant.blink.plan import PLAN12
 from glintfpga.quant.blink.reference import ReferenceModel
-from glintfpga.sim.stimulus.lut_tables import gate_model, length_model
+from glintfpga.sim.stimulus.lut_tables import denominator_model, gate_model
 from glintfpga.sim.stimulus.shapes import any_model
 
 
@@ -43,13 +43,13 @@ def test_lengths(monkeypatch):
     used = set()
 
     def output(plan, state):
-        left = 17 - int(blocks.bit_length(state.length)[0])
-        used.add(int(state.length[0]) << left >> 6 & 1023)
+        left = 17 - int(blocks.bit_length(state.denominator)[0])
+        used.add(int(state.denominator[0]) << left >> 6 & 1023)
         return plain(plan, state)
 
     plain = blocks.attention_output
     monkeypatch.setattr(reference.blocks, "attention_output", output)
-    largest = steps(length_model(np.random.default_rng(4), PLAN12), 200)
+    largest = steps(denominator_model(np.random.default_rng(4), PLAN12), 200)
     assert len(used) > 700, "of 1024, in a ninth of the conversation"
     assert max(largest) < 8_000
 
@@ -68,6 +68,6 @@ def test_the_same_numbers_make_the_same_models():
     assert one == other
 
 
-@pytest.mark.parametrize("make", [gate_model, length_model])
+@pytest.mark.parametrize("make", [gate_model, denominator_model])
 def test_they_fit(make):
     assert Image.with_golden(make(np.random.default_rng(4), PLAN12), (0, 0, 0)).data

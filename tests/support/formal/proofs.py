@@ -161,7 +161,7 @@ PROOFS = {
     ),
     "answer writer": Proof(
         "link.message_writer",
-        "AnswerWriter",
+        "MessageWriter",
         (
             Fault(
                 "self.committed.eq(place)",
@@ -174,7 +174,7 @@ PROOFS = {
     ),
     "commands": Proof(
         "service.command_parser",
-        "Commands",
+        "CommandParser",
         (
             Fault(
                 "with m.If(self.loops_done):",

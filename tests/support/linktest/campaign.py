@@ -22,10 +22,10 @@ from glintfpga.quant.numbers.sampler import Sampler
 from glintfpga.sim.shipped import shipped_sim
 from support.line_faults import BRIDGE_DIVIDER, Board, Fault, FaultyPort
 from support.linktest.doc_section import write_section
-from support.linktest.scenario import Item, Outcome, Script, converse, undamaged
+from support.linktest.scenario import Item, Outcome, Script, run_script, undamaged
 from support.linktest.table import Cell, table, verdict
-from support.linktest.watched_line import Ears, GatewareBoard, WatchedDevice
-from support.numerics_cache import Memory
+from support.linktest.watched_line import GatewareBoard, LinkMonitors, MonitoredDevice
+from support.numerics_cache import NumericsCache
 from support.virtual_uart import VirtualBoard
 
 __all__ = ["GOOD", "KINDS", "RATES", "Campaign", "main"]
@@ -53,7 +53,7 @@ class Campaign:
 
     def __init__(self, *, gateware: bool, size: int):
         self._gateware = shipped_sim() if gateware else None
-        self._memory = Memory()
+        self._numerics_cache = NumericsCache()
         self._image = image_of(None).data
         self._rights: dict[int, list[Item]] = {}
         self._size = size
@@ -61,8 +61,8 @@ class Campaign:
     def run(self, kind: str, rate: float, number: int) -> Outcome:
         """One conversation: ``number`` chooses script and faults."""
         script = self._script(number % SCRIPTS)
-        ears = Ears()
-        board = self._board(ears)
+        monitors = LinkMonitors()
+        board = self._board(monitors)
         port = FaultyPort(
             board,
             faults=KINDS[kind],
@@ -72,7 +72,7 @@ class Campaign:
         )
         counters = partial(_counters, board) if isinstance(board, VirtualBoard) else None
         right = self._right(number % SCRIPTS)
-        return converse(script, port, ears, right=right, counters=counters)
+        return run_script(script, port, monitors, right=right, counters=counters)
 
     def _script(self, number: int) -> Script:
         image = self._image if number % 3 == 0 else None
@@ -80,22 +80,24 @@ class Campaign:
 
     def _right(self, number: int) -> list[Item]:
         if number not in self._rights:
-            ears = Ears()
-            port = FaultyPort(self._software(ears), faults=(), rate=0.0, seed="")
-            self._rights[number] = undamaged(self._script(number), port, ears)
+            monitors = LinkMonitors()
+            port = FaultyPort(self._software(monitors), faults=(), rate=0.0, seed="")
+            self._rights[number] = undamaged(self._script(number), port, monitors)
         return self._rights[number]
 
-    def _board(self, ears: Ears) -> Board:
-        return GatewareBoard(self._gateware, ears) if self._gateware else self._software(ears)
+    def _board(self, monitors: LinkMonitors) -> Board:
+        return (
+            GatewareBoard(self._gateware, monitors) if self._gateware else self._software(monitors)
+        )
 
-    def _software(self, ears: Ears) -> VirtualBoard:
-        load = partial(self._memory.load, lanes=LANES, plan=PLAN)
+    def _software(self, monitors: LinkMonitors) -> VirtualBoard:
+        load = partial(self._numerics_cache.load, lanes=LANES, plan=PLAN)
 
         def power_up() -> SoftwareDevice:
-            device = WatchedDevice(
+            device = MonitoredDevice(
                 model=load(self._image), load=load, sampler=Sampler(), lanes=LANES, plan=PLAN
             )
-            return device.attach(ears)
+            return device.attach(monitors)
 
         return VirtualBoard(power_up)
 

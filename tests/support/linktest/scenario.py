@@ -11,10 +11,10 @@ from glintfpga.host.device.client import Client
 from glintfpga.host.ports.transport import LinkLost
 from glintfpga.quant.errors import DeviceError
 from support.line_faults import FaultyPort
-from support.link_monitor import Watcher
-from support.linktest.watched_line import Ears, Field, HungError, WatchedLink
+from support.link_monitor import LinkMonitor
+from support.linktest.watched_line import FaultyTransport, HungError, LinkMonitors, MonitoredLink
 
-__all__ = ["LIMIT_S", "Item", "Outcome", "Script", "converse", "undamaged"]
+__all__ = ["LIMIT_S", "Item", "Outcome", "Script", "run_script", "undamaged"]
 
 LIMIT_S = 300.0
 """Of the device's time. The worst lines lose seven frames of eight, so that each takes 0.4 s."""
@@ -83,17 +83,17 @@ class Outcome:
     transcript: list[Item] = field(default_factory=list, repr=False)
 
 
-def undamaged(script: Script, port: FaultyPort, ears: Ears) -> list[Item]:
+def undamaged(script: Script, port: FaultyPort, monitors: LinkMonitors) -> list[Item]:
     """What the device answers over this port, which must have no faults."""
-    outcome = converse(script, port, ears, right=None)
+    outcome = run_script(script, port, monitors, right=None)
     assert not outcome.complaint and outcome.attempts == 1, outcome
     return outcome.transcript
 
 
-def converse(
+def run_script(
     script: Script,
     port: FaultyPort,
-    ears: Ears,
+    monitors: LinkMonitors,
     *,
     right: list[Item] | None,
     counters: Callable[[], Counters] | None = None,
@@ -103,7 +103,7 @@ def converse(
     ``counters`` tells those of the device, where they can be had without asking it.
     """
     outcome = Outcome()
-    link = WatchedLink(opener=lambda: Field(port, LIMIT_S), ears=ears)
+    link = MonitoredLink(opener=lambda: FaultyTransport(port, LIMIT_S), monitors=monitors)
     client = Client(link)
     try:
         while True:
@@ -112,21 +112,21 @@ def converse(
                 outcome.seconds = port.clock()
                 port.heal()
                 link.receive_soon(SETTLE_S)
-                said = client.counters()
+                counted = client.counters()
                 break
             except LinkLost:
                 outcome.attempts += 1
                 _pass_time(port, WAIT_S)
-        _add_up(outcome, link, ears, said)
-        if counters is not None and said != counters():
-            outcome.complaint = f"the device counts {counters()} and says {said}"
+        _check_counters(outcome, link, monitors, counted)
+        if counters is not None and counted != counters():
+            outcome.complaint = f"the device counts {counters()} and says {counted}"
     except HungError:
         outcome.hung, outcome.seconds = True, port.clock()
         outcome.complaint = f"no end after {LIMIT_S} s"
     except DeviceError as error:
         outcome.complaint = f"the host says: {error}"
     outcome.faults = sum(port.done.values())
-    outcome.sent = ears.from_host.total() + ears.from_device.total()
+    outcome.sent = monitors.from_host.total() + monitors.from_device.total()
     return outcome
 
 
@@ -150,29 +150,31 @@ def _pass_time(port: FaultyPort, seconds: float) -> None:
         port.board.read(1 << 16, end - port.clock())
 
 
-def _add_up(outcome: Outcome, link: WatchedLink, ears: Ears, said: Counters) -> None:
+def _check_counters(
+    outcome: Outcome, link: MonitoredLink, monitors: LinkMonitors, counted: Counters
+) -> None:
     """Compare both ends' counters with what they have heard."""
-    lives: list[Watcher] = [ears.host, *ears.device_lives]
+    lives: list[LinkMonitor] = [monitors.host, *monitors.device_monitors]
     outcome.valid = sum(life.valid for life in lives)
     outcome.damaged = sum(life.damaged for life in lives)
     outcome.refused = sum(life.refused for life in lives)
     outcome.forged = sum(life.forged for life in lives)
-    outcome.host_retries, outcome.device_retries = link.retries, said.retries
-    for who, ear, dropped, crc_errors in (
-        ("host", ears.host, link.dropped, link.crc_errors),
-        ("device", ears.device, said.dropped, said.crc_errors),
+    outcome.host_retries, outcome.device_retries = link.retries, counted.retries
+    for who, monitor, dropped, crc_errors in (
+        ("host", monitors.host, link.dropped, link.crc_errors),
+        ("device", monitors.device, counted.dropped, counted.crc_errors),
     ):
-        if (dropped, crc_errors) != (ear.dropped, ear.damaged):
+        if (dropped, crc_errors) != (monitor.dropped, monitor.damaged):
             outcome.complaint = (
                 f"the {who} counts {dropped} dropped and {crc_errors} damaged frames, "
-                f"heard were {ear.dropped} and {ear.damaged}"
+                f"heard were {monitor.dropped} and {monitor.damaged}"
             )
     # A timer fires once in 50 ms; an ack repeated makes one more, until it advances or the timer
     # fires; it advances once a valid frame at the most.
     seconds = link.clock()
     for who, retries, heard in (
-        ("host", link.retries, ears.host.valid),
-        ("device", said.retries, ears.device.valid),
+        ("host", link.retries, monitors.host.valid),
+        ("device", counted.retries, monitors.device.valid),
     ):
         if retries > 2 * seconds / RETRY_S + heard:
             outcome.complaint = f"the {who} sent again {retries} times in {seconds:.1f} s"

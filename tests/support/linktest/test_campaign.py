@@ -56,17 +56,17 @@ def test_gateware(kind):
 
 
 class TestNotices:
-    def run(self, short, change=lambda script, port, ears, options: None):
+    def run(self, short, change=lambda script, port, monitors, options: None):
         """One conversation with something changed."""
         seen = {}
 
-        def converse(script, port, ears, **options):
-            change(script, port, ears, options)
-            seen["outcome"] = scenario.converse(script, port, ears, **options)
+        def run_script(script, port, monitors, **options):
+            change(script, port, monitors, options)
+            seen["outcome"] = scenario.run_script(script, port, monitors, **options)
             return seen["outcome"]
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(campaign, "converse", converse)
+            patch.setattr(campaign, "run_script", run_script)
             short.run("bits flipped", 0.001, 1)
         return seen["outcome"].complaint
 
@@ -74,25 +74,25 @@ class TestNotices:
         assert self.run(short) == ""
 
     def test_a_wrong_item(self, short):
-        def change(script, port, ears, options):
+        def change(script, port, monitors, options):
             options["right"] = [*options["right"][:-1], ("token", 1)]
 
         assert self.run(short, change) == "1 items differ"
 
     def test_a_missing_item(self, short):
-        def change(script, port, ears, options):
+        def change(script, port, monitors, options):
             options["right"] = [*options["right"], ("token", 1)]
 
         assert " were due" in self.run(short, change)
 
     def test_a_frame_not_counted(self, short):
-        def change(script, port, ears, options):
-            ears.host.damaged += 1
+        def change(script, port, monitors, options):
+            monitors.host.damaged += 1
 
         assert self.run(short, change).startswith("the host counts ")
 
     def test_a_device_that_says_other_counters(self, short):
-        def change(script, port, ears, options):
+        def change(script, port, monitors, options):
             counters = options["counters"]
             options["counters"] = lambda: replace(counters(), retries=99)
 

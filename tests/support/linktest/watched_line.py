@@ -14,59 +14,66 @@ from glintfpga.quant.errors import DeviceError
 from glintfpga.sim.compiled import CompiledSim
 from glintfpga.sim.port import SimPort
 from support.line_faults import FaultyPort
-from support.link_monitor import Watcher, frames_of
+from support.link_monitor import LinkMonitor, frames_of
 
-__all__ = ["Ears", "Field", "GatewareBoard", "HungError", "WatchedDevice", "WatchedLink"]
+__all__ = [
+    "FaultyTransport",
+    "GatewareBoard",
+    "HungError",
+    "LinkMonitors",
+    "MonitoredDevice",
+    "MonitoredLink",
+]
 
 
 class HungError(Exception):
     """A conversation has not ended in its time."""
 
 
-class Ears:
+class LinkMonitors:
     """What both ends of a line have sent and should have counted, over all lives of the device."""
 
     def __init__(self) -> None:
         self.from_host: Counter[bytes] = Counter()
         self.from_device: Counter[bytes] = Counter()
-        self.host = Watcher(is_host=True, sent=self.from_device)
-        self.device_lives: list[Watcher] = []
+        self.host = LinkMonitor(is_host=True, sent=self.from_device)
+        self.device_monitors: list[LinkMonitor] = []
 
     @property
-    def device(self) -> Watcher:
+    def device(self) -> LinkMonitor:
         """Of the life the device is in."""
-        return self.device_lives[-1]
+        return self.device_monitors[-1]
 
-    def power_up(self) -> Watcher:
+    def power_up(self) -> LinkMonitor:
         """The device begins a life, with counters of zero."""
-        self.device_lives.append(Watcher(is_host=False, sent=self.from_host))
+        self.device_monitors.append(LinkMonitor(is_host=False, sent=self.from_host))
         return self.device
 
 
-class WatchedDevice(SoftwareDevice):
-    """A software device; ``ears`` hear it."""
+class MonitoredDevice(SoftwareDevice):
+    """A software device; ``monitors`` hear it."""
 
-    def attach(self, ears: Ears) -> "WatchedDevice":
-        self._ears = ears
-        self.ear = ears.power_up()
+    def attach(self, monitors: LinkMonitors) -> "MonitoredDevice":
+        self._monitors = monitors
+        self.monitor = monitors.power_up()
         return self
 
     def feed(self, data: bytes, now: float) -> None:
-        self.ear.hears(data)
+        self.monitor.on_rx(data)
         super().feed(data, now)
 
     def poll(self, now: float, *, steps: int = 1) -> bytes:
         data = super().poll(now, steps=steps)
-        self._ears.from_device.update(frames_of(data))
+        self._monitors.from_device.update(frames_of(data))
         return data
 
 
 class GatewareBoard:
     """The simulated board as a `Board`; a reset is that of its power-up."""
 
-    def __init__(self, sim: CompiledSim, ears: Ears):
+    def __init__(self, sim: CompiledSim, monitors: LinkMonitors):
         self._sim = sim
-        self._ears = ears
+        self._monitors = monitors
         self._baud: float = BAUDS[0]
         self._past = 0.0
         self._power_up()
@@ -75,7 +82,7 @@ class GatewareBoard:
         self._sim.reset()
         self._port = SimPort(self._sim, baud=self._baud)
         self._part = b""
-        self._ears.power_up()
+        self._monitors.power_up()
 
     def reset(self) -> None:
         self._past = self.clock()
@@ -87,11 +94,11 @@ class GatewareBoard:
     def read(self, size: int, timeout: float) -> bytes:
         data = self._port.read(size, timeout)
         *frames, self._part = (self._part + data).split(b"\0")
-        self._ears.from_device.update(raw for raw in frames if raw)
+        self._monitors.from_device.update(raw for raw in frames if raw)
         return data
 
     def write(self, data: bytes) -> None:
-        self._ears.device.hears(data)
+        self._monitors.device.on_rx(data)
         self._port.write(data)
 
     def set_baud(self, baud: float) -> None:
@@ -99,35 +106,35 @@ class GatewareBoard:
         self._port.set_baud(baud)
 
 
-class _WatchedEndpoint(Endpoint):
-    def __init__(self, ears: Ears):
+class _MonitoredEndpoint(Endpoint):
+    def __init__(self, monitors: LinkMonitors):
         super().__init__(Role.HOST)
-        self._ears = ears
+        self._monitors = monitors
 
     def feed(self, data: bytes, now: float) -> None:
-        self._ears.host.hears(data)
+        self._monitors.host.on_rx(data)
         super().feed(data, now)
 
     def poll(self, now: float, *, frames: int = 64) -> bytes:
         data = super().poll(now, frames=frames)
-        self._ears.from_host.update(frames_of(data))
-        self._ears.host.asks(data)
+        self._monitors.from_host.update(frames_of(data))
+        self._monitors.host.on_tx(data)
         return data
 
 
-class WatchedLink(Link):
-    """A link whose end of the line the ``ears`` hear; ``dropped`` as its endpoint counts."""
+class MonitoredLink(Link):
+    """A link whose end of the line the ``monitors`` hear; ``dropped`` as its endpoint counts."""
 
-    def __init__(self, *, opener: Callable[[], Transport], ears: Ears):
+    def __init__(self, *, opener: Callable[[], Transport], monitors: LinkMonitors):
         super().__init__(opener=opener)
-        self._endpoint = _WatchedEndpoint(ears)
+        self._endpoint = _MonitoredEndpoint(monitors)
 
     @property
     def dropped(self) -> int:
         return self._endpoint.dropped
 
 
-class Field(PortTransport):
+class FaultyTransport(PortTransport):
     """A faulty port as a transport, whose bridge may divide rates.
 
     Raises ``HungError`` from ``limit`` seconds of its clock on, whatever the host is doing.

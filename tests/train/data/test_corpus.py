@@ -93,7 +93,7 @@ def is_part(row, stream):
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_windows_are_parts_of_their_stream(large, share):
-    rows = large.windows(np.random.default_rng(0), 8, 100, spaced_share=share)
+    rows = large.windows(np.random.default_rng(0), 8, 100, wikitext_fraction=share)
     assert rows.shape == (8, 101) and rows.dtype == np.uint16
     first = round(8 * share)
     assert all(is_part(row, large.spaced) for row in rows[:first])
@@ -102,7 +102,7 @@ def test_windows_are_parts_of_their_stream(large, share):
 
 def test_shares_are_right_on_average(large):
     rng = np.random.default_rng(0)
-    taken = [large.windows(rng, 3, 100, spaced_share=0.5) for _ in range(400)]
+    taken = [large.windows(rng, 3, 100, wikitext_fraction=0.5) for _ in range(400)]
     counts = [sum(is_part(row, large.spaced) for row in rows) for rows in taken[:40]]
     assert set(counts) == {1, 2}
 
@@ -110,10 +110,10 @@ def test_shares_are_right_on_average(large):
 def test_windows_reach_both_ends(corpus_of, tmp_path):
     _, manifest = corpus_of(a=["abcdef"])
     corpus = open_corpus(manifest, cache=tmp_path)
-    rows = corpus.windows(np.random.default_rng(0), 100, 4, spaced_share=0)
+    rows = corpus.windows(np.random.default_rng(0), 100, 4, wikitext_fraction=0)
     assert {bytes(row[:4].astype(np.uint8)) for row in rows} == {b"abcd", b"bcde", b"cdef"}
     with pytest.raises(InputError, match="7 ids, too few for a window of 8: add text"):
-        corpus.windows(np.random.default_rng(0), 1, 7, spaced_share=0)
+        corpus.windows(np.random.default_rng(0), 1, 7, wikitext_fraction=0)
 
 
 def test_windows_repeat_with_the_seed(large):
@@ -127,7 +127,7 @@ def test_pair_counts(small, tmp_path):
     for share, stream in ((0.25, corpus.spaced), (0.75, corpus.raw)):
         for a, b in zip(stream[:-1].tolist(), stream[1:].tolist()):
             wanted[a, b] += share
-    assert np.allclose(corpus.pair_counts(spaced_share=0.25), wanted)
+    assert np.allclose(corpus.pair_counts(wikitext_fraction=0.25), wanted)
 
 
 def test_changed_file(small, tmp_path):
@@ -162,7 +162,7 @@ def test_a_mixture_takes_its_shares(corpus_of, sentences, tmp_path):
     corpus = open_corpus(manifest, cache=tmp_path / "cache")
     mixture = {"two.txt": 3.0, "three.txt": 1.0}
     rng = np.random.default_rng(0)
-    rows = corpus.windows(rng, 4000, 5, spaced_share=0.5, mixture=mixture)
+    rows = corpus.windows(rng, 4000, 5, wikitext_fraction=0.5, mixture=mixture)
     parts = {name: corpus.spaced[slice(*corpus.spans[name])] for name in mixture}
     digits = [is_part(row, parts["two.txt"]) for row in rows[:2000]]
     assert np.mean(digits) == pytest.approx(0.75, abs=0.03)
@@ -177,7 +177,7 @@ def test_a_mixture_takes_its_shares(corpus_of, sentences, tmp_path):
 def test_pair_counts_of_a_mixture(corpus_of, tmp_path):
     _, manifest = corpus_of(one=["aaaa."], two=["bbbbbbbb."])
     corpus = open_corpus(manifest, cache=tmp_path / "cache")
-    counts = corpus.pair_counts(spaced_share=1.0, mixture={"one.txt": 1.0, "two.txt": 3.0})
+    counts = corpus.pair_counts(wikitext_fraction=1.0, mixture={"one.txt": 1.0, "two.txt": 3.0})
     for name, letter, share in (("one.txt", "a", 0.25), ("two.txt", "b", 0.75)):
         start, stop = corpus.spans[name]
         pairs = bytes(corpus.spaced[start : stop - 1].astype("u1")).count(letter.encode()) - 1

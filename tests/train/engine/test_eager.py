@@ -100,7 +100,7 @@ class TestOpenEngine:
 
     def test_chip_numbers_need_the_kernel(self, no_compiler):
         spec = SPECS["two loops"]
-        numbers = ChipNumbers(plan=PLAN12, lanes=4, balance=(0, 0), rope=(7, 44))
+        numbers = ChipNumbers(plan=PLAN12, lanes=4, qk_log2_shift=(0, 0), rope=(7, 44))
         with pytest.raises(EnvironmentProblem, match="no C"):
             open_engine(spec, numbers=numbers)
 

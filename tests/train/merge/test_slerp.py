@@ -48,5 +48,8 @@ def test_a_model_and_its_mirror_image_have_it_in_the_middle():
 def test_powers_of_two_stay_where_both_agree(other):
     spec = ModelSpec(loops=2, vocab=20, eos=None)
     tensors = {name: np.ones(shape) for name, shape in spec.tensor_shapes().items()}
-    a, b = (Checkpoint(spec=spec, tensors=tensors, balance=balance) for balance in ((1, -1), other))
-    assert between(a, b, 0.5).balance == ((1, -1) if other == (1, -1) else None)
+    a, b = (
+        Checkpoint(spec=spec, tensors=tensors, qk_log2_shift=qk_log2_shift)
+        for qk_log2_shift in ((1, -1), other)
+    )
+    assert between(a, b, 0.5).qk_log2_shift == ((1, -1) if other == (1, -1) else None)

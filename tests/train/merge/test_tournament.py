@@ -28,7 +28,7 @@ print(round(abs(value - 3), 1))
 """
 
 
-def judge(path):
+def score_command(path):
     return [sys.executable, "-I", "-S", "-c", JUDGE, str(path)]
 
 
@@ -55,19 +55,26 @@ def test_merges_that_beat_the_best_stay_and_are_merged_again(checkpoints, tmp_pa
     paths = checkpoints(1.0, 7.0, 10.0)
     told = []
     bracket = play(
-        paths, judge, tmp_path / "m", top=3, workers=2, progress=lambda *now: told.append(now)
+        paths,
+        score_command,
+        tmp_path / "m",
+        top=3,
+        workers=2,
+        progress=lambda *now: told.append(now),
     )
     best = min(entry.score for entry in bracket.entries)
     winner = bracket[bracket.winner]
     assert winner.score == best < 0.5
     assert winner.round >= 2 and len(winner.parents) == 2
     assert all(
-        entry.score < 2.0 for entry in bracket.entries if entry.fate == "kept" and entry.round == 1
+        entry.score < 2.0
+        for entry in bracket.entries
+        if entry.outcome == "kept" and entry.round == 1
     )
     assert (0, 3, 3) in told and (1, 9, 9) in told
     # The last round brought nothing.
     last = max(entry.round for entry in bracket.entries)
-    assert all(entry.fate == "out" for entry in bracket.entries if entry.round == last)
+    assert all(entry.outcome == "out" for entry in bracket.entries if entry.round == last)
     champion = read_checkpoint(tmp_path / "m" / "champion.safetensors")
     assert abs(champion.tensors["embedding"][0, 0] - 3) == pytest.approx(best, abs=0.06)
     assert json.loads((tmp_path / "m" / "bracket.json").read_text()) == json.loads(
@@ -76,27 +83,29 @@ def test_merges_that_beat_the_best_stay_and_are_merged_again(checkpoints, tmp_pa
 
 
 def test_without_a_better_merge_the_best_checkpoint_wins(checkpoints, tmp_path):
-    bracket = play(checkpoints(3.0, 5.0, 20.0), judge, tmp_path / "m", top=2)
+    bracket = play(checkpoints(3.0, 5.0, 20.0), score_command, tmp_path / "m", top=2)
     assert bracket.winner == "c0"
-    assert [entry.fate for entry in bracket.entries] == ["field", "field", "out"] + ["out"] * 3
+    assert [entry.outcome for entry in bracket.entries] == ["field", "field", "out"] + ["out"] * 3
 
 
 def test_hung_and_failing_scores_are_recorded_and_play_goes_on(checkpoints, tmp_path):
     began = time.monotonic()
-    bracket = play(checkpoints(3.0, 60.0, -1.0, 4.0), judge, tmp_path / "m", limit_s=1.5, workers=4)
+    bracket = play(
+        checkpoints(3.0, 60.0, -1.0, 4.0), score_command, tmp_path / "m", limit_s=1.5, workers=4
+    )
     assert time.monotonic() - began < 30
     assert bracket.winner == "c0"
-    assert bracket["c1"].fate == "hung: killed after 1.5 s"
-    assert bracket["c2"].fate == "failed: negative"
+    assert bracket["c1"].outcome == "hung: killed after 1.5 s"
+    assert bracket["c2"].outcome == "failed: negative"
     assert (bracket["c1"].score, bracket["c2"].score) == (None, None)
     assert not any({"c1", "c2"} & set(entry.parents) for entry in bracket.entries)
 
 
 def test_nothing_to_merge(checkpoints, tmp_path):
     with pytest.raises(InputError, match=r"could be scored \(failed: negative\)"):
-        play(checkpoints(-1.0, -2.0), judge, tmp_path / "m")
+        play(checkpoints(-1.0, -2.0), score_command, tmp_path / "m")
     with pytest.raises(InputError, match="there is none"):
-        play([], judge, tmp_path / "m")
+        play([], score_command, tmp_path / "m")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from glintfpga.train.engine.parameters import checkpoint_of, flatten, initial
 from glintfpga.train.run.config import Stage, TrainConfig
 from glintfpga.train.run.finetune import START, keep_start, starting_vector, tuning_config
 from glintfpga.train.run.run import Run
-from glintfpga.train.run.worker import Sources, judge, run_lineage
+from glintfpga.train.run.worker import Sources, run_replica, score_checkpoint
 
 SPEC = ModelSpec(loops=1, hidden=2, window=4)
 
@@ -63,12 +63,12 @@ def test_a_run_goes_on_from_the_start(start, sources, tmp_path):
     config = config_of(start)
     run = Run(tmp_path / "run", config, sources)
     keep_start(run.folder, start)
-    before = judge(start, config, sources)
+    before = score_checkpoint(start, config, sources)
     start.unlink()  # the run has a copy
     best = run.go()
     found = read_checkpoint(best)
     assert found.spec == replace(SPEC, chat=True)
-    after = judge(best, config, sources)
+    after = score_checkpoint(best, config, sources)
     assert after < before - 1
     assert json.loads(found.note)["tokens"] == (1 << 17) + 4096
 
@@ -77,7 +77,7 @@ def test_one_small_step_hardly_leaves_the_start(start, sources, tmp_path):
     config = config_of(start, tokens=1)
     Run(tmp_path / "run", config, sources)
     keep_start(tmp_path / "run", start)
-    run_lineage(tmp_path / "run", 0, 0, sources)
+    run_replica(tmp_path / "run", 0, 0, sources)
     after = read_checkpoint(tmp_path / "run" / "checkpoints" / "0-00.safetensors")
     moved = flatten(SPEC, after.tensors) - flatten(SPEC, read_checkpoint(start).tensors)
     assert 0 < np.abs(moved).max() < 1e-3
@@ -86,7 +86,7 @@ def test_one_small_step_hardly_leaves_the_start(start, sources, tmp_path):
 def test_the_end_of_an_answer_is_learned(start, sources, tmp_path):
     Run(tmp_path / "run", config_of(start, tokens=1 << 20), sources)
     keep_start(tmp_path / "run", start)
-    run_lineage(tmp_path / "run", 0, 0, sources)
+    run_replica(tmp_path / "run", 0, 0, sources)
     ids = np.array([[256, *b"user 3?\nassistant 3?", 256]], np.uint16)
     engine = Kernel(SPEC)
     surprise = [

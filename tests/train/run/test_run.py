@@ -11,13 +11,13 @@ from glintfpga.quant.errors import EnvironmentProblem, InputError
 from glintfpga.quant.files.lock import locked
 from glintfpga.train.engine.shape import Shape
 from glintfpga.train.optimizer.adam import Adam
-from glintfpga.train.optimizer.basis import bases_of
+from glintfpga.train.optimizer.basis import eigenbases_of
 from glintfpga.train.run.config import Stage, TrainConfig
 from glintfpga.train.run.model_files import read_model
-from glintfpga.train.run.replica import Lineage
+from glintfpga.train.run.replica import Replica
 from glintfpga.train.run.run import Run
 from glintfpga.train.run.run_log import Record, Tails, read_sources
-from glintfpga.train.run.worker import Sources, judge, run_lineage
+from glintfpga.train.run.worker import Sources, run_replica, score_checkpoint
 
 CONFIG = TrainConfig(
     spec=ModelSpec(loops=1, hidden=2, window=4),
@@ -43,7 +43,7 @@ def stage_by_stage(folder, sources):
     scores = {}
     for stage in range(3):
         members = run._members(stage, scores)
-        scores[stage] = {index: run_lineage(folder, index, stage, sources) for index in members}
+        scores[stage] = {index: run_replica(folder, index, stage, sources) for index in members}
     return scores
 
 
@@ -85,7 +85,7 @@ def test_a_shape_for_software_trains_and_thinks(sources, tmp_path):
                     selection=(tmp_path / "text.txt",))  # fmt: skip
     (tmp_path / "text.txt").write_text("a cat sees the house under the old bridge. " * 13)
     Run(tmp_path / "a", config, short)
-    score = run_lineage(tmp_path / "a", 0, 0, short)
+    score = run_replica(tmp_path / "a", 0, 0, short)
     model = read_model(tmp_path / "a" / "checkpoints" / "0-00.safetensors")
     assert model.spec == shape
     assert json.loads(model.note)["tokens"] == 16 * 8 * 40
@@ -95,16 +95,16 @@ def test_a_shape_for_software_trains_and_thinks(sources, tmp_path):
 def test_lost_scores_are_found_again(sources, tmp_path):
     scores = stage_by_stage(tmp_path / "a", sources)
     for index in scores[0]:
-        assert run_lineage(tmp_path / "a", index, 0, sources) == scores[0][index]
+        assert run_replica(tmp_path / "a", index, 0, sources) == scores[0][index]
     (winner,) = scores[2]
     checkpoint = tmp_path / "a" / "checkpoints" / f"2-{winner:02d}.safetensors"
-    assert judge(checkpoint, CONFIG, sources) == scores[2][winner]
+    assert score_checkpoint(checkpoint, CONFIG, sources) == scores[2][winner]
 
 
 def test_a_missing_state_does_not_start_anew(sources, tmp_path):
     Run(tmp_path / "a", CONFIG, sources)
     with pytest.raises(InputError, match=r"00.safetensors' is missing: start the run anew"):
-        run_lineage(tmp_path / "a", 0, 1, sources)
+        run_replica(tmp_path / "a", 0, 1, sources)
 
 
 def test_a_folder_belongs_to_one_config_and_one_process(sources, tmp_path):
@@ -187,8 +187,8 @@ def test_retreats_are_told_once(tmp_path):
 
 def test_states_are_lineages(sources, tmp_path):
     stage_by_stage(tmp_path / "a", sources)
-    lineage = Lineage.load(
+    replica = Replica.load(
         tmp_path / "a" / "state" / "01.safetensors",
-        Adam(count=CONFIG.spec.param_count, bases=bases_of(CONFIG.spec)),
+        Adam(count=CONFIG.spec.param_count, bases=eigenbases_of(CONFIG.spec)),
     )
-    assert lineage.steps > 0
+    assert replica.steps > 0

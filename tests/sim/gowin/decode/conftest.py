@@ -29,7 +29,7 @@ from glintfpga.boards.gowin.pll import ClockGenerator
 from glintfpga.boards.toolchain import GOWIN_PACK, NEXTPNR, YOSYS
 from glintfpga.hdl.primitives.multiplier import Multiplier
 from glintfpga.sim.gowin.decode.bitstream import decode
-from glintfpga.sim.gowin.netlist.bitparallel import LaneSim
+from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim
 
 OUTPUTS = ("luts", "carries", "flip_flops", "lut_ram", "narrow", "wide", "mult18", "mult9")
 CLOCK_MHZ = 54.0
@@ -216,7 +216,7 @@ INPUTS = ("uart_0__rx__io", "button_0__io", "button_1__io")
 
 def netlist_trace(netlist, stimulus, *, floating=0):
     """Outputs of a decoded netlist, likewise. LEDs are lit by 0, so those pins are inverted."""
-    simulator, trace = LaneSim(netlist, clk_hz=CLOCK_MHZ * 1e6), []
+    simulator, trace = BitParallelSim(netlist, clk_hz=CLOCK_MHZ * 1e6), []
     simulator.reset(floating=floating)
     for value in stimulus:
         for at, name in enumerate(INPUTS):

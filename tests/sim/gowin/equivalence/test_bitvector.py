@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glintfpga.sim.gowin.equivalence.bitvector import Words
+from glintfpga.sim.gowin.equivalence.bitvector import BitVectorLogic
 from glintfpga.sim.gowin.equivalence.cnf import TRUE, Formula
 
 NUMBERS = st.integers(0, 300)
@@ -25,17 +25,17 @@ def value(formula, literal):
 def test_sums_and_comparisons(one, other, wider):
     """Of constants and of words that may be anything, of different widths."""
     formula = Formula()
-    words = Words(formula)
+    words = BitVectorLogic(formula)
     a, given_a = fixed(words, one, 9)
     b, given_b = fixed(words, other, 9 + wider)
     total, masked = words.plus(a, b, words.constant(5)), words.masked(a[0], b)
     gates = [
         (words.equal(a, b), one == other),
-        (words.at_most(a, b), one <= other),
-        (words.at_most(words.constant(one), b), one <= other),
-        (words.at_most(b, words.constant(one)), other <= one),
-        (words.every(a), one == 511),
-        (words.some(a), one != 0),
+        (words.ule(a, b), one <= other),
+        (words.ule(words.constant(one), b), one <= other),
+        (words.ule(b, words.constant(one)), other <= one),
+        (words.all_of(a), one == 511),
+        (words.any_of(a), one != 0),
         (words.equal(words.constant(one), words.constant(other)), one == other),
     ]
     assert formula.solve([*given_a, *given_b])
@@ -48,12 +48,12 @@ def test_sums_and_comparisons(one, other, wider):
 
 @pytest.mark.parametrize("number", [0, 1, 2, 12, 2047])
 def test_constants(number):
-    word = Words(Formula()).constant(number)
+    word = BitVectorLogic(Formula()).constant(number)
     assert len(word) == max(number.bit_length(), 1)
     assert sum((bit == TRUE) << at for at, bit in enumerate(word)) == number
 
 
 def test_nothing_at_all():
-    words = Words(Formula())
-    assert words.every([]) == TRUE
-    assert words.some([]) == -TRUE
+    words = BitVectorLogic(Formula())
+    assert words.all_of([]) == TRUE
+    assert words.any_of([]) == -TRUE

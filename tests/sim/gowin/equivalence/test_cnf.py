@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from glintfpga.sim.gowin.equivalence.cnf import TRUE, Formula, Frame
-from glintfpga.sim.gowin.netlist.bitparallel import LaneSim
+from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim
 from glintfpga.sim.gowin.netlist.netlist import FLOATING
 
 
@@ -35,7 +35,7 @@ def test_tables(seed):
 def test_a_cycle_and_the_next(random_netlist, seed):
     """Given what enters a cycle, the formula has all nets in it and all registers after it."""
     netlist = random_netlist(seed, count=80)
-    sim = LaneSim(netlist, clk_hz=1.0)
+    sim = BitParallelSim(netlist, clk_hz=1.0)
     tables = sim.tables
     numbers = random.Random(seed)
     formula = Formula()
@@ -73,7 +73,7 @@ def test_a_cycle_and_the_next(random_netlist, seed):
 def test_two_cycles_of_a_simulation_fit(random_netlist, seed):
     """With registers that are set and reset at once: every step that was simulated is one."""
     netlist = random_netlist(seed, count=60, kinds=("DFF", "LUT4", "ALU"))
-    sim = LaneSim(netlist, clk_hz=1.0)
+    sim = BitParallelSim(netlist, clk_hz=1.0)
     numbers = random.Random(seed)
     formula = Formula()
     now = Frame(formula, sim.tables)

@@ -17,8 +17,8 @@ from glintfpga.sim.gowin.faults.mutants import (
     set_table,
     with_buffers,
 )
-from glintfpga.sim.gowin.netlist.bitparallel import LaneSim
-from glintfpga.sim.gowin.netlist.flat_netlist import DFF_MODES, Tables, inputs_of
+from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim
+from glintfpga.sim.gowin.netlist.flat_netlist import DFF_MODES, FlatNetlist, input_nets
 from glintfpga.sim.gowin.netlist.netlist import HIGH, LOW, Cell, Netlist
 
 CLK, A, B, W = 3, 4, 5, 6
@@ -49,7 +49,7 @@ def tables():
     )
     inputs = {"clk": (CLK,), "a": (A,), "b": (B,), "w": (W,)}
     outputs = {"p": (BOTH,), "q": (Q,), "m": (MASKED,), "r": (LOOSE,)}
-    return Tables(Netlist(cells, inputs, outputs, {}), loops=True)
+    return FlatNetlist(Netlist(cells, inputs, outputs, {}), loops=True)
 
 
 def entry(tables, cell, address):
@@ -63,23 +63,23 @@ def mode(cell, at, value=1):
 
 def test_an_entry_that_nothing_leads_to(tables):
     same = Equivalence(tables)
-    assert [same.lasts(entry(tables, "both", at)) for at in range(5)] == [0, 0, 0, 1, 1]
-    assert [same.lasts(entry(tables, "masked", at)) for at in range(4)] == [0, 0, 0, 1]
-    assert not same.lasts(entry(tables, "loose", 0))
+    assert [same.stays_equal(entry(tables, "both", at)) for at in range(5)] == [0, 0, 0, 1, 1]
+    assert [same.stays_equal(entry(tables, "masked", at)) for at in range(4)] == [0, 0, 0, 1]
+    assert not same.stays_equal(entry(tables, "loose", 0))
 
 
 def test_clauses_rule_states_out(tables):
-    assert not Equivalence(tables).lasts(entry(tables, "loose", 1))
-    assert Equivalence(tables, [(-HELD,)]).lasts(entry(tables, "loose", 1))
-    assert not Equivalence(tables, [(-HELD,)]).lasts(entry(tables, "loose", 0))
+    assert not Equivalence(tables).stays_equal(entry(tables, "loose", 1))
+    assert Equivalence(tables, [(-HELD,)]).stays_equal(entry(tables, "loose", 1))
+    assert not Equivalence(tables, [(-HELD,)]).stays_equal(entry(tables, "loose", 0))
 
 
 def test_registers_with_other_modes(tables):
     """VALUE, ASYNC and NEGEDGE; only ``held`` can be reset, unless w is known to be low."""
     same, quiet = Equivalence(tables), Equivalence(tables, [(-W,)])
-    assert [same.lasts(mode("q", at)) for at in range(3)] == [True, True, False]
-    assert [same.lasts(mode("held", at)) for at in range(3)] == [False, False, False]
-    assert [quiet.lasts(mode("held", at)) for at in range(3)] == [True, False, False]
+    assert [same.stays_equal(mode("q", at)) for at in range(3)] == [True, True, False]
+    assert [same.stays_equal(mode("held", at)) for at in range(3)] == [False, False, False]
+    assert [quiet.stays_equal(mode("held", at)) for at in range(3)] == [True, False, False]
 
 
 def test_a_register_that_is_set_at_once():
@@ -91,9 +91,9 @@ def test_a_register_that_is_set_at_once():
         lut("bare", (HELD,), MASKED, 0xAAAA),
     )
     inputs = {"clk": (CLK,), "a": (A,), "w": (W,)}
-    for shown, lasts in ((LOOSE, True), (MASKED, False)):
-        chip = Tables(Netlist(cells, inputs, {"p": (shown,)}, {}))
-        assert Equivalence(chip).lasts(mode("held", 1)) == lasts
+    for shown, stays_equal in ((LOOSE, True), (MASKED, False)):
+        chip = FlatNetlist(Netlist(cells, inputs, {"p": (shown,)}, {}))
+        assert Equivalence(chip).stays_equal(mode("held", 1)) == stays_equal
 
 
 def test_an_input_that_counts_only_in_the_mutant(tables):
@@ -106,27 +106,31 @@ def test_an_input_that_counts_only_in_the_mutant(tables):
 
     idle = lut("idle", (), 99, 0)
     same = Equivalence(tables)
-    assert not same.lasts(wired(W, 0xAAA2))
-    assert same.lasts(wired(HELD, 0xAAAE)), "the changed entry would need held and not held"
-    assert not same.lasts(wired(LOOSE, 0xAAA2)), "behind itself: nothing is known"
-    assert not same.lasts(wired(99, 0xAAA2)), "of a cell that only the mutant has"
-    assert same.lasts(wired(99, 0xAAA2, idle)), "but of this one it is known"
-    assert not same.lasts(wired(99, 0xAAA2, lut("idle", (), 99, 0xFFFF)))
+    assert not same.stays_equal(wired(W, 0xAAA2))
+    assert same.stays_equal(wired(HELD, 0xAAAE)), "the changed entry would need held and not held"
+    assert not same.stays_equal(wired(LOOSE, 0xAAA2)), "behind itself: nothing is known"
+    assert not same.stays_equal(wired(99, 0xAAA2)), "of a cell that only the mutant has"
+    assert same.stays_equal(wired(99, 0xAAA2, idle)), "but of this one it is known"
+    assert not same.stays_equal(wired(99, 0xAAA2, lut("idle", (), 99, 0xFFFF)))
 
 
 def test_what_cannot_be_told_is_not_the_same(tables):
     same = Equivalence(tables)
     for pin, net in ((1, A), (0, CLK)):
-        assert not same.lasts(Patch([partial(reroute, cell="q", pin=pin, net=net)]))
-    assert not same.lasts(mode("nowhere", 0))
+        assert not same.stays_equal(Patch([partial(reroute, cell="q", pin=pin, net=net)]))
+    assert not same.stays_equal(mode("nowhere", 0))
 
 
 def test_contents_alone_change_nothing(random_netlist):
     good = random_netlist(3, kinds=("BSRAM", "RAM16", "MULT", "DFF"))
-    same = Equivalence(Tables(good, loops=True))
+    same = Equivalence(FlatNetlist(good, loops=True))
     kinds = {cell.kind: cell.name for cell in good.cells}
-    assert same.lasts(mode(kinds["BSRAM"], 18_431)) and same.lasts(mode(kinds["RAM16"], 63))
-    assert not same.lasts(mode(kinds["BSRAM"], 18_432)) and not same.lasts(mode(kinds["MULT"], 144))
+    assert same.stays_equal(mode(kinds["BSRAM"], 18_431)) and same.stays_equal(
+        mode(kinds["RAM16"], 63)
+    )
+    assert not same.stays_equal(mode(kinds["BSRAM"], 18_432)) and not same.stays_equal(
+        mode(kinds["MULT"], 144)
+    )
 
 
 ENABLE, WRITE, PLACE, DATA = (20,), (21,), (22,), (23,)
@@ -149,7 +153,7 @@ def memory():
     sizes = {"WIDTH_A": 9, "MODE_A": 1, "WIDTH_B": 9, "MODE_B": 1, "INIT": 0}
     cells += [Cell("BSRAM", "ram", ports, sizes), lut("p", (SHOWN_B[0], HELD), NEITHER, 0x8888)]
     inputs = {"clk": (CLK,), "a": (A,), "b": (B,), "w": (W,), "q": (Q,), "h": (HELD,)}
-    return Tables(Netlist(tuple(cells), inputs, {"p": (NEITHER,)}, {}))
+    return FlatNetlist(Netlist(tuple(cells), inputs, {"p": (NEITHER,)}, {}))
 
 
 @pytest.mark.parametrize(
@@ -165,12 +169,17 @@ def test_pins_of_a_memory_count_where_it_looks_at_them(memory, low, same):
     shown = Equivalence(memory, [(-net,) for net in low])
     for name in ("enable", "write", "place", "data"):
         change = partial(set_table, cell=name, table=0x5555)
-        assert shown.lasts(Patch([change])) == (name in same), name
+        assert shown.stays_equal(Patch([change])) == (name in same), name
 
 
 def test_modes_of_a_memory_count_where_it_is_heard(memory):
     same = Equivalence(memory)
-    assert [same.lasts(mode("ram", 18_432 + at)) for at in range(4)] == [True, True, False, False]
+    assert [same.stays_equal(mode("ram", 18_432 + at)) for at in range(4)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_what_a_memory_says_counts_where_something_takes_it(memory):
@@ -196,14 +205,14 @@ def test_a_multiplier_behind_itself():
         register("q", outs[17], Q),
         lut("p", (Q,), LOOSE, 0xAAAA),
     )
-    chip = Tables(Netlist(cells, {"clk": (CLK,), "a": (A,)}, {"p": (LOOSE,)}, {}), loops=True)
+    chip = FlatNetlist(Netlist(cells, {"clk": (CLK,), "a": (A,)}, {"p": (LOOSE,)}, {}), loops=True)
     patch = Patch([partial(reroute, cell="m", pin=8, net=NEITHER)])
-    assert not Equivalence(chip).lasts(patch)
+    assert not Equivalence(chip).stays_equal(patch)
 
 
 def test_contents_and_modes_are_never_the_same(tables, memory):
     same = Equivalence(tables)
-    assert same.lasts(mode("q", 0)) and not same.is_same(mode("q", 0))
+    assert same.stays_equal(mode("q", 0)) and not same.is_same(mode("q", 0))
     assert same.is_same(entry(tables, "both", 3)) and not same.is_same(entry(tables, "both", 0))
     assert not Equivalence(memory).is_same(mode("ram", 0))
 
@@ -218,8 +227,8 @@ def any_patch(tables, numbers):
     if cell.kind == "DFF" and kind:
         key = numbers.choice(("VALUE", "ASYNC", "NEGEDGE"))
         return mode(cell.name, DFF_MODES.index(key), 1 - cell.parameters[key])
-    pin = numbers.randrange(len(inputs_of(cell)))
-    nets = [net for one in tables.cells for net in inputs_of(one)]
+    pin = numbers.randrange(len(input_nets(cell)))
+    nets = [net for one in tables.cells for net in input_nets(one)]
     return Patch([partial(reroute, cell=cell.name, pin=pin, net=numbers.choice(nets))])
 
 
@@ -230,18 +239,18 @@ def test_no_run_refutes_it(random_netlist, seed, floating):
     kinds = ("LUT4", "MUX2", "ALU", "DFF") + ("MULT", "RAM16", "BSRAM") * (seed % 2)
     good = with_buffers(random_netlist(seed, kinds=kinds))
     numbers = random.Random(seed)
-    tables = Tables(good, loops=True)
+    tables = FlatNetlist(good, loops=True)
     patches = [any_patch(tables, numbers) for _ in range(63)]
-    sim = LaneSim(overlay(good, patches), clk_hz=1.0, loops=True)
+    sim = BitParallelSim(overlay(good, patches), clk_hz=1.0, loops=True)
     sim.reset(
         floating=floating,
-        mutations=[partial(patch, lane=1 + at) for at, patch in enumerate(patches)],
+        mutations=[partial(patch, copy=1 + at) for at, patch in enumerate(patches)],
     )
     sim.settle()
     state = dict(enumerate(sim.values().tolist()))
     clauses = candidates(tables, sim.seen().tolist(), state)
     same = Equivalence(tables, never(tables, clauses, [state]))
-    lasting = [at for at, patch in enumerate(patches, 1) if same.lasts(patch)]
+    lasting = [at for at, patch in enumerate(patches, 1) if same.stays_equal(patch)]
     alike, refuted = set(), []
     for _ in range(200):
         different, noticed = sim.differing, set(sim.noticed)
@@ -262,4 +271,4 @@ def test_a_decoded_difference(tables):
     ]
     bad = Netlist(tuple(cells), good.inputs, good.outputs, {})
     patch = differences(good, bad, number=0, first_net=99)
-    assert Equivalence(tables).lasts(patch)
+    assert Equivalence(tables).stays_equal(patch)

@@ -10,8 +10,8 @@ from glintfpga.quant.errors import InputError
 from glintfpga.sim.gowin.equivalence.fault_equivalence import Equivalence
 from glintfpga.sim.gowin.equivalence.invariants import candidates, needed, never
 from glintfpga.sim.gowin.faults.mutants import Patch, set_table
-from glintfpga.sim.gowin.netlist.bitparallel import LaneSim
-from glintfpga.sim.gowin.netlist.flat_netlist import Tables
+from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim
+from glintfpga.sim.gowin.netlist.flat_netlist import FlatNetlist
 from glintfpga.sim.gowin.netlist.netlist import HIGH, LOW, Cell, Netlist
 
 CLK, KEY = 3, 4
@@ -34,7 +34,7 @@ def lut(name, nets, out, function):
 @pytest.fixture(scope="module")
 def sim():
     """A counter 0, 1, 2, 0, ..., which is never 3; and a key, which nobody pressed."""
-    return LaneSim(
+    return BitParallelSim(
         Netlist(
             (
                 register("low", NEXT_LOW, LOW_BIT),
@@ -104,7 +104,7 @@ def test_what_a_fault_needs_is_followed_back_through_a_pipeline():
         register("high1", inverted, highs[1], value=1),
         lut("shown", (lows[1], highs[1]), SHOWN, lambda a, b, c, d: b),
     )
-    tables = Tables(Netlist(cells, {"clk": (CLK,)}, {"shown": (SHOWN,)}, {}))
+    tables = FlatNetlist(Netlist(cells, {"clk": (CLK,)}, {"shown": (SHOWN,)}, {}))
     own = tables.cells[tables.index["shown"]].parameters["INIT"]
     patch = Patch([partial(set_table, cell="shown", table=own ^ 1 << 1)])
     clauses = needed(tables, [patch])
@@ -114,7 +114,9 @@ def test_what_a_fault_needs_is_followed_back_through_a_pipeline():
     state |= {HIGH: True, NEXT_LOW: True, inverted: True, highs[1]: True, SHOWN: True}
     law = never(tables, clauses, [state])
     assert {(-lows[1], highs[1]), TOGETHER} <= set(law)
-    assert Equivalence(tables, law).lasts(patch) and not Equivalence(tables).lasts(patch)
+    assert Equivalence(tables, law).stays_equal(patch) and not Equivalence(tables).stays_equal(
+        patch
+    )
 
 
 def test_what_a_pad_can_bring_about_at_once():
@@ -124,7 +126,7 @@ def test_what_a_pad_can_bring_about_at_once():
         lut("direct", (KEY, LOW_BIT), SHOWN, lambda a, b, c, d: a and not b),
         lut("never", (KEY, LOW_BIT), PAIR, lambda a, b, c, d: a and b),
     )
-    tables = Tables(Netlist(cells, {"clk": (CLK,), "key": (KEY,)}, {"p": (SHOWN, PAIR)}, {}))
+    tables = FlatNetlist(Netlist(cells, {"clk": (CLK,), "key": (KEY,)}, {"p": (SHOWN, PAIR)}, {}))
     state = dict.fromkeys(range(20), False) | {HIGH: True}
     said = [(-SHOWN,), (-PAIR,), (-KEY,), (-KEY, -LOW_BIT), (-LOW_BIT,)]
     assert never(tables, said, [state]) == [(-PAIR,), (-KEY, -LOW_BIT), (-LOW_BIT,)]
@@ -137,7 +139,7 @@ def test_a_register_that_a_pad_sets_at_once(value):
         Cell("DFF", "q", ports, {"VALUE": value, "ASYNC": 1, "NEGEDGE": 0}),
         lut("shown", (LOW_BIT,), SHOWN, lambda a, b, c, d: a),
     )
-    tables = Tables(Netlist(cells, {"clk": (CLK,), "key": (KEY,)}, {"p": (SHOWN,)}, {}))
+    tables = FlatNetlist(Netlist(cells, {"clk": (CLK,), "key": (KEY,)}, {"p": (SHOWN,)}, {}))
     state = dict.fromkeys(range(20), False) | {HIGH: True}
     assert never(tables, [(-LOW_BIT,)], [state]) == ([] if value else [(-LOW_BIT,)])
 
@@ -146,7 +148,7 @@ def test_a_register_that_a_pad_sets_at_once(value):
 def test_never_is_never(random_netlist, seed):
     """Laws of short runs of random circuits hold in long ones."""
     numbers = random.Random(seed)
-    sim = LaneSim(random_netlist(seed, count=50), clk_hz=1.0)
+    sim = BitParallelSim(random_netlist(seed, count=50), clk_hz=1.0)
     sim.settle()
     state = dict(enumerate(sim.values().tolist()))
     sim.see_anew()
@@ -176,7 +178,7 @@ def test_what_follows_a_pad_without_waiting_for_a_clock():
         register("low", LOW_BIT, LOW_BIT),
         Cell("RAM16", "m", ports, {"INIT_0": 2, "INIT_1": 0, "INIT_2": 0, "INIT_3": 0}),
     )
-    tables = Tables(Netlist(cells, {"clk": (CLK,), "key": (KEY,)}, {"p": (20,)}, {}))
+    tables = FlatNetlist(Netlist(cells, {"clk": (CLK,), "key": (KEY,)}, {"p": (20,)}, {}))
     state = dict.fromkeys(range(24), False) | {HIGH: True}
     assert never(tables, [(-20,), (-LOW_BIT,)], [state]) == [(-LOW_BIT,)]
 
@@ -184,7 +186,7 @@ def test_what_follows_a_pad_without_waiting_for_a_clock():
 def test_no_cycle_at_all(sim):
     clocked = Netlist((register("q", CLK, LOW_BIT),), {"clk": (CLK,)}, {"p": (LOW_BIT,)}, {})
     with pytest.raises(InputError, match="the clock is read as data"):
-        never(Tables(clocked), [(LOW_BIT,)], [{LOW_BIT: True}])
+        never(FlatNetlist(clocked), [(LOW_BIT,)], [{LOW_BIT: True}])
     with pytest.raises(InputError, match="leave no cycle"):
         Equivalence(sim.tables, [(LOW_BIT,), (-LOW_BIT,)])
 
@@ -202,7 +204,7 @@ def test_a_register_that_resets_itself_at_once(data):
     )
     cells = (once, register("pressed", data, PRESSED), lut("shown", (PRESSED,), SHOWN, bool_of))
     netlist = Netlist(cells, {"clk": (CLK,), "key": (KEY,)}, {"p": (SHOWN,), "q": (LOW_BIT,)}, {})
-    sim = LaneSim(netlist, clk_hz=1.0)
+    sim = BitParallelSim(netlist, clk_hz=1.0)
     state = dict(enumerate(sim.values().tolist()))
     assert never(sim.tables, [(-PRESSED,)], [state]) == []
 

@@ -10,7 +10,7 @@ import pytest
 from glintfpga.sim.gowin.equivalence.fault_equivalence import Equivalence
 from glintfpga.sim.gowin.equivalence.netlist_equivalence import compare_logic
 from glintfpga.sim.gowin.faults.mutants import Patch, reroute, set_table
-from glintfpga.sim.gowin.netlist.flat_netlist import DFF_MODES, Tables, inputs_of
+from glintfpga.sim.gowin.netlist.flat_netlist import DFF_MODES, FlatNetlist, input_nets
 from glintfpga.sim.gowin.netlist.netlist import HIGH, LOW, Cell, Netlist
 
 PORTS = {
@@ -41,7 +41,7 @@ def placed(netlist, seed=1):
 
 
 def compared(bitstream, netlist, places):
-    return compare_logic(Tables(bitstream, loops=True), Tables(netlist), places)
+    return compare_logic(FlatNetlist(bitstream, loops=True), FlatNetlist(netlist), places)
 
 
 def changed(netlist, at, **parameters):
@@ -58,7 +58,7 @@ def test_the_same_circuit(random_netlist, seed):
     holding = [cell for cell in netlist.cells if cell.kind in ("DFF", "MULT", "BSRAM", "RAM16")]
     assert result.differences == ()
     assert result.cells == len(holding)
-    assert result.pins == sum(len(inputs_of(cell)) for cell in holding) + 40
+    assert result.pins == sum(len(input_nets(cell)) for cell in holding) + 40
 
 
 def test_cells_that_are_missing(random_netlist):
@@ -176,7 +176,7 @@ def test_parameters(random_netlist, kind, key):
 
 
 def any_patch(netlist, numbers):
-    tables = Tables(netlist)
+    tables = FlatNetlist(netlist)
     cell = numbers.choice([one for one in tables.cells if one.kind in PORTS])
     if cell.kind != "DFF" and numbers.randrange(2):
         table = cell.parameters["INIT"] ^ 1 << numbers.randrange(16)
@@ -207,7 +207,7 @@ def test_what_a_state_can_show_is_found(random_netlist, seed):
     """That is what a campaign says of faults which no run has shown."""
     netlist = random_netlist(seed, kinds=("LUT4", "ALU", "DFF"), count=50)
     numbers = random.Random(seed)
-    tables = Tables(netlist)
+    tables = FlatNetlist(netlist)
     found = 0
     for _ in range(25):
         patch = any_patch(netlist, numbers)

@@ -8,7 +8,7 @@ import pytest
 
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.gowin.faults import campaign as module
-from glintfpga.sim.gowin.faults.campaign import Campaign, judge, run_batch
+from glintfpga.sim.gowin.faults.campaign import Campaign, classify, run_batch
 from glintfpga.sim.gowin.faults.mutants import (
     Patch,
     overlay,
@@ -18,7 +18,7 @@ from glintfpga.sim.gowin.faults.mutants import (
     with_buffers,
 )
 from glintfpga.sim.gowin.faults.sampler import Mutant, sampled_bytes
-from glintfpga.sim.gowin.netlist.bitparallel import LaneSim
+from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim
 from glintfpga.sim.gowin.netlist.netlist import FLOATING, HIGH, LOW, Cell, Netlist
 
 CLK, RX, KEY = 3, 4, 5
@@ -84,25 +84,25 @@ def chip():
 
 @pytest.fixture(scope="module")
 def recording(chip):
-    sim = LaneSim(chip, clk_hz=1e6, rx="rx", tx="tx")
+    sim = BitParallelSim(chip, clk_hz=1e6, rx="rx", tx="tx")
     sim.set_baud(50_000)
     sim.run(QUIET_CYCLES)
     sim.put(b"\x55\x0f")
     sim.run(2000)
-    assert sim.recording().quiet == QUIET_CYCLES
+    assert sim.recording().idle_cycles == QUIET_CYCLES
     return sim.recording()
 
 
 def bit(cell, word, number):
     change = partial(set_state, cell=cell, at=9 * word + number, value=1)
     patch = Patch([change], is_contents=True)
-    return Mutant("memory", f"{cell} {word}.{number}", patch, lasts=True)
+    return Mutant("memory", f"{cell} {word}.{number}", patch, stays_equal=True)
 
 
-def other_table(chip, cell, entry, *, lasts=False):
+def other_table(chip, cell, entry, *, stays_equal=False):
     table = next(one for one in chip.cells if one.name == cell).parameters["INIT"]
     change = partial(set_table, cell=cell, table=table ^ 1 << entry)
-    return Mutant("logic", f"{cell} {entry}", Patch([change]), lasts=lasts)
+    return Mutant("logic", f"{cell} {entry}", Patch([change]), stays_equal=stays_equal)
 
 
 def fate(chip, recording, *mutants):
@@ -110,22 +110,22 @@ def fate(chip, recording, *mutants):
         alive = [mutant for mutant in mutants if not mutant.outcome]
         run_batch(chip, alive, run, clk_hz=1e6, line=("rx", "tx"), floating=floating)
     for mutant in mutants:
-        judge(mutant)
+        classify(mutant)
     return [mutant.outcome for mutant in mutants]
 
 
 def test_what_the_chip_writes_over_by_itself_is_equal(chip, recording):
     mutant = bit("booted", 0, 0)
     assert fate(chip, recording, mutant) == ["equal"]
-    assert mutant.quiet == BOTH
+    assert mutant.converged_at == BOTH
 
 
 def test_a_live_bit_is_never_equal(chip, recording):
     """A register took it before it was written over: no pad of the run shows it, a key would."""
     taken = bit("booted", 0, 1)
     assert fate(chip, recording, taken) == ["silent"]
-    sim = LaneSim(chip, clk_hz=1e6, rx="rx", tx="tx")
-    sim.reset(mutations=[partial(taken.patch, lane=1)])
+    sim = BitParallelSim(chip, clk_hz=1e6, rx="rx", tx="tx")
+    sim.reset(mutations=[partial(taken.patch, copy=1)])
     sim.poke("rx", 1)
     sim.clock(100)
     assert not sim.noticed
@@ -137,7 +137,7 @@ def test_a_live_bit_is_never_equal(chip, recording):
 def test_a_byte_that_is_shown_to_be_unread(chip, recording):
     """Nothing is asked of the run, which must not refute it."""
     shown, wrong = bit("late", 0, 0), bit("booted", 1, 0)
-    shown.is_unread = wrong.is_unread = True
+    shown.masked = wrong.masked = True
     assert fate(chip, recording, shown) == ["equal"]
     assert "before it is used" in shown.why
     with pytest.raises(InputError, match="booted 1.0 was shown to be equal, but differs"):
@@ -145,7 +145,7 @@ def test_a_byte_that_is_shown_to_be_unread(chip, recording):
 
 
 def test_what_is_in_rings_alone_is_unread(chip, monkeypatch):
-    monkeypatch.setattr(module, "unread_rings", lambda *given: {"late"})
+    monkeypatch.setattr(module, "never_read_before_write", lambda *given: {"late"})
     swapped = Mutant("words", "", Patch(bit("late", 0, 1).patch.changes * 2, is_contents=True))
     mutants = [
         bit("late", 0, 0),
@@ -155,14 +155,14 @@ def test_what_is_in_rings_alone_is_unread(chip, monkeypatch):
         Mutant("mode", "", Patch(bit("late", 0, 0).patch.changes)),
         other_table(chip, "key", 3),
     ]
-    module._show_unread(mutants, LaneSim(chip, clk_hz=1e6), {})
-    assert [mutant.is_unread for mutant in mutants] == [True, True, False, False, False, False]
+    module._show_unread(mutants, BitParallelSim(chip, clk_hz=1e6), {})
+    assert [mutant.masked for mutant in mutants] == [True, True, False, False, False, False]
 
 
 def test_what_is_written_over_only_after_something_was_said_is_silent(chip, recording):
     mutant = bit("late", 0, 0)
     assert fate(chip, recording, mutant) == ["silent"]
-    assert (mutant.quiet, mutant.is_settled, "gone" in mutant.why) == (set(), True, True)
+    assert (mutant.converged_at, mutant.converged, "gone" in mutant.why) == (set(), True, True)
 
 
 def test_what_is_read_is_noticed_or_not_taken(chip, recording):
@@ -174,9 +174,11 @@ def test_what_is_read_is_noticed_or_not_taken(chip, recording):
 
 def test_another_table_is_equal_only_where_that_is_shown(chip, recording):
     """That it holds what the good chip holds says nothing by itself: it may do something else."""
-    shown, not_shown = (other_table(chip, "key", 3, lasts=lasts) for lasts in (True, False))
+    shown, not_shown = (
+        other_table(chip, "key", 3, stays_equal=stays_equal) for stays_equal in (True, False)
+    )
     assert fate(chip, recording, shown, not_shown) == ["equal", "unexercised"]
-    assert not not_shown.is_settled and not_shown.quiet == BOTH
+    assert not not_shown.converged and not_shown.converged_at == BOTH
 
 
 def test_an_entry_is_exercised_when_it_says_something_else(chip, recording):
@@ -185,30 +187,30 @@ def test_an_entry_is_exercised_when_it_says_something_else(chip, recording):
     """
     used, unused = other_table(chip, "address", 3), other_table(chip, "key", 7)
     assert fate(chip, recording, used, unused) == ["silent", "unexercised"]
-    assert (used.is_excited, unused.is_excited) == (True, False)
+    assert (used.activated, unused.activated) == (True, False)
     assert fate(chip, recording, other_table(chip, "tx_in", 2)) == ["noticed"]
 
 
 def test_floating_inputs_may_tell(chip, recording):
     """What is kept for a key depends on an input that floats: alike in the silence at 0 only."""
     change = partial(reroute, cell="kept", pin=0, net=FLOATING)
-    mutant = Mutant("wire", "kept", Patch([change]), lasts=True)
+    mutant = Mutant("wire", "kept", Patch([change]), stays_equal=True)
     assert fate(chip, recording, mutant) == ["silent"]
-    assert mutant.quiet == {(QUIET_CYCLES, False)}
+    assert mutant.converged_at == {(QUIET_CYCLES, False)}
 
 
 def test_an_argument_that_a_run_refutes_is_an_error(chip, recording):
     """Nothing differs while the line rests; with the first low bit it does."""
     change = partial(reroute, cell="tx_in", pin=0, net=ADDRESS)
-    mutant = Mutant("wire", "tx_in", Patch([change]), lasts=True)
+    mutant = Mutant("wire", "tx_in", Patch([change]), stays_equal=True)
     with pytest.raises(InputError, match="tx_in was shown to be equal, but differs: cycle 2"):
         fate(chip, recording, mutant)
 
 
 def test_sets_of_lanes_that_differ(chip):
     patches = [bit("booted", 0, number).patch for number in range(3)]
-    sim = LaneSim(overlay(chip, patches), clk_hz=1e6, loops=True)
-    sim.reset(mutations=[partial(patch, lane=1 + at) for at, patch in enumerate(patches)])
+    sim = BitParallelSim(overlay(chip, patches), clk_hz=1e6, loops=True)
+    sim.reset(mutations=[partial(patch, copy=1 + at) for at, patch in enumerate(patches)])
     sim.poke("rx", 1)
     assert (sim.differing, sim.reached) == (0b1110, 0)
     sim.clock(2)
@@ -234,6 +236,6 @@ def test_shares():
     assert result.facts()["groups"]["wire"]["equal"] == 5
     assert len(result.facts()["survivors"]) == 6
     for mutant in result.mutants:
-        mutant.is_other = True
+        mutant.inequivalent = True
     assert result.found_by_logic == result.facts()["found_by_logic"] == 1
     assert "90.0%" in str(result)

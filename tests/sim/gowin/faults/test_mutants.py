@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Mutants as lanes against each mutated netlist on its own, and where two netlists part."""
+"""Mutants as copies against each mutated netlist on its own, and where two netlists part."""
 
 import random
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pytest
 
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.gowin.faults.mutants import differences, overlay, with_buffers
-from glintfpga.sim.gowin.netlist.bitparallel import LaneSim
+from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim
 from glintfpga.sim.gowin.netlist.compare import compare
 from glintfpga.sim.gowin.netlist.netlist import HIGH, LOW, Cell, Netlist
 
@@ -46,14 +46,14 @@ def mutate(chip, numbers):
     return replace(chip, cells=tuple(cells))
 
 
-def outputs(chip, rows, lane=0, mutations=(), loops=False):
-    sim = LaneSim(chip, clk_hz=1.0, loops=loops)
+def outputs(chip, rows, copy=0, mutations=(), loops=False):
+    sim = BitParallelSim(chip, clk_hz=1.0, loops=loops)
     sim.reset(floating=0, mutations=mutations)
     found = []
     for row in rows:
         sim.poke("data", row)
         sim.clock()
-        found.append([sim.peek("out", lane=at) for at in range(lane + 1)])
+        found.append([sim.peek("out", copy=at) for at in range(copy + 1)])
     return found, sim.noticed
 
 
@@ -70,18 +70,18 @@ def test_a_lane_is_the_mutant(random_netlist, seed):
     chip = overlay(good, patches)
     rows = [numbers.getrandbits(24) for _ in range(300)]
     changes = [
-        lambda sim, patch=patch, lane=1 + at: patch(sim, lane) for at, patch in enumerate(patches)
+        lambda sim, patch=patch, copy=1 + at: patch(sim, copy) for at, patch in enumerate(patches)
     ]
-    together, noticed = outputs(chip, rows, lane=30, mutations=changes, loops=True)
+    together, noticed = outputs(chip, rows, copy=30, mutations=changes, loops=True)
     wrong = set()
-    for lane, mutant in enumerate(mutants, 1):
+    for copy, mutant in enumerate(mutants, 1):
         alone, _ = outputs(mutant, rows)
         first = next((at for at, row in enumerate(rows) if alone[at][0] != together[at][0]), None)
         if first is not None:
-            wrong.add(lane)
-            assert noticed[lane].cycle == first + 1
+            wrong.add(copy)
+            assert noticed[copy].cycle == first + 1
         else:
-            assert lane not in noticed
+            assert copy not in noticed
     assert wrong == set(noticed)
     assert len(wrong) > 3
 
@@ -114,7 +114,9 @@ def echo(*, fault=False):
 
 
 def test_a_difference_is_located():
-    good, bad = (LaneSim(echo(fault=fault), clk_hz=1e6, rx="rx", tx="tx") for fault in (0, 1))
+    good, bad = (
+        BitParallelSim(echo(fault=fault), clk_hz=1e6, rx="rx", tx="tx") for fault in (0, 1)
+    )
     good.set_baud(100_000)
     good.put(b"hello")
     good.run(1000)
@@ -124,5 +126,5 @@ def test_a_difference_is_located():
     found = compare(good, bad, recording, names)
     assert found.difference is not None
     assert (found.difference.cycle, found.difference.signals) == (1, ("r3",))
-    same = compare(good, LaneSim(echo(), clk_hz=1e6, rx="rx", tx="tx"), recording, names)
+    same = compare(good, BitParallelSim(echo(), clk_hz=1e6, rx="rx", tx="tx"), recording, names)
     assert (same.cycles, same.registers, same.difference) == (1000, 7, None)

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from glintfpga.quant.errors import InputError
-from glintfpga.sim.gowin.netlist.bitparallel import LaneSim
+from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim
 from glintfpga.sim.gowin.netlist.icarus import icarus_vectors
 from glintfpga.sim.gowin.netlist.netlist import FLOATING, HIGH, LOW, Cell, Netlist
 
@@ -31,7 +31,7 @@ def single(kind, ports, outs, **parameters):
         {"VALUE": 0, "ASYNC": 0, "NEGEDGE": 0},
     )
     chip = Netlist((Cell(kind, "cell", nets, parameters), timer), inputs, outputs, {})
-    return LaneSim(chip, clk_hz=1e6)
+    return BitParallelSim(chip, clk_hz=1e6)
 
 
 def drive(sim, numbers, ports):
@@ -173,11 +173,11 @@ def test_floating_inputs_are_different_in_the_lanes():
     timer = {"D": (5,), "CLK": (3,), "CE": (HIGH,), "SR": (LOW,), "Q": (6,)}
     flags = {"VALUE": 0, "ASYNC": 0, "NEGEDGE": 0}
     cells = (Cell("LUT4", "a", ports, {"INIT": 0xAAAA}), Cell("DFF", "b", timer, flags))
-    sim = LaneSim(Netlist(cells, {"clk": (3,)}, {"q": (6,)}, {}), clk_hz=1.0)
+    sim = BitParallelSim(Netlist(cells, {"clk": (3,)}, {"q": (6,)}, {}), clk_hz=1.0)
     sim.reset(floating=0b10)
     sim.clock()
-    assert (sim.peek("q"), sim.peek("q", lane=1)) == (0, 1)
-    assert {lane: found.cycle for lane, found in sim.noticed.items()} == {1: 1}
+    assert (sim.peek("q"), sim.peek("q", copy=1)) == (0, 1)
+    assert {copy: found.cycle for copy, found in sim.noticed.items()} == {1: 1}
 
 
 @pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus")
@@ -189,7 +189,7 @@ def test_equals_icarus_on_random_netlists(random_netlist, seed):
     names = [name for name, nets in chip.inputs.items() for _ in nets]
     assert names[0] == "clock"
     for floating in (0, 1):
-        sim = LaneSim(chip, clk_hz=1e6)
+        sim = BitParallelSim(chip, clk_hz=1e6)
         sim.reset(floating=floating * (2**64 - 1))
         found = []
         for row in rows:
@@ -207,14 +207,14 @@ def test_a_loop_is_refused_by_name():
     cells = (Cell("LUT4", "knot", ports, {"INIT": 0x5555}), Cell("DFF", "b", timer, flags))
     chip = Netlist(cells, {"clk": (3,)}, {"q": (6,)}, {})
     with pytest.raises(InputError, match="'knot'"):
-        LaneSim(chip, clk_hz=1.0)
+        BitParallelSim(chip, clk_hz=1.0)
 
 
 def test_unknown_cells_and_missing_clocks_are_refused():
     with pytest.raises(InputError, match="'OSC'"):
-        LaneSim(Netlist((Cell("OSC", "o", {}, {}),), {}, {}, {}), clk_hz=1.0)
+        BitParallelSim(Netlist((Cell("OSC", "o", {}, {}),), {}, {}, {}), clk_hz=1.0)
     with pytest.raises(InputError, match="clock"):
-        LaneSim(Netlist((), {}, {}, {}), clk_hz=1.0)
+        BitParallelSim(Netlist((), {}, {}, {}), clk_hz=1.0)
 
 
 @pytest.mark.parametrize("before", [0, 1])
@@ -236,7 +236,7 @@ def test_a_word_that_was_written_is_read_by_the_other_port(before):
         sizes = {"WIDTH_A": 18, "MODE_A": 1, "WIDTH_B": 18, "MODE_B": 1}
         cells.append(Cell("BSRAM", f"m{number}", pins, sizes | {"INIT": 0}))
     inputs = {"CLK": (CLOCK,), "WRITE": (write,), "DATA": data}
-    sim = LaneSim(Netlist(tuple(cells), inputs, outputs, {}), clk_hz=1e6)
+    sim = BitParallelSim(Netlist(tuple(cells), inputs, outputs, {}), clk_hz=1e6)
     sim.clock(2)
     for word in (0x2A5A5, 0x15A5A):
         sim.poke("DATA", word)
@@ -256,7 +256,7 @@ def test_what_was_used_since_then():
         Cell("LUT4", "t", gate, {"INIT": 8}),
     )
     netlist = Netlist(cells, {"clk": (3,), "a": (4,)}, {"p": (6,)}, {})
-    sim = LaneSim(netlist, clk_hz=1.0)
+    sim = BitParallelSim(netlist, clk_hz=1.0)
     table = sim.tables.index["t"]
     sim.settle()
     assert sim.seen()[table] == 0b0001
@@ -272,7 +272,7 @@ def test_what_was_used_since_then():
 
 
 def test_a_table_is_excited_where_its_other_entry_is_used():
-    """In lane 1 the entry of a and b is another, in lane 2 that of b alone."""
+    """In copy 1 the entry of a and b is another, in copy 2 that of b alone."""
     gate = {"I0": (4,), "I1": (5,), "I2": (LOW,), "I3": (LOW,), "F": (6,)}
     carry = {"A": (4,), "B": (5,), "C": (HIGH,), "D": (LOW,), "CIN": (HIGH,), "COUT": (7,)}
     timer = {"D": (6,), "CLK": (3,), "CE": (HIGH,), "SR": (LOW,), "Q": (8,)}
@@ -282,7 +282,7 @@ def test_a_table_is_excited_where_its_other_entry_is_used():
         Cell("DFF", "q", timer, {"VALUE": 0, "ASYNC": 0, "NEGEDGE": 0}),
     )
     inputs = {"clk": (3,), "a": (4,), "b": (5,)}
-    sim = LaneSim(Netlist(cells, inputs, {"p": (6, 7)}, {}), clk_hz=1.0)
+    sim = BitParallelSim(Netlist(cells, inputs, {"p": (6, 7)}, {}), clk_hz=1.0)
     at = sim.tables.index
     changes = [(at["t"], 1, 0), (at["t"], 2, 8 | 4), (at["c"], 3, 8), (at["c"], 4, 4)]
     sim.reset(mutations=[lambda sim, one=one: sim.set_table(*one) for one in changes])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a port of a block RAM reads of a word while the other writes it is undefined on the chip.
 
-The gateware does read such words, and uses none: lanes that get random bits in their place say the
+The gateware does read such words, and uses none: copies that get random bits in their place say the
 same at every pad. These are runs, no proof for any state.
 """
 
@@ -11,10 +11,14 @@ import pytest
 
 from glintfpga.host.models import image_of
 from glintfpga.host.proof.stages import running
-from glintfpga.sim.gowin.netlist.bitparallel import ALL, LaneSim
+from glintfpga.sim.gowin.netlist.bitparallel import ALL, BitParallelSim
 from glintfpga.sim.gowin.netlist.netlist import HIGH, LOW, Cell, Netlist
-from glintfpga.sim.stimulus.conversations import rough_talk, shapes_talk, short_talk
-from glintfpga.sim.stimulus.driver import Talk
+from glintfpga.sim.stimulus.conversations import (
+    link_faults_stimulus,
+    shapes_stimulus,
+    short_stimulus,
+)
+from glintfpga.sim.stimulus.driver import HostDriver
 
 CLOCK, WRITE, ENABLE, A, B = 3, 4, 5, 10, 30
 LINES = {9: 11, 18: 10, 36: 9}
@@ -32,7 +36,9 @@ def two_ports(width_a, width_b, *, pads=False):
     inputs = {"clk": (CLOCK,), "write": (WRITE,), "enable": (ENABLE,), "data": data}
     inputs |= {"to": pins["ADA"], "from": pins["ADB"]}
     outputs = {"out": out} if pads else {}
-    sim = LaneSim(Netlist((Cell("BSRAM", "m", pins, sizes),), inputs, outputs, {}), clk_hz=1e6)
+    sim = BitParallelSim(
+        Netlist((Cell("BSRAM", "m", pins, sizes),), inputs, outputs, {}), clk_hz=1e6
+    )
     sim.poison(SEED)
     return sim, out
 
@@ -43,13 +49,13 @@ def drive(sim, **values):
     sim.clock()
 
 
-def word(sim, nets, lane=0):
-    return sum((sim.net(net) >> lane & 1) << bit for bit, net in enumerate(nets))
+def word(sim, nets, copy=0):
+    return sum((sim.net(net) >> copy & 1) << bit for bit, net in enumerate(nets))
 
 
 def lanes_that_differ(sim, nets):
     words = [sim.net(net) for net in nets]
-    return sum(1 << lane for lane in range(64) if any((w >> lane ^ w) & 1 for w in words))
+    return sum(1 << copy for copy in range(64) if any((w >> copy ^ w) & 1 for w in words))
 
 
 def test_a_word_that_is_written_reads_as_anything_in_other_lanes():
@@ -59,7 +65,7 @@ def test_a_word_that_is_written_reads_as_anything_in_other_lanes():
     drive(sim, **{"from": 7}, data=0x15555)
     first = [sim.net(net) for net in out]
     assert (sim.collisions, lanes_that_differ(sim, out)) == (1, ALL - 1)
-    assert word(sim, out) == 0x2AAAA, "lane 0 reads what was there before"
+    assert word(sim, out) == 0x2AAAA, "copy 0 reads what was there before"
     drive(sim)
     assert [sim.net(net) for net in out] != first, "afresh, also when no input changes"
     assert sim.collisions == 2
@@ -67,7 +73,7 @@ def test_a_word_that_is_written_reads_as_anything_in_other_lanes():
     assert lanes_that_differ(sim, out) == ALL - 1, "nobody has read anew"
     drive(sim, enable=1)
     assert (sim.collisions, lanes_that_differ(sim, out)) == (2, 0)
-    assert (word(sim, out), word(sim, out, lane=63)) == (0x15555, 0x15555)
+    assert (word(sim, out), word(sim, out, copy=63)) == (0x15555, 0x15555)
 
 
 def test_pads_that_show_it_are_noticed():
@@ -114,7 +120,7 @@ def poisoned(chip):
 
 
 def test_the_poison_bites(poisoned):
-    """After the first collision of the self-test the outputs of a memory differ in all lanes."""
+    """After the first collision of the self-test the outputs of a memory differ in all copies."""
     cells = [cell for cell in poisoned.tables.cells if cell.kind == "BSRAM"]
     nets = [net for cell in cells for pin in ("DOA", "DOB") for net in cell.ports.get(pin, ())]
     while not poisoned.collisions:
@@ -125,14 +131,14 @@ def test_the_poison_bites(poisoned):
 
 def test_no_pad_says_what_was_read_while_it_was_written(poisoned):
     """Self-test, hello, and all that can be asked about the model."""
-    Talk(poisoned).about(image_of(None).model, 16)
+    HostDriver(poisoned).exercise(image_of(None).model, 16)
     assert poisoned.collisions > 100
     assert (poisoned.noticed, poisoned.differing) == ({}, 0)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("talk", [short_talk, rough_talk, shapes_talk])
-def test_no_pad_says_it_in_longer_conversations(talk, poisoned):
-    talk(poisoned, image_of(None))
+@pytest.mark.parametrize("stimulus", [short_stimulus, link_faults_stimulus, shapes_stimulus])
+def test_no_pad_says_it_in_longer_conversations(stimulus, poisoned):
+    stimulus(poisoned, image_of(None))
     assert poisoned.collisions > 400
     assert (poisoned.noticed, poisoned.differing) == ({}, 0)

@@ -11,7 +11,7 @@ import pytest
 from glintfpga.host.proof.stages import running
 from glintfpga.sim.gowin.netlist.bitparallel import ALL
 from glintfpga.sim.gowin.netlist.flat_netlist import MULT_FLAGS
-from glintfpga.sim.stimulus.driver import Talk
+from glintfpga.sim.stimulus.driver import HostDriver
 
 UNLOCKED_CYCLES = 20
 """So many edges the vendor's model of the PLL gives before it says that it has locked."""
@@ -19,7 +19,7 @@ OUTPUTS = {"DFF": ("Q",), "BSRAM": ("DOA", "DOB")}
 
 
 def any_power_up(sim, *, kinds, seed=11):
-    """Power-up of the chip in lane 0, and with random values in what is of ``kinds`` in all others.
+    """Power-up of the chip in copy 0, and with random values in what is of ``kinds`` in all others.
 
     ``kinds`` are DFF, BSRAM (what its ports show) and MULT (its registers).
     """
@@ -31,8 +31,8 @@ def any_power_up(sim, *, kinds, seed=11):
             if cell.kind == "MULT" and "MULT" in kinds:
                 for index in range(MULT_FLAGS):
                     word = numbers.getrandbits(64)
-                    for lane in range(1, 64):
-                        sim.set_state(at, index, lane, word >> lane & 1)
+                    for copy in range(1, 64):
+                        sim.set_state(at, index, copy, word >> copy & 1)
 
     sim.reset(mutations=[fill])
     for cell in cells:
@@ -57,12 +57,12 @@ def test_memories_and_multipliers_may_show_anything(sim):
     """Self-test and hello; the registers have the values of the bitstream."""
     any_power_up(sim, kinds=("BSRAM", "MULT"))
     assert bin(sim.differing).count("1") > 60
-    Talk(sim)
+    HostDriver(sim)
     assert sim.noticed == {}
 
 
 def test_registers_may_hold_anything(sim):
     """All of them: what they write before they are reset does not show in self-test and hello."""
     any_power_up(sim, kinds=("DFF", "BSRAM", "MULT"))
-    Talk(sim)
+    HostDriver(sim)
     assert sim.noticed == {}

@@ -10,7 +10,7 @@ import pytest
 
 from glintfpga.quant.errors import EnvironmentProblem
 from glintfpga.sim.gowin.netlist import icarus
-from glintfpga.sim.gowin.netlist.bitparallel import LaneSim, Recording
+from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim, Recording
 from glintfpga.sim.gowin.netlist.icarus import icarus_run
 from glintfpga.sim.gowin.netlist.netlist import HIGH, LOW, Cell, Netlist
 from glintfpga.sim.gowin.netlist.second_opinion import compare_icarus, hashes_of, register_bits
@@ -25,7 +25,7 @@ def pair(random_netlist):
     chip = random_netlist(7, count=120)
     numbers = np.random.default_rng(7)
     edges = np.flatnonzero(numbers.integers(0, 3, CYCLES) == 0).astype(np.uint64)
-    sim = LaneSim(chip, clk_hz=1e6, rx="data", tx="out")
+    sim = BitParallelSim(chip, clk_hz=1e6, rx="data", tx="out")
     return chip, sim, Recording(edges, edges[:0], CYCLES)
 
 
@@ -74,7 +74,7 @@ def test_a_bit_of_a_memory_that_is_never_read_is_noticed_at_the_end():
     sizes = {"WIDTH_A": 8, "MODE_A": 0, "WIDTH_B": 0, "MODE_B": 0, "INIT": 0x5A}
     memory = Cell("BSRAM", "memory", {pin: tuple(nets) for pin, nets in pins.items()}, sizes)
     pads = {"clk": (3,), "rx": (4,)}, {"tx": (5,)}
-    sim = LaneSim(Netlist((memory,), *pads, {}), clk_hz=1e6, rx="rx", tx="tx")
+    sim = BitParallelSim(Netlist((memory,), *pads, {}), clk_hz=1e6, rx="rx", tx="tx")
     line = Recording(np.array([3], np.uint64), np.array([], np.uint64), 20)
     assert compare_icarus(sim, line, 20, rx="rx").difference is None
     fault = damaged(sim.tables.netlist, memory, "INIT", 1 << 9000)
@@ -98,7 +98,7 @@ def test_registers_of_every_kind(flags):
         Cell("LUT4", "xor", unused | {"I0": (5,), "I1": (6,), "F": (9,)}, {"INIT": 6}),
     )
     chip = Netlist(cells, {"clk": (3,), "rx": (4,)}, {"tx": (7,)}, {})
-    sim = LaneSim(chip, clk_hz=1e6, rx="rx", tx="tx")
+    sim = BitParallelSim(chip, clk_hz=1e6, rx="rx", tx="tx")
     edges = np.cumsum(np.random.default_rng(flags).integers(1, 9, 60)).astype(np.uint64)
     result = compare_icarus(sim, Recording(edges, edges[:0], 200), 200, rx="rx")
     assert (result.difference, result.registers) == (None, 4)
@@ -106,7 +106,7 @@ def test_registers_of_every_kind(flags):
 
 def test_hashes_are_those_of_the_simulator(random_netlist):
     chip = random_netlist(3)
-    sim = LaneSim(chip, clk_hz=1e6)
+    sim = BitParallelSim(chip, clk_hz=1e6)
     nets = [net for _, net in register_bits(chip)]
     sim.watch(nets)
     rows, numbers = [], random.Random(3)

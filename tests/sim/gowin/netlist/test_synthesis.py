@@ -6,7 +6,7 @@ import random
 import pytest
 
 from glintfpga.quant.errors import InputError
-from glintfpga.sim.gowin.netlist.bitparallel import LaneSim
+from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim
 from glintfpga.sim.gowin.netlist.synthesis import read_synthesis
 
 
@@ -51,7 +51,7 @@ def tie(chip, **pins):
 
 
 def sim_of(*arguments, **parameters):
-    return LaneSim(read_synthesis(document(*arguments, **parameters)), clk_hz=1e6)
+    return BitParallelSim(read_synthesis(document(*arguments, **parameters)), clk_hz=1e6)
 
 
 def poke(sim, name, width, value):
@@ -95,7 +95,7 @@ def test_carry_cells(mode):
     chip = document("ALU", pins, {"SUM": 1, "COUT": 1}, ALU_MODE=mode)
     if mode == MULT:
         tie(chip, I3=["0"])
-    sim = LaneSim(read_synthesis(chip), clk_hz=1e6)
+    sim = BitParallelSim(read_synthesis(chip), clk_hz=1e6)
     for value in range(16):
         a, b, c, carry = (value >> at & 1 for at in range(4))
         for name, bit in zip(pins, (a, b, c, carry), strict=True):
@@ -154,7 +154,7 @@ def test_block_ram_contents(kind, width):
     chip = document(kind, {"AD": 14, "CE": 1}, {"DO": width}, CLK=True, **parameters)
     constants = {"WRE": ["0"], "DI": ["0"] * 36, "BLKSEL": ["0"] * 3, "RESET": ["0"], "OCE": ["1"]}
     chip["modules"]["top"]["cells"]["cell"]["connections"] |= constants
-    sim = LaneSim(read_synthesis(chip), clk_hz=1e6)
+    sim = BitParallelSim(read_synthesis(chip), clk_hz=1e6)
     poke(sim, "CE", 1, 1)
     for address in numbers.sample(range(count), 100):
         poke(sim, "AD", 14, address * (16384 // count))
@@ -169,7 +169,7 @@ def test_dual_block_ram_writes_what_it_reads():
     wires = chip["modules"]["top"]["cells"]["cell"]["connections"]
     wires |= {"CEA": ["1"], "CEB": ["1"], "BLKSELA": ["0"] * 3, "RESETB": ["0"]}
     wires["ADA"] = ["1"] * 4 + wires["ADA"][4:]
-    sim = LaneSim(read_synthesis(chip), clk_hz=1e6)
+    sim = BitParallelSim(read_synthesis(chip), clk_hz=1e6)
     for address, word in ((3, 0x123456789), (511, 0xFFFFFFFFF), (0, 1)):
         poke(sim, "ADA", 14, address << 5)
         poke(sim, "DI", 36, word)

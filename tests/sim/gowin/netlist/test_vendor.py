@@ -9,7 +9,7 @@ import pytest
 
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.gowin.netlist import icarus
-from glintfpga.sim.gowin.netlist.bitparallel import LaneSim, Recording
+from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim, Recording
 from glintfpga.sim.gowin.netlist.netlist import HIGH, LOW, Cell, Netlist
 from glintfpga.sim.gowin.netlist.second_opinion import compare_icarus
 from glintfpga.sim.gowin.netlist.vendor import vendor_models, vendor_modules
@@ -130,7 +130,7 @@ def test_every_wrapper_in_a_random_netlist(random_netlist, library, seed):
     chip = memories(random_netlist(seed, count=120, kinds=kinds), seed)
     found = {cell.kind for cell in chip.cells}
     assert found == {"LUT4", "DFF", "MULT", "RAM16", "BSRAM"}
-    sim = LaneSim(chip, clk_hz=1e6, rx="data", tx="out")
+    sim = BitParallelSim(chip, clk_hz=1e6, rx="data", tx="out")
     result = compare_icarus(sim, line(seed), CYCLES, rx="data", library=library)
     assert (result.difference, result.cycles) == (None, CYCLES)
 
@@ -148,7 +148,7 @@ def test_a_library_that_computes_something_else_is_a_difference(
     assert was in text
     library.write_text(text.replace(was, other))
     chip = memories(random_netlist(1, count=120, kinds=("LUT4", "DFF", "MULT", "RAM16")), 1)
-    sim = LaneSim(chip, clk_hz=1e6, rx="data", tx="out")
+    sim = BitParallelSim(chip, clk_hz=1e6, rx="data", tx="out")
     found = compare_icarus(sim, line(1), CYCLES, rx="data", library=library).difference
     kind = module.removeprefix("OUR_")
     names = {"BSRAM": "memory"}.get(kind, kind)

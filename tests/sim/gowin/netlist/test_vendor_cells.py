@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from glintfpga.sim.gowin.netlist.bitparallel import ALL, LaneSim
+from glintfpga.sim.gowin.netlist.bitparallel import ALL, BitParallelSim
 from glintfpga.sim.gowin.netlist.icarus import icarus_vectors
 from glintfpga.sim.gowin.netlist.netlist import HIGH, LOW
 from glintfpga.sim.gowin.netlist.synthesis import read_synthesis
@@ -325,7 +325,7 @@ def packed(case, row):
 
 def in_lanes(case, netlist, rows):
     """After the clock has fallen."""
-    sim = LaneSim(netlist, clk_hz=1e6)
+    sim = BitParallelSim(netlist, clk_hz=1e6)
     pads = {name: netlist.inputs[name][0] for name in case.signals}
     outs = [netlist.outputs[name][0] for name in reversed(case.outs)]
     sim.settle()
@@ -359,13 +359,13 @@ def wrong(case, library, folder, *, ours=None):
     rows = rows_of(case)
     theirs = in_vendors_model(case, rows, library, folder)
     for name, found, wanted in (
-        ("lanes.cpp", in_lanes(case, netlist, rows), [low for _, low in theirs]),
+        ("bitparallel.cpp", in_lanes(case, netlist, rows), [low for _, low in theirs]),
         ("models.v", in_our_models(case, netlist, rows), [high for high, _ in theirs[1:]]),
     ):
         assert len(found) == len(wanted)
-        differ = sum(one != other for one, other in zip(found, wanted, strict=True))
-        if differ:
-            return f"{case.name}: {name} differs from the vendor's model in {differ} rows"
+        xor = sum(one != other for one, other in zip(found, wanted, strict=True))
+        if xor:
+            return f"{case.name}: {name} differs from the vendor's model in {xor} rows"
     return ""
 
 
@@ -412,4 +412,4 @@ def test_cells_of_the_design(chip, library, tmp_path):
 def test_another_mode_differs(name, value, library, tmp_path):
     ours = memory((18, 18), (1, 1))
     theirs = replace(ours, parameters=ours.parameters | {name: value})
-    assert "lanes.cpp differs" in wrong(theirs, library, tmp_path, ours=ours)
+    assert "bitparallel.cpp differs" in wrong(theirs, library, tmp_path, ours=ours)

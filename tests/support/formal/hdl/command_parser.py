@@ -6,11 +6,11 @@ from typing import Any
 from amaranth.hdl import Cat, Const, Cover, Elaboratable, Module, Mux, Signal
 
 from glintfpga.firmware.wire.protocol import Op
-from glintfpga.hdl.service.command_parser import DONE_BYTES, Commands
+from glintfpga.hdl.service.command_parser import DONE_BYTES, CommandParser
 from glintfpga.hdl.service.counters import COUNTER_BYTES
 from support.formal.environment import Inside, always, assume, before, leave_free, stream_keeps
 
-__all__ = ["CommandsProperties"]
+__all__ = ["CommandParserProperties"]
 
 ORDER = (
     ("OP",),
@@ -29,7 +29,7 @@ ORDER = (
 """States from the last to the first of a command."""
 
 
-class CommandsProperties(Elaboratable):
+class CommandParserProperties(Elaboratable):
     """For any bytes, and for token loops, loader, core, answer and link that may do anything.
 
     In every cycle of a command either the work left gets less, or the parser waits for one of
@@ -37,30 +37,30 @@ class CommandsProperties(Elaboratable):
     Assumed: the token loops keep status, reason and count while DONE is written.
     """
 
-    def __init__(self, commands: Commands) -> None:
-        self.commands = commands
+    def __init__(self, parser: CommandParser) -> None:
+        self.parser = parser
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        dut = self.commands
+        dut = self.parser
         inside = Inside(dut)
         m.submodules.dut = inside.fragment
         leave_free(m, dut)
         left, sent = inside["left"], inside["sent"]
-        byte, answered = dut.i.valid, dut.answer.ready
+        byte, answered = dut.i.valid, dut.message.ready
         waits = {
             "LENGTH_LOW": ~byte,
             "LENGTH_HIGH": ~byte,
             "SETTLE": dut.loops_busy | dut.testing,
-            "CHECK": dut.hold,
+            "CHECK": dut.block_load,
             "LOOPS": ~dut.loops_done,
             "LOAD": ~dut.load_done,
             "REST": ~dut.core_idle | dut.testing,
             "COUNTERS": ~(dut.counted.valid & answered),
             "BAUD": ~byte,
-            "DRAIN": Mux(dut.body_end, dut.answer_open, ~byte),
+            "DRAIN": Mux(dut.body_end, dut.message_open, ~byte),
             "DONE": ~answered,
-            "CLOSE": dut.answer_open,
+            "CLOSE": dut.message_open,
             "SWITCH": ~dut.switch.ready,
             "STOP": dut.loops_busy | ~dut.core_idle | dut.testing,
         }
@@ -107,7 +107,7 @@ class CommandsProperties(Elaboratable):
         for value in (dut.loops_status, dut.loops_reason, dut.loops_count):
             assume(m, ~shown | (value == before(m, value)))
         # A counter may still count while its byte waits.
-        stream_keeps(m, dut.answer, unless=dut.stop | inside.state("COUNTERS"))
+        stream_keeps(m, dut.message, unless=dut.stop | inside.state("COUNTERS"))
         stream_keeps(m, dut.switch, unless=dut.stop)
 
         m.d.comb += Cover(before(m, inside.state("CLOSE")) & (rank == 0), "a command ends")

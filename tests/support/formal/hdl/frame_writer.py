@@ -51,7 +51,7 @@ class FrameWriterProperties(Elaboratable):
 
         sent = Signal(8)
         taken = dut.o.valid & dut.o.ready
-        m.d.sync += sent.eq(Mux(dut.hello_taken | dut.data_taken, 0, sent + taken))
+        m.d.sync += sent.eq(Mux(dut.hello_accepted | dut.data_accepted, 0, sent + taken))
         rest = Mux(header, size - at, 0) + Mux(idle, 0, left)
         always(m, "a body has at most 200 bytes", idle | (sent + rest <= DATA_HEADER + MAX_PAYLOAD))
         last = taken & dut.o.payload.last
@@ -63,8 +63,8 @@ class FrameWriterProperties(Elaboratable):
         always(
             m, "the ring is read only for bytes in flight", ~dut.ring_enable | (left <= dut.flight)
         )
-        always(m, "data is sent only while settled", ~dut.data_taken | dut.settled)
-        always(m, "HELLO goes first", ~(dut.data_taken & dut.hello))
+        always(m, "data is sent only while settled", ~dut.data_accepted | dut.settled)
+        always(m, "HELLO goes first", ~(dut.data_accepted & dut.hello))
 
         m.d.comb += Cover(dut.abort, "a frame is given up")
         m.d.comb += Cover(last & ~is_hello & (sent == 9), "a frame with two bytes")

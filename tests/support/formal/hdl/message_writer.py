@@ -5,25 +5,25 @@ from typing import Any
 
 from amaranth.hdl import Cover, Elaboratable, Module, Mux, Signal
 
-from glintfpga.firmware.wire.protocol import MAX_CHUNK, MESSAGE_HEADER, RING
-from glintfpga.hdl.link.message_writer import CUT, LONGEST_UNIT, SPARE_BITS, AnswerWriter
+from glintfpga.firmware.wire.protocol import MAX_MESSAGE_BODY, MESSAGE_HEADER, RING
+from glintfpga.hdl.link.message_writer import CUT, LONGEST_UNIT, SPARE_BITS, MessageWriter
 from support.formal.environment import Inside, always, assume, before, leave_free
 
 LONGEST_BLOCK = 128
 """More than COUNTED and DONE have, which come without an ``end``."""
 SPARE = 1 << SPARE_BITS
 
-__all__ = ["AnswerWriterProperties"]
+__all__ = ["MessageWriterProperties"]
 
 
-class AnswerWriterProperties(Elaboratable):
+class MessageWriterProperties(Elaboratable):
     """For any bytes with an ``end`` among every six behind the first 128, and acks at any time.
 
     Assumed: ``oldest`` passes only committed bytes (`StreamSenderProperties`). A new session is a
     power-up, because ``Service`` resets the component then.
     """
 
-    def __init__(self, writer: AnswerWriter) -> None:
+    def __init__(self, writer: MessageWriter) -> None:
         self.writer = writer
 
     def elaborate(self, platform: Any) -> Module:
@@ -54,8 +54,8 @@ class AnswerWriterProperties(Elaboratable):
         fits = (kept < RING) & (behind >= waiting) & (behind <= kept)
         always(m, "only bytes that are not committed are written", ~dut.write_valid | fits)
         grown = (dut.committed - before(m, dut.committed))[:16]
-        always(m, "messages end whole", grown <= MESSAGE_HEADER + MAX_CHUNK)
-        always(m, "a body has at most 189 bytes", length <= MAX_CHUNK)
+        always(m, "messages end whole", grown <= MESSAGE_HEADER + MAX_MESSAGE_BODY)
+        always(m, "a body has at most 189 bytes", length <= MAX_MESSAGE_BODY)
         body = inside.state("BODY")
         stuck = body & ~dut.i.ready & ~before(m, before(m, waiting != 0, init=1), init=1)
         always(m, "it waits for room only while bytes can be acked", ~stuck)

@@ -6,7 +6,7 @@ from typing import Any
 from amaranth.asserts import Initial
 from amaranth.hdl import Array, Cat, Const, Cover, Elaboratable, Module, Mux, Signal
 
-from glintfpga.firmware.blink.schedule import Count, Loop, Program
+from glintfpga.firmware.blink.schedule import Count, Loop, Schedule
 from glintfpga.hdl.row.sequencer import Sequencer, _encode
 from support.formal.environment import Inside, always, assume, before, leave_free
 
@@ -18,12 +18,12 @@ MOST_THOUGHTS = 255
 """What the registers can hold: much more than an image may ask for."""
 
 
-def _left(play: Program) -> list[tuple[int, int]]:
+def _left(schedule: Schedule) -> list[tuple[int, int]]:
     """For each word (a, b): at most ``a + b * remaining`` cycles to the end of its part."""
-    left = [(0, 0)] * len(play.words)
-    for place in reversed(range(1, len(play.words))):
-        word = play.words[place]
-        last = word.end or word.pass_end or place == play.embed
+    left = [(0, 0)] * len(schedule.words)
+    for place in reversed(range(1, len(schedule.words))):
+        word = schedule.words[place]
+        last = word.end or word.pass_end or place == schedule.embed
         cycles, each = (0, 0) if last else left[place + 1]
         if word.count != Count.NONE:
             cycles, each = cycles + each * MOST_REPEATS, 0
@@ -35,10 +35,12 @@ def _left(play: Program) -> list[tuple[int, int]]:
     return left
 
 
-def longest_operation(play: Program) -> int:
+def longest_operation(schedule: Schedule) -> int:
     """An upper bound, in cycles, of any operation whatever the block table says."""
-    left = _left(play)
-    return 1 + MOST_PASSES * left[play.passes][0] * (1 + MOST_THOUGHTS) + left[play.logits][0]
+    left = _left(schedule)
+    return (
+        1 + MOST_PASSES * left[schedule.passes][0] * (1 + MOST_THOUGHTS) + left[schedule.logits][0]
+    )
 
 
 class SequencerProperties(Elaboratable):
@@ -55,7 +57,7 @@ class SequencerProperties(Elaboratable):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         dut = self.sequencer
-        play = dut.program
+        schedule = dut.schedule
         inside = Inside(dut)
         m.submodules.dut = inside.fragment
         leave_free(m, dut)
@@ -64,17 +66,17 @@ class SequencerProperties(Elaboratable):
         with m.If(Initial()):
             assume(m, dut.word.as_value() == 0)
 
-        always(m, "the program counter stays within the program", pc < len(play.words))
-        always(m, "so does the address of the next word", inside["pc_next"] < len(play.words))
-        encoded = Array(Const(_encode(word), 20) for word in play.words)
+        always(m, "the program counter stays within the program", pc < len(schedule.words))
+        always(m, "so does the address of the next word", inside["pc_next"] < len(schedule.words))
+        encoded = Array(Const(_encode(word), 20) for word in schedule.words)
         always(m, "the word belongs to the counter", dut.word.as_value() == encoded[pc])
 
-        part = [pc == 0, pc < play.passes, pc < play.logits]
+        part = [pc == 0, pc < schedule.passes, pc < schedule.logits]
         always(m, "no pass is begun outside the passes", (index == 0) | part[2] & ~part[1])
         always(m, "passes end", index < MOST_PASSES)
 
         # A number whose digits are: the part, thoughts, passes, cycles of this one.
-        left = _left(play)
+        left = _left(schedule)
         cycles = Signal(range(max(a + b * MOST_REPEATS for a, b in left) + 1))
         with m.Switch(pc):
             for place, (fixed, each) in enumerate(left):

@@ -16,7 +16,7 @@ class StreamSenderProperties(Elaboratable):
     """For any acks and credits, true or not.
 
     Assumed: who writes the ring keeps ``committed`` within 2,048 bytes of ``oldest`` and lets it
-    go back only after ``clear`` (`AnswerWriterProperties`); an ack keeps its fields for two
+    go back only after ``clear`` (`MessageWriterProperties`); an ack keeps its fields for two
     cycles, and four cycles pass to the next (`FrameReceiverProperties`); a frame is taken only
     while ``settled`` (`FrameWriter`).
     """

@@ -37,8 +37,8 @@ class TokenLoopsProperties(Elaboratable):
 
     In every cycle the work left of the round gets less, or the loops wait for one of what
     ``waits`` lists, or a round ends: a token was entered, scored or written.
-    Assumed: ``op``, ``vocab`` (2 to 512) and ``eos`` stay while busy, no start and no forget while
-    busy, the core shows the same logit as long as it is asked for the same.
+    Assumed: ``op``, ``vocab`` (2 to 512) and ``eos`` stay while busy, no start and no clear_context
+    while busy, the core shows the same logit as long as it is asked for the same.
     """
 
     def __init__(self, loops: TokenLoops) -> None:
@@ -53,13 +53,13 @@ class TokenLoopsProperties(Elaboratable):
         busy = before(m, dut.busy)
         for value in (dut.op, dut.vocab, dut.eos):
             assume(m, ~(busy | dut.busy) | (value == before(m, value)))
-        assume(m, ~(dut.start | dut.forget) | ~dut.busy)
+        assume(m, ~(dut.start | dut.clear_context) | ~dut.busy)
         assume(m, (dut.op == Op.PROMPT) | (dut.op == Op.SCORE) | (dut.op == Op.GENERATE))
         assume(m, (dut.vocab > 1) & (dut.vocab <= 512))
         asked = before(m, dut.logit_id)
         assume(m, (dut.logit_id != asked) | (dut.logit == before(m, dut.logit)))
 
-        byte, answered = dut.i.valid, dut.answer.ready
+        byte, answered = dut.i.valid, dut.message.ready
         waits = {
             "FLAGS": ~byte,
             "TOKEN": ~byte & ~dut.end,
@@ -86,12 +86,12 @@ class TokenLoopsProperties(Elaboratable):
             with m.If(inside.state(*states)):
                 m.d.comb += rank.eq(place)
         idle, state = inside.state("IDLE"), inside.state
-        part, is_logit, taken = inside["part"], inside["is_logit"], inside["taken"]
+        part, is_logit, request_count = inside["part"], inside["is_logit"], inside["request_count"]
         # Within a state: bytes of the request; or logits, and bytes of a word.
         shown = state("WORD", "LOGIT", "LOOK_UP")
         step = Mux(state("LOOK_UP"), 5, Mux(state("WORD"), 4 - part, 0))
         logits = Mux(is_logit | state("LOOK_UP"), dut.vocab - 1 - dut.logit_id, 1023)
-        request = Mux(state("ASK"), GENERATE_BYTES - taken, 0)
+        request = Mux(state("ASK"), GENERATE_BYTES - request_count, 0)
         detail = Mux(shown, Cat(step[:3], logits[:10]), request)
         work = Cat(detail[:13], rank)
         past = before(m, work)
@@ -112,7 +112,7 @@ class TokenLoopsProperties(Elaboratable):
         always(m, "a new session ends any of them", ~stopped | halted)
 
         generate = dut.op == Op.GENERATE
-        limit, count = inside["ask"][:32], dut.count
+        limit, count = inside["request"][:32], dut.count
         answering_state = state("NEXT", "ASK_CORE", "RESULT", "LOW", "HIGH", "WORD", "AFTER")
         answering = generate & answering_state
         always(m, "an answer has no more tokens than asked for", ~answering | (count <= limit))
@@ -123,9 +123,9 @@ class TokenLoopsProperties(Elaboratable):
         )
 
         unit = Signal(range(LONGEST_UNIT + 1))
-        given = dut.answer.valid & answered
+        given = dut.message.valid & answered
         m.d.sync += unit.eq(
-            Mux(idle | halted, 0, Mux(given, Mux(dut.answer.payload.end, 0, unit + 1), unit))
+            Mux(idle | halted, 0, Mux(given, Mux(dut.message.payload.end, 0, unit + 1), unit))
         )
         wide = inside["wide"]
         always(m, "width is known", ~busy | (wide == (dut.vocab > ONE_BYTE_VOCAB)))
@@ -152,7 +152,7 @@ class TokenLoopsProperties(Elaboratable):
         always(m, "a look-up is for a logit", ~state("LOOK_UP") | is_logit)
         _, _, reached, _, _, finishing = inside.unnamed(1)
         known = state("NEXT", "RESULT", "ASK_CORE", "AFTER")
-        always(m, "a request has 15 bytes", ~state("ASK") | (taken < GENERATE_BYTES))
+        always(m, "a request has 15 bytes", ~state("ASK") | (request_count < GENERATE_BYTES))
         always(m, "a request begins with no token counted", ~asking | (count == 0))
         compared = (inside["last"] == (count + 1 == limit)) & (reached == (count == limit))
         always(m, "the count is compared", ~(known & generate) | compared)
@@ -163,7 +163,7 @@ class TokenLoopsProperties(Elaboratable):
             ~(generate & state("LOW", "HIGH", "WORD", "AFTER")) | more,
         )
         always(m, "an end among every six bytes", unit < LONGEST_UNIT)
-        stream_keeps(m, dut.answer, unless=dut.stop)
+        stream_keeps(m, dut.message, unless=dut.stop)
         # A token is offered back for one cycle only: the core takes it or does without.
         stream_keeps(m, dut.core_i, unless=dut.stop | state("RESULT"))
         stream_keeps(m, dut.seed)
