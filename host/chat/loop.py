@@ -38,8 +38,8 @@ class ChatLoop:
     """One run of ``glintfpga chat`` over stdin, stdout and (for all but the text) stderr.
 
     A model that was trained on dialogues is asked in their form, which its image's header tells;
-    any other goes on with what was typed. At a terminal a line may be a command, see `slash_commands`; in
-    a pipe all is text.
+    any other goes on with what was typed. At a terminal a line may be a command, see
+    `slash_commands`; in a pipe all is text.
     """
 
     client: Client

@@ -4,7 +4,7 @@ can be asked for through its line:
 
 short_stimulus        the model in the chip, and everything that a host can ask about it
 shapes_stimulus       models of many shapes with random numbers, after each other
-luts_stimulus         models that make the last bits of the tables of SiLU, reciprocals and noise count
+luts_stimulus         models in which the last bits of the tables (SiLU, reciprocals, noise) count
 near_ties_stimulus    models whose tokens are close to each other
 link_faults_stimulus  damaged frames, forged acks, overruns; images with any word wrong
 long_stimulus         bad images, the largest model and the first one again; a bad line, lost
