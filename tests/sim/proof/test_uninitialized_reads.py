@@ -85,15 +85,15 @@ def test_the_good_link(shown):
 RECEIVER, SENDER = {"link.receiver.ring.0.0"}, {"link.sender.ring.0.0"}
 FAULTS = {
     "a frame that found no room is taken": (
-        *("link_receiver", "StreamReceiver", RECEIVER),
+        *("stream_receiver", "StreamReceiver", RECEIVER),
         *("expected) & (over <= CRC_BYTES)", "expected) & (over <= CRC_BYTES + 1)"),
     ),
     "a frame is written one place too far": (
-        *("link_receiver", "StreamReceiver", RECEIVER),
+        *("stream_receiver", "StreamReceiver", RECEIVER),
         *("place.eq(self.expected)", "place.eq(self.expected + 1)"),
     ),
     "a byte is handed over when there is none": (
-        *("link_receiver", "StreamReceiver", RECEIVER),
+        *("stream_receiver", "StreamReceiver", RECEIVER),
         *("with m.If(held != 0):", "with m.If(held < RING):"),
     ),
     "a frame's length counts its CRC": (
@@ -101,15 +101,15 @@ FAULTS = {
         *("raw - (1 + DATA_HEADER + CRC_BYTES)", "raw - (1 + DATA_HEADER)"),
     ),
     "more is sent than was written": (
-        *("link_sender", "StreamSender", SENDER),
+        *("stream_sender", "StreamSender", SENDER),
         *("limit.eq(Mux(held < window, held, window))", "limit.eq(window)"),
     ),
     "an ack of bytes that are not kept": (
-        *("link_sender", "StreamSender", SENDER),
+        *("stream_sender", "StreamSender", SENDER),
         *("known.eq(step <= held)", "known.eq(1)"),
     ),
     "a message ends behind its last byte": (
-        *("answer", "MessageWriter", SENDER),
+        *("message_writer", "MessageWriter", SENDER),
         *("self.committed.eq(place)", "self.committed.eq(place + 1)"),
     ),
     "a frame is read one place too far": (
@@ -123,7 +123,7 @@ FAULTS = {
 def test_a_fault(shown, fault):
     """Only the ring that it is about is not shown any more."""
     module, component, lost, right, wrong = FAULTS[fault]
-    faulty = with_fault(f"glintfpga.hdl.{module}", right, wrong)
+    faulty = with_fault(f"glintfpga.hdl.link.{module}", right, wrong)
     assert shown(**{component: getattr(faulty, component)}) == (RECEIVER | SENDER) - lost
 
 

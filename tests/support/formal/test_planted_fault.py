@@ -7,7 +7,7 @@ MODULE = "glintfpga.hdl.primitives.delay"
 
 
 def test_a_fault_is_planted_in_a_copy_only():
-    import glintfpga.hdl.delay as original
+    import glintfpga.hdl.primitives.delay as original
 
     faulty = with_fault(MODULE, "__all__ = ", "__all__ = REPLACED = ")
     assert faulty.REPLACED == original.__all__

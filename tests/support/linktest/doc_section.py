@@ -10,7 +10,7 @@ from glintfpga.quant.errors import InputError
 
 __all__ = ["PAGE", "write_section"]
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "link-under-fire.md"
+PAGE = Path(__file__).parents[3] / "docs" / "link-under-fire.md"
 
 
 def write_section(name: str, how: str, text: str, page: Path = PAGE) -> None:

@@ -11,7 +11,7 @@ from glintfpga.train.engine.kernel import ChipNumbers, Kernel
 from glintfpga.train.engine.parameters import checkpoint_of, initial, views
 from glintfpga.train.optimizer.scales import fitted
 
-SHIPPED = Path(__file__).parents[2] / "train" / "release" / "blink-base" / "model.safetensors"
+SHIPPED = Path(__file__).parents[3] / "train" / "release" / "blink-base" / "model.safetensors"
 WIDE = ModelSpec(prelude=1, coda=1, loops=2, lora_rank=2, lora_targets=LORA_TARGETS, window=4)
 FITS = {"q": 99.0, "k": 99.0, "v": 12.0, "x": 20.0, "up": 3.0, "z": 6.0}
 

@@ -155,7 +155,7 @@ def test_what_is_in_rings_alone_is_unread(chip, monkeypatch):
         Mutant("mode", "", Patch(bit("late", 0, 0).patch.changes)),
         other_table(chip, "key", 3),
     ]
-    module._show_unread(mutants, BitParallelSim(chip, clk_hz=1e6), {})
+    module._prove_masked(mutants, BitParallelSim(chip, clk_hz=1e6), {})
     assert [mutant.masked for mutant in mutants] == [True, True, False, False, False, False]
 
 
