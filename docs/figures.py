@@ -5,8 +5,6 @@ Collects from one default build (its report), the shipped simulation, the C mode
 with ``--eval``, the perplexity files; writes docs/figures.json and the table in README.md.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import logging

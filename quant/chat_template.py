@@ -13,8 +13,6 @@ next question without ever being sent. A conversation therefore enters the conte
 is trained. Only the first question has no EOS before it, as prompts add nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 __all__ = ["END_OF_TEXT", "dialogue", "question"]

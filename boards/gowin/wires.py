@@ -12,8 +12,6 @@ A wire of the database is (row, column, name). The same piece of metal has sever
   (LBO0 to LB01, LB11 ...).
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

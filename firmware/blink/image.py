@@ -37,8 +37,6 @@ KV rings take ceil8(window) rows from the kv base in both spaces; they are not i
 `docs/image.md` has the values of the shipped model.
 """
 
-from __future__ import annotations
-
 import hashlib
 import struct
 import zlib
@@ -99,13 +97,13 @@ class Image:
     data: bytes = field(repr=False)
 
     @classmethod
-    def from_model(cls, model: QuantizedModel) -> Image:
+    def from_model(cls, model: QuantizedModel) -> "Image":
         """Lay a model out and serialise it. Raises ``InputError`` when it does not fit."""
         cls.with_golden(model, (0, 0, 0))  # refuses what the reference could not compute either
         return cls.with_golden(model, golden_crcs(model))
 
     @classmethod
-    def with_golden(cls, model: QuantizedModel, golden: tuple[int, ...]) -> Image:
+    def with_golden(cls, model: QuantizedModel, golden: tuple[int, ...]) -> "Image":
         """As `from_model`, with golden values that are not computed but given."""
         layout = Layout.of(model)
         sections = _sections(model, layout)
@@ -119,14 +117,14 @@ class Image:
         return cls(model, data + zlib.crc32(data).to_bytes(4, "little"))
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Image:
+    def from_bytes(cls, data: bytes) -> "Image":
         """Parse and check every field. Raises ``InputError`` with what is wrong."""
         from glintfpga.firmware.blink.image_reader import read_image
 
         return read_image(data)
 
     @classmethod
-    def read(cls, path: Path | str) -> Image:
+    def read(cls, path: Path | str) -> "Image":
         """Read a `.glint` file. Raises ``InputError`` for one that cannot be read or is damaged."""
         try:
             with Path(path).open("rb") as file:

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Bytes back to an image: every field checked, then compared with what the writer would write."""
 
-from __future__ import annotations
-
 import hashlib
 import zlib
 

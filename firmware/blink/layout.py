@@ -6,8 +6,6 @@ There are two banks of 4,096 logical rows: dot bank (weights, output rows, K rin
 for every P.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,7 +69,7 @@ class Layout:
     """Rows of one pass's KV ring."""
 
     @classmethod
-    def of(cls, model: QuantizedModel) -> Layout:
+    def of(cls, model: QuantizedModel) -> "Layout":
         """Place a model. Raises ``InputError`` with the numbers when it does not fit."""
         dot_bank, sum_bank = _Bank(), _Bank()
         weights = [

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """An image as text that a person can follow: sizes, formats, block table, cycles of each step."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 

@@ -20,8 +20,6 @@ and holds between.
 The same words give the cycles of a token, so listing, bench and gateware cannot disagree.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import IntEnum
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Delay lines: control that follows its data through the pipeline."""
 
-from __future__ import annotations
-
 from amaranth.hdl import Module, Signal, Value, ValueLike
 
 __all__ = ["delay"]

@@ -4,8 +4,6 @@
 ``shift_round`` from ``quant.numbers.qformat`` works on Amaranth values as it is.
 """
 
-from __future__ import annotations
-
 from amaranth.hdl import Cat, Const, Mux, Value, ValueLike
 
 __all__ = ["bit_length", "saturate", "shift_guarded"]

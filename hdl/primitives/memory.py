@@ -9,8 +9,6 @@ Nothing is written while reset is on. Registers are reset by the first clock edg
 anything before it; what they would write by that edge, no reset could take back.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from amaranth.hdl import Module, ResetSignal, Value, ValueLike

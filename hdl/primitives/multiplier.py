@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A registered multiplier: the chip's DSP primitive on the board, its twin in logic elsewhere."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal, signed

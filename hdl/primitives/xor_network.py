@@ -11,8 +11,6 @@ of `LogitCrc` with 4 lanes is 311 LUTs that way, 361 from expressions (519 with 
 allowed), and 621 without sharing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -40,7 +38,7 @@ class XorNetwork:
     rows: tuple[tuple[int, ...], ...]
 
     @classmethod
-    def of(cls, columns: Sequence[int], height: int) -> XorNetwork:
+    def of(cls, columns: Sequence[int], height: int) -> "XorNetwork":
         """Build the network of a matrix: bit i of ``columns[j]`` puts input j into row i."""
         terms = list(columns)
         nodes = []

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The row machine: P lanes, and around them norm, RoPE, sums, divide, x, sampler, schedule."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed

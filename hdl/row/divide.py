@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What a weighted sum means for x: divided by its weights, or just shifted."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, signed

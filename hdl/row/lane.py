@@ -2,8 +2,6 @@
 """A lane: one bank of rows with its multipliers, dot product on the dot side, weighted sum on the
 sum side."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The port through which rows of an image enter the core's memories, and leave them again."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from amaranth.lib import wiring

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """RMSNorm of a 3-vector."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Where the next token goes in the KV rings, and how far RoPE has turned."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal

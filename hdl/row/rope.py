@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Rotary position embedding of a 3-vector's first two numbers."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from amaranth.hdl import Module, signed

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The weighted sum over groups: softmax's one pass, and the down projection."""
 
-from __future__ import annotations
-
 from functools import reduce
 from operator import add
 from typing import Any

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Arg max over the vocabulary, group by group, with noise for temperature."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed

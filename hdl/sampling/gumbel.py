@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Gumbel noise for one group of logits."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed

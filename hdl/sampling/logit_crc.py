@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The CRC-32 of all logits of a position, a group of logits a cycle."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any
 

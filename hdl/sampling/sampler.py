@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What becomes of logits: kept for reading, summed up in a CRC, and one of them chosen."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, signed

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """JSON files of strangers, read field by field; every error names the file and the field."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -78,11 +76,11 @@ class Fields:
         """Whatever is there, for those who check it themselves."""
         return self._get(name)
 
-    def inner(self, name: str) -> Fields:
+    def inner(self, name: str) -> "Fields":
         """An object inside this one."""
         return Fields(self.path, self._get(name), self._at(name))
 
-    def inners(self, name: str) -> list[Fields]:
+    def inners(self, name: str) -> "list[Fields]":
         """A list of objects."""
         return [
             Fields(self.path, item, f"{self._at(name)}[{index}]")

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Picture of a tournament: a column a round, checkpoints by score, lines from merges to parents."""
 
-from __future__ import annotations
-
 import math
 from typing import TYPE_CHECKING
 
@@ -19,7 +17,7 @@ _FILL = {"winner": "#f2c14e", "kept": "#bfe3cd", "field": "#cfdff5", "out": "#f1
 _FAILED = "#f3c6c2"
 
 
-def bracket_picture(bracket: Bracket) -> Markup:
+def bracket_picture(bracket: "Bracket") -> Markup:
     """An SVG file. Scores are nats a byte, lower is better; best first in each column."""
     rounds = sorted({entry.round for entry in bracket.entries})
     columns = [
@@ -62,7 +60,7 @@ def bracket_picture(bracket: Bracket) -> Markup:
     return drawing(width, height, "Tournament", legend, *titles, *lines, *boxes)
 
 
-def _box(entry: Entry, outcome: str, x: int, y: int) -> Markup:
+def _box(entry: "Entry", outcome: str, x: int, y: int) -> Markup:
     score = "no score" if entry.score is None else f"{entry.score:.5f}"
     source = f"{' + '.join(entry.parents)}, t = {entry.t}; " if entry.parents else ""
     return element(

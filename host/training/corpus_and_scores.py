@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What the commands of training share: where its text is, and how good a checkpoint is."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -64,7 +62,7 @@ def source_options(function: _Decorated) -> _Decorated:
 
 def find_sources(
     manifest: Path | None, folder: Path | None, selection: tuple[Path, ...]
-) -> Sources:
+) -> "Sources":
     """The sources of these options; without a manifest that of Python's documentation."""
     from glintfpga.quant.files.cache_folder import cache_dir
     from glintfpga.train.data.python_docs import python_manifest
@@ -80,7 +78,7 @@ def find_sources(
     return Sources(manifest=manifest, folder=folder, cache=cache_dir(), selection=selection)
 
 
-def reviewed(sources: Sources, *, named: bool, unreviewed: bool) -> bool:
+def reviewed(sources: "Sources", *, named: bool, unreviewed: bool) -> bool:
     """Whether a second person has signed the text and the check passed.
 
     Raises ``InputError`` with the reasons when not, unless told ``unreviewed`` or no manifest was
@@ -97,7 +95,7 @@ def reviewed(sources: Sources, *, named: bool, unreviewed: bool) -> bool:
     return verdict.passed
 
 
-def open_streams(sources: Sources, keep_fraction: float) -> Corpus:
+def open_streams(sources: "Sources", keep_fraction: float) -> "Corpus":
     """The corpus of the sources; the first time it is made, which takes some seconds.
 
     Of a share ``keep_fraction`` below 1, its documents are ranked before.
@@ -111,7 +109,7 @@ def open_streams(sources: Sources, keep_fraction: float) -> Corpus:
         )
 
 
-def scored(path: Path, texts: dict[str, bytes], *, plan: int | None, lanes: int) -> list[Score]:
+def scored(path: Path, texts: dict[str, bytes], *, plan: int | None, lanes: int) -> "list[Score]":
     """Byte perplexity in windows over the first 64 KiB of each text: float, and fixed if asked.
 
     PyTorch computes that of a shape for software only.

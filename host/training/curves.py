@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Picture of a training: the loss of every lineage over the tokens of its life."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What ``train`` is to do: its config, from options, a file, or a run that was begun."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +18,7 @@ __all__ = ["adopt_stages", "config_for", "engine_for", "planned", "sized", "spee
 _log = logging.getLogger("glintfpga")
 
 
-def engine_for(config: TrainConfig, workers: int) -> tuple[Engine, TrainConfig]:
+def engine_for(config: "TrainConfig", workers: int) -> "tuple[Engine, TrainConfig]":
     """What trains this config, and the config it can train.
 
     Where that is PyTorch, for want of a compiler or for the shape, quantized stages are left out.
@@ -39,7 +37,7 @@ def engine_for(config: TrainConfig, workers: int) -> tuple[Engine, TrainConfig]:
     return engine, replace(config, stages=float_stages)
 
 
-def adopt_stages(run: Path, config: TrainConfig) -> TrainConfig | None:
+def adopt_stages(run: Path, config: "TrainConfig") -> "TrainConfig | None":
     """The config of the run in this folder if it was begun for the same minutes, else None.
 
     The minutes became tokens when it began, and stay what they were.
@@ -56,7 +54,7 @@ def adopt_stages(run: Path, config: TrainConfig) -> TrainConfig | None:
 
 def config_for(
     preset: str, start: Path | None, recipe: Path | None, **sizes: int | None
-) -> TrainConfig:
+) -> "TrainConfig":
     """The config of a file, of a preset, or for what goes on from ``start``, with those ``sizes``
     that are given."""
     from glintfpga.host.models import find_model
@@ -77,7 +75,7 @@ def config_for(
     return replace(config, spec=replace(config.spec, **given))
 
 
-def planned(config: TrainConfig, plan: str | None) -> TrainConfig:
+def planned(config: "TrainConfig", plan: str | None) -> "TrainConfig":
     """The config with another plan in its quantized stages, or without these."""
     if plan is None:
         return config
@@ -89,7 +87,7 @@ def planned(config: TrainConfig, plan: str | None) -> TrainConfig:
     return replace(config, stages=tuple(stages))
 
 
-def sized(config: TrainConfig, place: Path, tokens: int | None, workers: int) -> TrainConfig:
+def sized(config: "TrainConfig", place: Path, tokens: int | None, workers: int) -> "TrainConfig":
     """The config with its tokens; those of ``minutes`` are fixed when a run begins."""
     from glintfpga.train.run.throughput import measured_throughput
 

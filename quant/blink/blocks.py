@@ -5,8 +5,6 @@ Each function is what one component of ``hdl/`` computes, bit for bit, over any 
 axes (shown as ``...``). All arrays are int64.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -58,7 +56,7 @@ class Softmax(NamedTuple):
     """(...) sum of weights."""
 
     @classmethod
-    def start(cls, shape: tuple[int, ...]) -> Softmax:
+    def start(cls, shape: tuple[int, ...]) -> "Softmax":
         running_max = np.full(shape, RUNNING_MAX_START, np.int64)
         return cls(running_max, np.zeros((*shape, 3), np.int64), np.zeros(shape, np.int64))
 

@@ -6,8 +6,6 @@ temperature 1 from a fixed seed. That needs no data, is the same on every machin
 each id both at the start of a context and in the middle of one.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator
 

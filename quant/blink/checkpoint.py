@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Float checkpoints: safetensors files whose header carries the model's sizes as strings."""
 
-from __future__ import annotations
-
 import math
 import os
 import re

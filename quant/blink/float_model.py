@@ -4,8 +4,6 @@
 It computes the folded form; up to rounding errors of float64 that is the checkpoint's network.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

@@ -8,8 +8,6 @@
 - Final gain, logit scale and log2(e) go into the output rows: logits are base 2.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

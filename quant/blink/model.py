@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A quantized model: stored integers and shifts, everything the chip is told about a model."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 
 import numpy as np

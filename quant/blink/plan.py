@@ -5,8 +5,6 @@ Plan 12 keeps values and weights in 12 bits (18-bit multipliers); plan 9 in 9 bi
 9-bit multipliers). Everything outside the lanes is the same in both.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from glintfpga.quant.errors import InputError

@@ -13,8 +13,6 @@
   digits) for longer ones, where the error of 7/44 would add up.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

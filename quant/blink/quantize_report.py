@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What quantizing did to each tensor, as a plain text table and as JSON."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict, dataclass
 from typing import Any

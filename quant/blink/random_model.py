@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Random integer models at the edges of every format: food for exactness tests, not for chat."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from glintfpga.quant.blink.model import PassWeights, QuantizedModel

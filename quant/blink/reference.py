@@ -5,8 +5,6 @@ It runs many sequences at once along a batch axis (all at the same position), so
 corpus takes minutes; with a batch of one it is the oracle of every hardware test.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Callable
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The shape of a blink-family model: the single source of every size. Standard library only."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -146,7 +144,7 @@ class ModelSpec:
         return {**asdict(self), "lora_targets": list(self.lora_targets)}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> ModelSpec:
+    def from_json(cls, data: Mapping[str, Any]) -> "ModelSpec":
         """Read what ``to_json`` wrote; missing fields take their defaults.
 
         Raises ``InputError`` for unknown fields and wrong values.
@@ -170,7 +168,7 @@ class ModelSpec:
         return {"model": "blink", **values}
 
     @classmethod
-    def from_metadata(cls, metadata: Mapping[str, str]) -> ModelSpec:
+    def from_metadata(cls, metadata: Mapping[str, str]) -> "ModelSpec":
         """Read what ``to_metadata`` wrote. Keys that are no field are left to the caller.
 
         ``loops``, ``lora_rank``, ``hidden``, ``vocab`` and ``window`` must be there. Without

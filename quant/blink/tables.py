@@ -5,8 +5,6 @@ Every table is one block RAM (or a few LUTs) on the chip; sizes follow the RAM, 
 that would do: 1024 entries of 18 bits cost the same block as 128 entries of 9 bits.
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

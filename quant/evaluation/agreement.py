@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """How far the chip's numbers are from the float model's, position by position of a text."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from glintfpga.quant.blink.checkpoint import FloatArray

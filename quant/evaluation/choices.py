@@ -6,8 +6,6 @@ The sequence is ``Question: <question>\\nAnswer: <choice>``. A choice scores the
 byte*). The highest wins, the first on a tie; nothing is cut off.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The public evaluation sets, through the ``datasets`` library, as the files of `sets`."""
 
-from __future__ import annotations
-
 import json
 import lzma
 import os

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Surprise of many sequences that run side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 

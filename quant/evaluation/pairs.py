@@ -5,8 +5,6 @@ A pair counts when ``sum ln P`` of the good sentence is above that of the bad on
 wrong. There is no context, so the first byte of a sentence is not scored.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -11,8 +11,6 @@ Standard errors take windows, pieces of the continuous text, or pages as indepen
 (`rows.ratio_error`), times the perplexity.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

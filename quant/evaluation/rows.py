@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The rows of an evaluation, with their standard errors."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict, dataclass
 from typing import Any

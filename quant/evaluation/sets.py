@@ -15,8 +15,6 @@ the same                      ``{"question", "choices": {"text", "label"},      
 Other fields are ignored.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

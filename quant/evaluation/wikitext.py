@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """WikiText as it is scored: one text of all rows, and pages as they would be typed."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """JSON from files that anybody may have written: one object, no name twice, no NaN."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterator, Sequence

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Files of text, plain or packed with xz, read in pieces of bounded size."""
 
-from __future__ import annotations
-
 import lzma
 import os
 from collections.abc import Iterator

@@ -16,8 +16,6 @@ computed exactly from the table, is 0.98 instead of 2.71 for two equal tokens, 0
 for 64, 0.69 instead of 1.19 for 257; about 11 with one degree of freedom would show at p = 0.001.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

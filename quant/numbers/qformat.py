@@ -5,8 +5,6 @@
 integer arrays and on Amaranth values: reference and gateware cannot round differently.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The next token from the logits: arg max, with Gumbel noise for temperatures above 0."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from glintfpga.quant.blink.plan import PLAN12

@@ -5,8 +5,6 @@ It needs few gates and its next 64 bits depend only on the current state, so gat
 makes the same stream. Standard library only.
 """
 
-from __future__ import annotations
-
 import struct
 
 __all__ = ["KEY_BYTES", "WARM_UP_BITS", "Trivium", "seed_key"]

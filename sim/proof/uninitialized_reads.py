@@ -15,8 +15,6 @@ source the same and more is proved: ``tests/support/formal/hdl/stream_receiver.p
 ``tests/support/formal/hdl/stream_sender.py``.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -14,8 +14,6 @@ of lanes that have tables of their own, differ by
 A question is a prompt of one token and one token generated.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 

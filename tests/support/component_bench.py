@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Test benches for single components on Amaranth's simulator."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any

@@ -6,8 +6,6 @@ Order 1 adds one to each count. Order 2 is Witten-Bell:
 after h. The published figures of a corpus of 59,790,270 bytes are in the tests.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from glintfpga.quant.blink.checkpoint import FloatArray

@@ -5,8 +5,6 @@ A target returns whether it took its bytes. A ``GlintError`` of one printable li
 anything else that is raised is a defect. tests/fuzz/ has the fuzzer and the bytes to begin with.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import tempfile

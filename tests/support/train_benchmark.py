@@ -5,8 +5,6 @@ Both take the same training step (loss, gradients, range penalty; no optimizer) 
 on one thread, in turns, so that a busy machine slows both. Quote the median ratio.
 """
 
-from __future__ import annotations
-
 import argparse
 import logging
 import statistics

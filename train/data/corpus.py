@@ -8,8 +8,6 @@ document is held out into streams of its own, so that a training can be judged w
 evaluation set. Streams are made once for the files of a manifest and kept in a cache folder.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType

@@ -6,8 +6,6 @@
 User and assistant take turns; the user begins, the assistant ends. Other fields are not read.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import Any
 

@@ -6,8 +6,6 @@ document. Tables, formulas, foreign scripts and damaged text come out hard; plai
 easy. What is kept is the easiest share, as a model of a thousand numbers has no room for the rest.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import os

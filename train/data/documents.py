@@ -6,8 +6,6 @@ documents alone have blank lines: there a text ends, and the next one follows. F
 pieces, so memory is bounded by the longest document, whatever a packed file unfolds to.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path

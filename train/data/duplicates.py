@@ -8,8 +8,6 @@ with rotation, Shrivastava and Li, 2014). Candidates agree in one of 20 bands of
 of 1 - (1 - 0.8**5)**20, over 0.999, at an index of 0.8. About 500 bytes a document stay in memory.
 """
 
-from __future__ import annotations
-
 import hashlib
 
 import numpy as np

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """FineWeb-Edu, sample-100BT, through the ``datasets`` library: for people with a network."""
 
-from __future__ import annotations
-
 import lzma
 import os
 import re

@@ -7,8 +7,6 @@ evaluation sets (`overlap`). Its record, ``NAME.check.json`` beside ``NAME.json`
 of the manifest it belongs to. It guards against mistakes, not against a forger.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

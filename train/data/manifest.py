@@ -11,8 +11,6 @@ JSON, usually beside the files::
 whose file has changed counts as unreviewed. ``added_by`` and ``reviewer`` may be empty.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

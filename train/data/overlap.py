@@ -6,8 +6,6 @@ whole sentence of eight to twelve words counts too, as most of BLiMP is no longe
 is ordinary language, and so are phrases.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np

@@ -6,8 +6,6 @@ module is a document; the lines of a paragraph are joined. It differs from versi
 from one distribution to another, and no second person has read it, so it never passes the gate.
 """
 
-from __future__ import annotations
-
 import ast
 import inspect
 import lzma

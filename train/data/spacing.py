@@ -12,8 +12,6 @@ on WikiText-2, and pays for it: half of the windows rewritten brought 18.6 to 16
 tokenizer, as far as English needs them, in words of our own; no text of WikiText is used.
 """  # noqa: E501
 
-from __future__ import annotations
-
 import re
 
 __all__ = ["spaced"]

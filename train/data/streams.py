@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Makes the streams of a corpus once, for the files of a manifest, and keeps them in a cache."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -5,8 +5,6 @@ A word is a run of letters, digits and underscores, in lower case, NFC. Marks an
 count, so plain and WikiText-spaced forms of a text are equal.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 import zlib

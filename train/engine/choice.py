@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What a training loop calls: the fused kernel, or PyTorch where that cannot be had."""
 
-from __future__ import annotations
-
 import logging
 from importlib.util import find_spec
 from typing import Protocol

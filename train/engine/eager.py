@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Training steps in plain PyTorch: the kernel's reference, larger shapes, and GPUs."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 

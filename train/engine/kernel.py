@@ -5,8 +5,6 @@
 one workspace, so kernels must not be used from several threads; lineages run as processes.
 """
 
-from __future__ import annotations
-
 import ctypes
 from dataclasses import astuple, dataclass
 
@@ -43,7 +41,7 @@ class ChipNumbers:
     """Turns a token, as a fraction."""
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, plan: NumberPlan, *, lanes: int = 4) -> ChipNumbers:
+    def of(cls, checkpoint: Checkpoint, plan: NumberPlan, *, lanes: int = 4) -> "ChipNumbers":
         """Return what ``quantize`` chooses for this checkpoint."""
         model, report = quantize(checkpoint, plan=plan, lanes=lanes)
         return cls(

@@ -5,8 +5,6 @@ With ``$CXX`` or g++ and ``-march=native``, into ``$XDG_CACHE_HOME/glintfpga``
 (``~/.cache/glintfpga``), under a name that holds sources, flags, compiler and processor.
 """
 
-from __future__ import annotations
-
 import ctypes
 import hashlib
 import os

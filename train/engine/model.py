@@ -5,8 +5,6 @@ It is the reference of the fused kernel and what runs on a GPU. Parameters have 
 shapes of the checkpoint (``ModelSpec.tensor_shapes``); matrices are (out, in).
 """
 
-from __future__ import annotations
-
 import math
 
 import torch
@@ -77,7 +75,7 @@ class Blink(Block):
             fresh = torch.randn(parameter.shape, generator=generator) * deviation + mean
             parameter.data.copy_(fresh)
 
-    def forward(self, tokens: Tensor, watch: Watch | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, watch: "Watch | None" = None) -> Tensor:
         """Tokens (batch, length) -> base-e logits (batch, length, vocab)."""
         x = F.embedding(tokens, self.embedding)
         if self.shape.embedding_rank:
@@ -94,7 +92,7 @@ class Blink(Block):
             last.append(thought)
         return self._logits(torch.cat(last, dim=1))
 
-    def _run(self, x: Tensor, start: int, memory: Memory | None, watch: Watch | None) -> Tensor:
+    def _run(self, x: Tensor, start: int, memory: Memory | None, watch: "Watch | None") -> Tensor:
         """x of positions ``start`` and following, (batch, length, dim), through all passes."""
         passes: list[tuple[Block, int | None]] = [
             *((block, None) for block in self.prelude),
@@ -115,7 +113,7 @@ class Blink(Block):
 
     def _attend(
         self, block: Block, loop: int | None, index: int, h: Tensor, start: int,
-        memory: Memory | None, watch: Watch | None,
+        memory: Memory | None, watch: "Watch | None",
     ) -> Tensor:  # fmt: skip
         heads, window = self.shape.heads, self.shape.window
         q, k, v = (

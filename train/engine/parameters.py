@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """All parameters of a model as one float32 vector, which optimizers and averages like best."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The range penalty that keeps values inside their fixed-point formats."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 __all__ = ["RangePenalty"]

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Shapes of the family beyond the chip's three dimensions."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -61,7 +59,7 @@ class Shape:
             raise InputError(f"heads must divide dim {self.dim!r}, but are {self.heads!r}")
 
     @classmethod
-    def of(cls, spec: ModelSpec) -> Shape:
+    def of(cls, spec: ModelSpec) -> "Shape":
         """Return the shape of a model for the chip."""
         return cls(dim=DIM, heads=1, embedding_rank=None, **asdict(spec))
 
@@ -115,7 +113,7 @@ class Shape:
         return {**asdict(self), "lora_targets": list(self.lora_targets)}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Shape:
+    def from_json(cls, data: Mapping[str, Any]) -> "Shape":
         """Read what ``to_json`` wrote. Raises ``InputError``."""
         values = dict(data)
         if isinstance(values.get("lora_targets"), list):

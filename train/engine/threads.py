@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """How many threads the processes of a training compute with."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import Iterator

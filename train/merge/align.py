@@ -16,8 +16,6 @@ Each axis of a tensor lies in a *space*, and a symmetry is one signed permutatio
 - ``rank`` of a LoRA: between A and B.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,7 +49,7 @@ class SignedOrder:
     sign: FloatArray
 
     @classmethod
-    def identity(cls, size: int) -> SignedOrder:
+    def identity(cls, size: int) -> "SignedOrder":
         """What changes nothing."""
         return cls(np.arange(size), np.ones(size))
 

@@ -6,8 +6,6 @@ Writes nats a byte over the selection texts of the run, in the numbers of its la
 line to stdout; lower is better. An error is one line on stderr, and an exit code other than 0.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

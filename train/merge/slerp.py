@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Spherical interpolation between two models, one tensor at a time (Shoemake, 1985)."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

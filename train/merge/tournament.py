@@ -6,8 +6,6 @@ quarters of the way, after alignment (`train.merge.align`). Each is scored by a 
 with a time limit; one that hangs or fails is recorded and takes no further part.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import math

@@ -7,8 +7,6 @@ whole matrix where larger ones need its Kronecker factors. For blink there are t
 of the embedding, 3 numbers each, share one basis, and all the 316 other numbers have one.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A first embedding from pairs of ids: what three dimensions can say about the next id alone."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

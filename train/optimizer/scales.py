@@ -9,8 +9,6 @@ beside squares of x. Training lets x wander: to 50 and 100 where the format ends
 (measured on train-heldout, before quantized training).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What a training run does: its shape, its data and its stages. Stored in every checkpoint."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping
@@ -119,7 +117,7 @@ class TrainConfig:
         """Tokens that the run trains on, all lineages together."""
         return sum(stage.lineages * stage.tokens for stage in self.stages)
 
-    def scaled(self, tokens: int) -> TrainConfig:
+    def scaled(self, tokens: int) -> "TrainConfig":
         """The same run with about ``tokens`` in all; every stage keeps its share.
 
         Lineages that would get fewer than 200,000 tokens are too short to tell a good start from
@@ -148,7 +146,7 @@ class TrainConfig:
             / tokens_per_s
         )
 
-    def lasting(self, seconds: float, *, tokens_per_s: float, workers: int) -> TrainConfig:
+    def lasting(self, seconds: float, *, tokens_per_s: float, workers: int) -> "TrainConfig":
         """The same run scaled to take about ``seconds``; see `seconds`."""
         low, high = 1, math.ceil(seconds * tokens_per_s * workers)
         while high - low > max(1, low // 1000):
@@ -167,7 +165,7 @@ class TrainConfig:
         }
 
     @classmethod
-    def from_json(cls, data: object) -> TrainConfig:
+    def from_json(cls, data: object) -> "TrainConfig":
         """Read what ``to_json`` wrote; missing fields take their defaults. Raises InputError."""
         values = _fields_of(cls, data, "training config")
         if "spec" in values:
@@ -189,7 +187,7 @@ class TrainConfig:
             raise InputError(f"wrong training config ({error})") from None
 
     @classmethod
-    def read(cls, path: Path) -> TrainConfig:
+    def read(cls, path: Path) -> "TrainConfig":
         """Read a config file. Raises ``InputError`` with its path."""
         try:
             return cls.from_json(parse_object(path.read_bytes()))
@@ -199,7 +197,7 @@ class TrainConfig:
             raise InputError(f"{path}: {error}") from error
 
     @classmethod
-    def recipe(cls, path: Path) -> TrainConfig:
+    def recipe(cls, path: Path) -> "TrainConfig":
         """Read how another run or release was trained, without what is its own: its corpus and
         how long it was to take. ``InputError`` for one that went on from a model."""
         try:

@@ -7,8 +7,6 @@ model of a thousand numbers that only remembers some dozens of bytes needs to kn
 well.
 """
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

@@ -5,8 +5,6 @@ The first are ``quant.blink.checkpoint``'s. The others are safetensors files too
 JSON under ``shape`` in the header; no other command reads them.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from pathlib import Path

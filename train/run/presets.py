@@ -4,8 +4,6 @@
 glimmer and glint are for software only: the chip's lanes have three dimensions.
 """
 
-from __future__ import annotations
-
 from glintfpga.quant.blink.spec import LORA_TARGETS
 from glintfpga.quant.blink.spec import PRESETS as CHIP_PRESETS
 from glintfpga.quant.errors import InputError

@@ -5,8 +5,6 @@ A state file appears whole or not at all, so a kill at any moment costs only the
 last save.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import time
@@ -80,7 +78,7 @@ class Replica:
         write_atomic(path, save(tensors, {"lineage": json.dumps(facts)}))
 
     @classmethod
-    def load(cls, path: Path, adam: Adam) -> Replica:
+    def load(cls, path: Path, adam: Adam) -> "Replica":
         """Read a state; the moments go into ``adam``, which has to fit.
 
         ``InputError`` when it is damaged or another's.

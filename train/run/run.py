@@ -16,8 +16,6 @@ only after a loss that was no number does it depend on when it was last saved. W
 computes it, sums also depend on the number of threads, and a GPU promises nothing.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Iterator

@@ -4,8 +4,6 @@
 Reading them needs no text and no settings, so that a release can be made of a copied folder.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import platform

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """How good parameters are: surprise over texts in windows of 256 ids, by a training engine."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """How fast this machine trains a shape, so that minutes can be turned into tokens."""
 
-from __future__ import annotations
-
 import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context

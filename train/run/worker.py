@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What one process of a run does: take one lineage through one stage, then score it."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import logging

@@ -18,8 +18,6 @@ The tables are of the slow corner, so this finds a race that is there in any cas
 Inputs of multipliers and pads, whose hold nobody knows, are not looked at.
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -99,7 +97,7 @@ class Timing:
     grade: str
     """Speed grade of the tables."""
     assumed: Assumptions
-    _trace: _Arrivals = field(repr=False)
+    _trace: "_Arrivals" = field(repr=False)
 
     def cell(self, name: str) -> Cell:
         """A cell of the netlist."""

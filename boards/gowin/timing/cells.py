@@ -6,8 +6,6 @@ out without a word. A pin of a cell is on a wire, found as the router found it: 
 cell and the names of its pins there.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

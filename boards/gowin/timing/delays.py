@@ -17,8 +17,6 @@ hold the smallest. They are of the slow corner. Read from it (groups and keys ar
 Nothing in it is about multipliers and pads: see `Assumptions`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -10,8 +10,6 @@ has many names, so both are taken to the node's own (`boards.gowin.wires`).
 Wires and switches of which the database says nothing count as 0, and are counted.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Mapping

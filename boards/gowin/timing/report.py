@@ -13,8 +13,6 @@ paths                   slowest first, one of each pair of kinds: from, to, dela
                         [{kind, delay_ns, cell, type, bel, x, y, net, source}, ...]
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections import Counter

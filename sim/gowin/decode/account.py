@@ -16,8 +16,6 @@ contents        a block RAM in use, see `contents`
 ==============  ================================================================================
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -61,7 +59,7 @@ class Account:
     `router` is not the extractor's: that one holds only the wires that the circuit uses.
     """
 
-    def __init__(self, extractor: Extractor, router: Router):
+    def __init__(self, extractor: "Extractor", router: "Router"):
         self._chip = extractor.chip
         self._extractor = extractor
         self._router = router

@@ -7,8 +7,6 @@ other way: of each attribute the value that explains the most of the fuses, then
 again must give exactly the fuses that were read. What it does not give is unknown, and an error.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any

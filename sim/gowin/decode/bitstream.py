@@ -12,8 +12,6 @@ Nothing of the build is used but the file. What the fuses mean is from the datab
 has too; an error in the database would therefore not show.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -90,7 +88,7 @@ class Decoded:
         """What the circuit explains, fuse by fuse."""
         return Account(self._circuit[0], Router(self.chip, self.tiles, self.drivers))
 
-    def with_flips(self, positions: Iterable[Position]) -> Decoded:
+    def with_flips(self, positions: Iterable[Position]) -> "Decoded":
         """The bitstream with some fuses the other way; only their tiles are read again.
 
         Its `account` is not checked: a wire that nothing needs any more changes no circuit.

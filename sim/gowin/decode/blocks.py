@@ -5,8 +5,6 @@ Each reader writes the settings it found again, the way the packer does, and com
 is left over, or missing, is an error and not a guess.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

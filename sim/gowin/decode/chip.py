@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The chip as the open tools' database describes it: tiles, wires, hard blocks, pads."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass

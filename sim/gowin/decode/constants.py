@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Fuses that no design changes: global reset, configuration pins, and some that are always set."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from glintfpga.sim.gowin.decode.attributes import fuses_of

@@ -7,8 +7,6 @@ that the database lists for ``4 b + (w >> 8)``, from the block's first tile on. 
 packer's placement.)
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

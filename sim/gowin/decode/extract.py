@@ -10,8 +10,6 @@ Slices, from the packer and the vendor's drawings: a wide mux takes I0 from the 
 lower inputs; a carry cell's SUM is ``LUT[D,C,B,A] ^ CIN``; a flip-flop's D is its LUT's output.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

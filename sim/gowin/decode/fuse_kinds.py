@@ -10,8 +10,6 @@ that is not in an `alonenode` list also sets the fuses of that list, and the end
 that is not connected sets those of `alonenode_6`, which isolates it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property

@@ -13,8 +13,6 @@ memory, and most of logic, is the netlist with one bit of a parameter changed (`
 the others ask `Decoded.with_flips`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -66,7 +64,7 @@ class Fuse:
 class FuseMap:
     """Where the fuses of a circuit are, by group."""
 
-    def __init__(self, extractor: Extractor, bitmap: NDArray[np.uint8]):
+    def __init__(self, extractor: "Extractor", bitmap: NDArray[np.uint8]):
         self._extractor = extractor
         self._chip = extractor.chip
         self._bitmap = bitmap

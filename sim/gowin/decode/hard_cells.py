@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Cells of the hard blocks: block RAM, multipliers, the PLL and input pads."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
@@ -30,7 +28,7 @@ _PLL_OUTPUTS = ("CLKOUT", "LOCK")  # CLKOUTP, CLKOUTD and CLKOUTD3 among them
 class HardBlocks:
     """Those of one bitstream that are in use."""
 
-    def __init__(self, extractor: Extractor):
+    def __init__(self, extractor: "Extractor"):
         self._extractor = extractor
         self._outputs: dict[Wire, Callable[[], None]] = {}
         self.rams: list[RamPorts] = []
@@ -174,7 +172,7 @@ class RamPorts:
     is left out: what is written there may come from an input without a connection.
     """
 
-    def __init__(self, extractor: Extractor, site: Site, settings: BlockRam):
+    def __init__(self, extractor: "Extractor", site: Site, settings: BlockRam):
         self._extractor = extractor
         self.site = site
         self.settings = settings

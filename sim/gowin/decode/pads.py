@@ -5,8 +5,6 @@ A pad's fuses encode some twenty electrical settings at once, so they are recogn
 settings that a build of ours can have are written by the database's tables until one matches.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache

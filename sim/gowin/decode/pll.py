@@ -8,8 +8,6 @@ Charge pump and loop filter follow from reference and VCO. The formula is that o
 constants are fits, and were not compared with silicon.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from fractions import Fraction
 from math import sqrt

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The routing graph of a bitstream: from an input back to the output that drives it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 from glintfpga.boards.gowin.wires import Wire

@@ -10,8 +10,6 @@
 What is compared is all of them: of the pads in use and of the others, as the packer writes them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from glintfpga.quant.errors import InputError

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A tile of the bitstream: its fuses as routing, tables of LUTs, settings of slices."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache

@@ -14,8 +14,6 @@ locked. So more cycles satisfy the formula than the chip can have: what it exclu
 excludes. The solver is CaDiCaL, by way of PySAT.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
@@ -228,7 +226,7 @@ class Frame:
         at_once = cell.parameters["ASYNC"] and self[input_nets(cell)[3]] != -TRUE
         return is_plain(cell, self.tables) and not at_once
 
-    def following(self) -> Frame:
+    def following(self) -> "Frame":
         """The next cycle. Registers with another clock or edge may hold anything then."""
         state: Literals = {}
         at_once: list[tuple[Cell, int]] = []

@@ -10,8 +10,6 @@ a register or memory takes next, or in a pad, two chips that hold the same hold 
                       +--> its logic ---+             and multipliers, pads
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -142,7 +140,7 @@ class Equivalence:
     def _inputs(self, fault: _Fault, at: int) -> list[int]:
         return fault.nets.get(at) or input_nets(self._tables.cells[at])
 
-    def _twin(self, fault: _Fault) -> _Twin | None:
+    def _twin(self, fault: _Fault) -> "_Twin | None":
         """The nets of the mutant that may differ; None where a register's cannot be told."""
         cells = self._tables.cells
         early = [at for at, modes in fault.modes.items() if "ASYNC" in modes]
@@ -194,7 +192,7 @@ class Equivalence:
             return None
         return self.good.taken(cell, (data, clock, -TRUE, reset))
 
-    def _taken(self, fault: _Fault, twin: _Twin) -> Iterable[int]:
+    def _taken(self, fault: _Fault, twin: "_Twin") -> Iterable[int]:
         """Differences in what registers take, and at the pins of all else that has a clock."""
         touched = {at for net in twin.values for at in self._readers.get(net, ())}
         for at in (touched | set(fault.nets) | set(fault.modes)) - set(self._rank):
@@ -225,7 +223,7 @@ class Equivalence:
                 needs = [enabled, written] if at > ADDRESS_BITS else [enabled]
                 yield words.all_of([*needs, differs])
 
-    def _shown(self, twin: _Twin) -> Iterable[int]:
+    def _shown(self, twin: "_Twin") -> Iterable[int]:
         for nets in self._tables.netlist.outputs.values():
             for net in nets:
                 if net in twin.values:

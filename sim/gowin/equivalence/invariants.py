@@ -12,8 +12,6 @@ from that state on for ever.
 A clause is a tuple of nets, negated for "low": one of these is so in every cycle.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations, product
 

@@ -16,8 +16,6 @@ compared with the one it was placed from, and what is alike is known from then o
 that keeps every question small.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 

@@ -39,8 +39,6 @@ PLL       CLKIN                            CLKOUT LOCK                 FREQUENCY
   again, with CLK, CE, and RESET to 0: at the edge, without CE too, or at once if ASYNC.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ Every kind of fault at every rate, N conversations each, over a line whose time 
 table goes to stdout and, with ``-o``, into its section of docs/link-under-fire.md.
 """
 
-from __future__ import annotations
-
 import argparse
 import logging
 import sys

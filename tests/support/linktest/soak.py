@@ -6,8 +6,6 @@ due at each token, and the sampler of the reference draws from them. The memory 
 watched. ``-o`` writes the figures into docs/link-under-fire.md.
 """
 
-from __future__ import annotations
-
 import argparse
 import logging
 import sys
