@@ -18,7 +18,7 @@ __all__ = ["CompiledSim", "Item", "NativeProgram", "Program", "WasmProgram"]
 
 
 class Program(Protocol):
-    """One instance of ``harness.cpp``."""
+    """One instance of ``tests/support/harness.cpp``."""
 
     def call(self, name: str, *arguments: int) -> int:
         """Call an exported function of unsigned 32-bit integers."""

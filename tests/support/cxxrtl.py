@@ -101,7 +101,7 @@ def _options(component: wiring.Component) -> list[str]:
 
 def harness_text() -> str:
     """The C++ that is compiled behind every design."""
-    return resources.files("glintfpga.sim").joinpath("harness.cpp").read_text(encoding="utf-8")
+    return Path(__file__).with_name("harness.cpp").read_text(encoding="utf-8")
 
 
 def _translate_quickly(text: str) -> tuple[str, Path]:
