@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-ROOT = Path(__file__).parents[1]
+from support.reachability import FOLDERS, ROOT, is_shipped_data, modules, unreached
+
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SETUPTOOLS = PROJECT["tool"]["setuptools"]
 ROOT_PACKAGE = "glintfpga"
 """A namespace, so that it has no __init__.py, of one file."""
 PACKAGES = [name for name in SETUPTOOLS["packages"] if name != ROOT_PACKAGE]
-FOLDERS = ("boards", "firmware", "hdl", "host", "quant", "sim", "train")
 
 
 def packages_on_disk():
@@ -34,9 +34,8 @@ def test_every_folder_with_python_is_a_package():
     packages = set(packages_on_disk())
     for folder in FOLDERS:
         for module in (ROOT / folder).rglob("*.py"):
-            if module.parent.parent.name == "release":
-                continue  # a file that a person copies out
-            assert module.parent.relative_to(ROOT).as_posix() in packages, module
+            if not is_shipped_data(module):
+                assert module.parent.relative_to(ROOT).as_posix() in packages, module
 
 
 def test_the_namespace_holds_one_file():
@@ -107,6 +106,44 @@ def test_command_line_starts_without_heavy_imports():
     )
     assert found.stderr == ""
     assert found.stdout.strip() == "[]"
+
+
+class TestReach:
+    """The wheel has no module that no command imports: those are helpers of tests, or scripts."""
+
+    def test_a_command_reaches_every_module(self):
+        assert unreached(modules()) == []
+
+    def test_a_module_that_nobody_imports_is_noticed(self, tmp_path):
+        lost = tmp_path / "lost.py"
+        lost.write_text("from glintfpga.host import cli\n")
+        assert unreached(modules() | {"glintfpga.host.lost": lost}) == ["glintfpga.host.lost"]
+
+    @pytest.mark.parametrize(
+        ("text", "is_reached"),
+        [
+            ("def late():\n    from glintfpga.host import lost\n", True),
+            ("name = 'glintfpga.host.lost:Class'\n", True),
+            ("import glintfpga.host.lost as found\n", True),
+            ("if TYPE_CHECKING:\n    from glintfpga.host.lost import Class\n", False),
+            ("# glintfpga.host.lost\n", False),
+        ],
+    )
+    def test_ways_of_importing(self, text, is_reached, tmp_path):
+        lost, command = tmp_path / "lost.py", tmp_path / "show.py"
+        lost.write_text("")
+        command.write_text(text)
+        known = {"glintfpga.host.lost": lost, "glintfpga.host.commands.show": command}
+        assert unreached(known) == ([] if is_reached else ["glintfpga.host.lost"])
+
+    def test_every_source_in_another_language_is_named(self):
+        """By a module that reads it, or by a file that includes it."""
+        kinds = (".cpp", ".css", ".h", ".v", ".wasm")
+        files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*")]
+        texts = [path.read_text() for path in files if path.suffix in (".py", *kinds[:-1])]
+        for path in files:
+            if path.suffix in kinds:
+                assert any(f'"{path.name}"' in text for text in texts), path
 
 
 MACHINES = {

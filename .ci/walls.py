@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+"""Walls of the tree that no linter knows: ``PYTHONPATH=tests python .ci/walls.py``.
+
+Fails on a module over 500 lines and on a module of the product that no command reaches.
+"""
+
+import sys
+from collections.abc import Iterator
+
+from support.reachability import FOLDERS, ROOT, modules, unreached
+
+MAX_LINES = 500
+
+
+def too_long() -> Iterator[str]:
+    for folder in (*FOLDERS, "docs"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            count = len(path.read_text(encoding="utf-8").splitlines())
+            if count > MAX_LINES:
+                yield f"{path.relative_to(ROOT)}: {count} lines; {MAX_LINES} at most"
+
+
+def out_of_reach() -> Iterator[str]:
+    for name in unreached(modules()):
+        yield f"{name}: no command reaches it; what only tests use belongs to tests/support"
+
+
+def main() -> int:
+    faults = [*too_long(), *out_of_reach()]
+    print("\n".join(faults) or "walls: kept")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
