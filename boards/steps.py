@@ -16,7 +16,7 @@ from glintfpga.boards.gowin import bram_patch, bram_signatures, carry, lut4, res
 from glintfpga.boards.gowin.bram_patch import cells_of
 from glintfpga.boards.gowin.losses import check_routed
 from glintfpga.boards.gowin.timing import report as timing
-from glintfpga.boards.gowin.timing.analysis import analyse
+from glintfpga.boards.gowin.timing.analysis import analyze
 from glintfpga.boards.gowin.timing.delays import delays_of
 from glintfpga.boards.gowin.tool_warnings import complaints_of
 from glintfpga.boards.report import count_lut_slots, summary
@@ -245,7 +245,7 @@ class Steps:
         ]
 
     def _timing(self, folder: Path, results: Results, on_progress: OnProgress) -> None:
-        found = analyse(results["route"].json("top.pnr.json"), delays_of(self.board))
+        found = analyze(results["route"].json("top.pnr.json"), delays_of(self.board))
         on_progress("paths", 0.8)
         made = timing.summary(
             found,

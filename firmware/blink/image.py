@@ -98,7 +98,7 @@ class Image:
 
     @classmethod
     def from_model(cls, model: QuantizedModel) -> "Image":
-        """Lay a model out and serialise it. Raises ``InputError`` when it does not fit."""
+        """Lay a model out and serialize it. Raises ``InputError`` when it does not fit."""
         cls.with_golden(model, (0, 0, 0))  # refuses what the reference could not compute either
         return cls.with_golden(model, golden_crcs(model))
 

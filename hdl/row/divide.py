@@ -24,7 +24,7 @@ class Divide(wiring.Component):
     19 bits: anything larger saturates x from wherever it is. One shifter serves both, by
     ``shift_down`` in the cycle after ``hidden``, else by the denominator of the cycle before.
 
-        cycle 0: normalise denominator, table address   1: table, normalise values   2: product
+        cycle 0: normalize denominator, table address   1: table, normalize values   2: product
               3: quotient
 
     ``values`` and ``denominator`` hold for the first two cycles; ``shifted`` follows ``values`` at

@@ -24,8 +24,8 @@ class RmsNorm(wiring.Component):
     Latency 6 cycles; ``h`` comes straight from a multiplier's register. The inputs must hold for
     the first four cycles: y is used twice, so nothing is delayed for the second use.
 
-        cycle 0: y   1: squares, bit length of y   2: sum   3: normalise sum, table address
-              4: table, y normalised  5: product   6: h
+        cycle 0: y   1: squares, bit length of y   2: sum   3: normalize sum, table address
+              4: table, y normalized  5: product   6: h
 
     Members: ``x``, ``loop_embedding`` (formats of x), ``add_loop``; ``h`` (format of h).
     """

@@ -44,10 +44,10 @@ def _by(text: str) -> Callable[[_Decorated], _Decorated]:
 def command() -> None:
     """Say what a model is trained on, have a second person sign it, and check it.
 
-    A manifest is a JSON list of text files with licence, origin, sha256 and reviewer.
+    A manifest is a JSON list of text files with license, origin, sha256 and reviewer.
 
     \b
-    glintfpga data add text.json novels.txt.xz --licence "public domain" --origin URL --by Ann
+    glintfpga data add text.json novels.txt.xz --license "public domain" --origin URL --by Ann
     glintfpga data sign text.json --by Ben
     glintfpga data check text.json --eval data/eval
     """
@@ -56,7 +56,7 @@ def command() -> None:
 @command.command("add")
 @_manifest
 @click.argument("files", type=_PATH, nargs=-1, required=True)
-@click.option("--licence", required=True, help="Licence of the text.")
+@click.option("--license", required=True, help="License of the text.")
 @click.option("--origin", required=True, help="Where it comes from: URL, commit, edition.")
 @_by("Who adds it.")
 @_folder
@@ -64,7 +64,7 @@ def command() -> None:
 def _add(
     manifest: Path,
     files: tuple[Path, ...],
-    licence: str,
+    license: str,
     origin: str,
     person: str,
     folder: Path | None,
@@ -92,7 +92,7 @@ def _add(
     old = Manifest(folder=place, sources=())
     if manifest.exists():
         old = read_manifest(manifest, folder=folder)
-    new = [describe(place, path, licence=licence, origin=origin, added_by=person) for path in files]
+    new = [describe(place, path, licence=license, origin=origin, added_by=person) for path in files]
     write_manifest(manifest, with_sources(old, new))
     _say_unsigned(manifest, with_sources(old, new))
 
@@ -106,7 +106,7 @@ def _add(
 def _sign(manifest: Path, names: tuple[str, ...], person: str, folder: Path | None) -> None:
     """Enter the reviewer of the files NAMES, as written in MANIFEST; without names, of all.
 
-    Signing says: I have looked at this text, its licence and its origin, and it may be used.
+    Signing says: I have looked at this text, its license and its origin, and it may be used.
     """
     from glintfpga.train.data.manifest import read_manifest, sign, write_manifest
 

@@ -91,7 +91,7 @@ def choose_port(name: str | None) -> str:
     """The port to use: the named one, or a board found by its USB id, or the simulation.
 
     The JTAG half of a board stands for its UART half. Both choices are told to the user. Raises
-    ``InputError`` when two boards are plugged in or the name is a misspelt ``sim:``.
+    ``InputError`` when two boards are plugged in or the name is a misspelled ``sim:``.
     """
     if name is None:
         return _found_port()

@@ -23,7 +23,7 @@ class NumberPlan:
 
     code: int
     h: QFormat
-    """Normalised vector that enters the lanes."""
+    """Normalized vector that enters the lanes."""
     weight_width: int
     """Bits of a weight; its fraction is chosen for each matrix and pass."""
     min_shift: int

@@ -4,7 +4,7 @@
 - *256-byte windows*: the text is cut into consecutive windows; the first byte of each is context
   only, and history does not cross windows. This is how the leaderboard of small models scores.
 - *continuous*: one sequence, a newline before it as context; every byte is scored.
-- *per page byte*: each detokenised page is a sequence of its own, a newline before it; the sum
+- *per page byte*: each detokenized page is a sequence of its own, a newline before it; the sum
   over all pages is divided by the bytes of the raw pages, as lm-evaluation-harness does.
 
 Standard errors take windows, pieces of the continuous text, or pages as independent
@@ -46,7 +46,7 @@ class Page:
     """A page of lm-evaluation-harness."""
 
     text: bytes
-    """Detokenised: what is scored."""
+    """Detokenized: what is scored."""
     raw_bytes: int
     """Length of the page before that: what the sum is divided by."""
 
@@ -114,7 +114,7 @@ def per_page_byte(
     numerics: str,
     progress: Progress | None = None,
 ) -> Score:
-    """Score detokenised pages. Raises ``InputError`` when there are none."""
+    """Score detokenized pages. Raises ``InputError`` when there are none."""
     sizes = np.array([page.raw_bytes for page in pages], np.float64)
     if not sizes.sum():
         raise InputError(f"{len(pages)} pages have nothing to score: give more")

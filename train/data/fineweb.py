@@ -13,10 +13,10 @@ from glintfpga.quant.files.atomic import write_atomic
 from glintfpga.train.data.manifest import Source, describe
 from glintfpga.train.data.streams import Progress
 
-__all__ = ["LICENCE", "ORIGIN", "fetch_fineweb"]
+__all__ = ["LICENSE", "ORIGIN", "fetch_fineweb"]
 
 _REPOSITORY, _SAMPLE = "HuggingFaceFW/fineweb-edu", "sample-100BT"
-LICENCE = "ODC-By 1.0, and the terms of use of Common Crawl"
+LICENSE = "ODC-By 1.0, and the terms of use of Common Crawl"
 ORIGIN = f"{_REPOSITORY}, {_SAMPLE}, in its order"
 _SHARD_BYTES = 1 << 26
 _BLANK_LINES = re.compile(r"\n\s*\n")
@@ -44,7 +44,7 @@ def fetch_fineweb(
             path = folder / f"fineweb-edu-{number:05}.txt.xz"
             write_atomic(path, lzma.compress(shard, preset=3))
             sources.append(
-                describe(folder, path, licence=LICENCE, origin=ORIGIN, added_by=added_by)
+                describe(folder, path, licence=LICENSE, origin=ORIGIN, added_by=added_by)
             )
     except EnvironmentProblem:
         raise

@@ -48,6 +48,7 @@ class Source:
     """Path below the folder of the files, with ``/``."""
     bytes: int
     licence: str
+    """Spelled as in the manifests and the model cards that exist."""
     origin: str
     sha256: str
     added_by: str = ""

@@ -23,7 +23,7 @@ from glintfpga.train.data.streams import Progress
 
 __all__ = ["python_manifest"]
 
-_LICENCE = "PSF-2.0"
+_LICENSE = "PSF-2.0"
 _FEWEST_CHARACTERS = 200
 _UNDERLINE = re.compile(r"^[*=~^\-#\"+]{3,}$", re.MULTILINE)
 _LEFT_OUT = frozenset({"test", "tests", "idle_test", "site-packages", "dist-packages"})
@@ -55,7 +55,7 @@ def python_manifest(cache: Path, *, progress: Progress | None = None) -> Path:
         source = describe(
             folder,
             text,
-            licence=_LICENCE,
+            licence=_LICENSE,
             origin=f"docstrings and help topics of {platform.python_implementation()} {version}",
             added_by="glintfpga",
         )

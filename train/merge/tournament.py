@@ -27,7 +27,7 @@ STEPS = (0.25, 0.5, 0.75)
 """Where on the way between two parents merges are made."""
 
 _LEAST_GAIN = 1e-6
-"""Nats a byte. Averages of ever closer neighbours would gain less and less for ever."""
+"""Nats a byte. Averages of ever closer neighbors would gain less and less for ever."""
 
 ScoreCommand = Callable[[Path], list[str]]
 """The command line that writes the score of a checkpoint to stdout; lower is better."""

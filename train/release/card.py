@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The model card: text around the numbers of ``eval.json``, which is all that it reads."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A release: the folder that ``build``, ``chat`` and people take a model from."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

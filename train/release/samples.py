@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Texts that a model writes, float and fixed from the same noise."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from glintfpga.firmware.device.numerics import FloatNumerics, Numerics, ReferenceNumerics

@@ -39,7 +39,7 @@ from glintfpga.boards.gowin.timing.delays import ASSUMED, Assumptions, Delay, De
 from glintfpga.boards.gowin.timing.nets import Reach, Tree, tree_of
 from glintfpga.quant.errors import InputError
 
-__all__ = ["Endpoint", "Path", "Step", "Timing", "analyse"]
+__all__ = ["Endpoint", "Path", "Step", "Timing", "analyze"]
 
 Pin = tuple[str, str]
 """Name of a cell and of its port."""
@@ -85,7 +85,7 @@ class Endpoint:
 
 @dataclass
 class Timing:
-    """What `analyse` found; times in ns."""
+    """What `analyze` found; times in ns."""
 
     endpoints: list[Endpoint]
     skew_ns: float
@@ -132,7 +132,7 @@ class Timing:
         return 1e3 / self.period_ns
 
 
-def analyse(netlist: Netlist, delays: Delays, assumed: Assumptions = ASSUMED) -> Timing:
+def analyze(netlist: Netlist, delays: Delays, assumed: Assumptions = ASSUMED) -> Timing:
     """Time every path of a routed netlist.
 
     Raises InputError for cells without delays, for more than one clock, for a combinational loop,
@@ -140,14 +140,14 @@ def analyse(netlist: Netlist, delays: Delays, assumed: Assumptions = ASSUMED) ->
     netlist.
     """
     try:
-        return _analyse(netlist, delays, assumed)
+        return _analyze(netlist, delays, assumed)
     except (LookupError, ValueError, TypeError, AttributeError) as error:
         raise InputError(
             f"the routed netlist is malformed ({type(error).__name__}: {error}): route again"
         ) from error
 
 
-def _analyse(netlist: Netlist, delays: Delays, assumed: Assumptions) -> Timing:
+def _analyze(netlist: Netlist, delays: Delays, assumed: Assumptions) -> Timing:
     graph = _Graph(netlist, delays, assumed)
     arrivals = _Arrivals(graph)
     endpoints = []

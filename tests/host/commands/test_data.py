@@ -17,7 +17,7 @@ def files(tmp_path):
 
 @pytest.fixture
 def added(command, files):
-    arguments = ("--licence", "CC0", "--origin", "here", "--by", "Ann")
+    arguments = ("--license", "CC0", "--origin", "here", "--by", "Ann")
     code, out, err = command("data", "add", files / "m.json", files / "a.txt", *arguments)
     assert (code, out) == (0, b"")
     assert err.endswith("m.json: 1 source, 1 without a second person's sign-off\n")
@@ -55,7 +55,7 @@ def test_overlap_is_shown(command, added, files):
 def test_another_folder(command, files, tmp_path):
     manifest = tmp_path / "elsewhere" / "m.json"
     manifest.parent.mkdir()
-    arguments = ("--licence", "CC0", "--origin", "here", "--by", "Ann", "--folder", files)
+    arguments = ("--license", "CC0", "--origin", "here", "--by", "Ann", "--folder", files)
     assert command("data", "add", manifest, files / "a.txt", *arguments)[0] == 0
     assert command("data", "sign", manifest, "--by", "Ben")[0] == 2
     assert command("data", "sign", manifest, "--by", "Ben", "--folder", files)[0] == 0

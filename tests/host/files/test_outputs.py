@@ -175,7 +175,7 @@ def test_a_release_destroys_no_file(command, tmp_path):
 def test_a_manifest_is_no_text_of_itself(command, tmp_path):
     path = tmp_path / "text.json"
     code, _, err = command(
-        *("data", "add", path, path, "--licence", "x", "--origin", "y", "--by", "z")
+        *("data", "add", path, path, "--license", "x", "--origin", "y", "--by", "z")
     )
     assert (code, err) == (
         2,

@@ -108,7 +108,7 @@ def test_the_card_is_made_of_eval_json_alone(released):
     assert model_card(facts).splitlines()[0] == "# tiny"
 
 
-def test_the_card_names_the_text_and_its_licences(run, corpus_of, tmp_path):
+def test_the_card_names_the_text_and_its_licenses(run, corpus_of, tmp_path):
     folder, config = run
     path, manifest = corpus_of(one=["A text."], two=["Another."])
     odd = replace(manifest.sources[1], origin="a|b\n<i>", reviewer="")

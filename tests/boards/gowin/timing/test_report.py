@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from glintfpga.boards.gowin.timing.analysis import analyse
+from glintfpga.boards.gowin.timing.analysis import analyze
 from glintfpga.boards.gowin.timing.report import (
     check_margin,
     headline,
@@ -19,7 +19,7 @@ SOURCES = {"first": "hdl/a.py:3", "a": "hdl/b.py:5", "core": "hdl/row/core.py:1"
 
 @pytest.fixture
 def timing(routed, delays):
-    return analyse(routed["netlist"], delays)
+    return analyze(routed["netlist"], delays)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_the_router_is_recomputed(timing, routed):
 
 def test_long_wires_are_no_difference_to_the_router(placed, delays):
     placed.net("a", "X2Y2/Q0", "X2Y2/X01/Q0", "X2Y2/LB01/X01", "X2Y2/A1/LB01")
-    timing = analyse(placed.netlist(), delays)
+    timing = analyze(placed.netlist(), delays)
     wires = timing.wires(("lut", "I0"))
     assert wires.long > 0.06
     routing = {"type": "routing", "to": {"cell": "lut", "port": "I0"}, "delay": wires.hops}
