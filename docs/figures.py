@@ -110,8 +110,8 @@ def perplexities(folder: Path, lanes: int) -> dict[str, dict[str, float]]:
     """
     from glintfpga.host.console.progress import counting
     from glintfpga.host.models import image_of, read_float_model
+    from glintfpga.quant.blink.scorers import FixedScorer, FloatScorer
     from glintfpga.quant.evaluation.perplexity import windows
-    from glintfpga.quant.evaluation.scorers import FixedScorer, FloatScorer
     from glintfpga.quant.files.text import read_text
 
     fixed = FixedScorer(image_of(None).model, lanes=lanes)

@@ -12,7 +12,7 @@ from glintfpga.host.commands import options
 
 if TYPE_CHECKING:
     from glintfpga.quant.evaluation.rows import Score
-    from glintfpga.quant.evaluation.scorers import Scorer
+    from glintfpga.quant.evaluation.scorer import Scorer
 
 __all__ = ["command"]
 
@@ -115,7 +115,7 @@ def _scorers(
 ) -> "tuple[Scorer, Scorer | None]":
     """What is scored and, where integers have a checkpoint, the float model beside them."""
     from glintfpga.host.models import image_of, is_image, read_float_model
-    from glintfpga.quant.evaluation.scorers import FixedScorer, FloatScorer
+    from glintfpga.quant.blink.scorers import FixedScorer, FloatScorer
 
     if numerics == "float":
         return FloatScorer(read_float_model(model)), None

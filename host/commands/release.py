@@ -57,8 +57,9 @@ def command(run: Path, name: str, model: Path | None, data: Path | None, out: Pa
     from glintfpga.host.files.outputs import check_folder
     from glintfpga.host.models import warn_of
     from glintfpga.quant.blink.checkpoint import read_checkpoint
+    from glintfpga.quant.blink.scorers import FixedScorer, FloatScorer
     from glintfpga.quant.evaluation.rows import Score
-    from glintfpga.quant.evaluation.scorers import FixedScorer, FloatScorer, Scorer
+    from glintfpga.quant.evaluation.scorer import Scorer
     from glintfpga.quant.evaluation.sets import find_sets, read_set
     from glintfpga.train.release.publish import champion_of, image_of_release, release
     from glintfpga.train.run.config import TrainConfig

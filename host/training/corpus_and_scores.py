@@ -120,8 +120,9 @@ def scored(path: Path, texts: dict[str, bytes], *, plan: int | None, lanes: int)
     from glintfpga.quant.blink.checkpoint import read_checkpoint
     from glintfpga.quant.blink.plan import plan_of
     from glintfpga.quant.blink.quantize import quantize
+    from glintfpga.quant.blink.scorers import FixedScorer, FloatScorer
     from glintfpga.quant.evaluation.perplexity import windows
-    from glintfpga.quant.evaluation.scorers import FixedScorer, FloatScorer, Scorer
+    from glintfpga.quant.evaluation.scorer import Scorer
     from glintfpga.train.engine.choice import open_engine
     from glintfpga.train.engine.shape import Shape
     from glintfpga.train.run.model_files import read_model

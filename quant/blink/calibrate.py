@@ -10,15 +10,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
-from glintfpga.quant.blink.checkpoint import Checkpoint, FloatArray
+from glintfpga.quant.blink.checkpoint import Checkpoint
 from glintfpga.quant.blink.float_model import FloatModel
 from glintfpga.quant.errors import InputError
+from glintfpga.quant.numbers.arrays import FloatArray, IdArray
 
 __all__ = ["Ranges", "calibrate", "sampled_text", "text_ids"]
-
-IdArray = npt.NDArray[np.int64]
 
 _WINDOW = 256
 _MAX_WINDOWS = 256

@@ -18,17 +18,15 @@ from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.files.atomic import write_atomic
 from glintfpga.quant.files.strict_json import parse_object
+from glintfpga.quant.numbers.arrays import FloatArray
 
 __all__ = [
     "MOST_BALANCE",
     "Checkpoint",
-    "FloatArray",
     "parse_checkpoint",
     "read_checkpoint",
     "write_checkpoint",
 ]
-
-FloatArray = npt.NDArray[np.float64]
 
 _MAX_FILE_BYTES = 1 << 20
 _MAX_HEADER_BYTES = 1 << 18

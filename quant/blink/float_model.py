@@ -10,10 +10,11 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from glintfpga.quant.blink.checkpoint import Checkpoint, FloatArray
+from glintfpga.quant.blink.checkpoint import Checkpoint
 from glintfpga.quant.blink.fold import FoldedPass, fold
 from glintfpga.quant.blink.spec import DIM
 from glintfpga.quant.errors import InputError
+from glintfpga.quant.numbers.arrays import FloatArray
 
 __all__ = ["EPSILON", "FloatModel", "Observer", "rms_norm"]
 
@@ -22,8 +23,6 @@ EPSILON = 1e-5
 
 Observer = Callable[[str, int, FloatArray], None]
 """Called with tensor name, pass (-1 for logits) and values: what calibration listens to."""
-
-IdArray = npt.NDArray[np.int64]
 
 
 class FloatModel:

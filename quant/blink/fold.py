@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glintfpga.quant.blink.checkpoint import Checkpoint, FloatArray
+from glintfpga.quant.blink.checkpoint import Checkpoint
 from glintfpga.quant.blink.spec import DIM, ModelSpec
+from glintfpga.quant.numbers.arrays import FloatArray
 
 __all__ = ["FoldedModel", "FoldedPass", "fold"]
 

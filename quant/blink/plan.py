@@ -8,6 +8,7 @@ Plan 12 keeps values and weights in 12 bits (18-bit multipliers); plan 9 in 9 bi
 from dataclasses import dataclass
 
 from glintfpga.quant.errors import InputError
+from glintfpga.quant.numbers.formats import GUMBEL_NOISE, LOGIT, TEMPERATURE
 from glintfpga.quant.numbers.qformat import QFormat
 
 __all__ = ["DENOMINATOR_WIDTH", "PLAN9", "PLAN12", "PLANS", "NumberPlan", "plan_of"]
@@ -45,12 +46,12 @@ class NumberPlan:
     gate: QFormat = QFormat(10, 6)
     """SiLU argument, the address of its table."""
     score_frac: int = 3
-    value: QFormat = QFormat(20, 8)
+    value: QFormat = LOGIT
     """Widest number a lane hands on; the format of logits (scores use ``score_frac``)."""
     weight_p_frac: int = 8
     """Fraction of the softmax weights p, which run from 0 to 1 included."""
-    temperature: QFormat = QFormat(10, 8, signed=False)
-    gumbel: QFormat = QFormat(16, 10)
+    temperature: QFormat = TEMPERATURE
+    gumbel: QFormat = GUMBEL_NOISE
 
     @property
     def max_shift(self) -> int:

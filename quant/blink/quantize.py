@@ -17,8 +17,8 @@ import math
 
 import numpy as np
 
-from glintfpga.quant.blink.calibrate import IdArray, Ranges, calibrate, sampled_text
-from glintfpga.quant.blink.checkpoint import MOST_BALANCE, Checkpoint, FloatArray
+from glintfpga.quant.blink.calibrate import Ranges, calibrate, sampled_text
+from glintfpga.quant.blink.checkpoint import MOST_BALANCE, Checkpoint
 from glintfpga.quant.blink.float_model import FloatModel
 from glintfpga.quant.blink.fold import FoldedModel, FoldedPass, fold
 from glintfpga.quant.blink.model import IntArray, PassWeights, QuantizedModel
@@ -27,6 +27,7 @@ from glintfpga.quant.blink.quantize_report import QuantizeReport, TensorRow, snr
 from glintfpga.quant.blink.reference import ReferenceModel
 from glintfpga.quant.blink.tables import rope_table
 from glintfpga.quant.errors import InputError
+from glintfpga.quant.numbers.arrays import FloatArray, IdArray
 from glintfpga.quant.numbers.qformat import QFormat
 
 __all__ = ["quantize", "rope_fraction"]

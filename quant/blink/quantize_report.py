@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from glintfpga.quant.blink.checkpoint import FloatArray
+from glintfpga.quant.numbers.arrays import FloatArray
 
 __all__ = ["QuantizeReport", "TensorRow", "snr_db"]
 

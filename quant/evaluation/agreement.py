@@ -3,7 +3,6 @@
 
 import numpy as np
 
-from glintfpga.quant.blink.checkpoint import FloatArray
 from glintfpga.quant.evaluation.losses import Progress, iterate_batches, nll
 from glintfpga.quant.evaluation.perplexity import (
     WINDOW_PROTOCOL,
@@ -12,7 +11,8 @@ from glintfpga.quant.evaluation.perplexity import (
     window_passages,
 )
 from glintfpga.quant.evaluation.rows import Score, ratio_error
-from glintfpga.quant.evaluation.scorers import Scorer
+from glintfpga.quant.evaluation.scorer import Scorer
+from glintfpga.quant.numbers.arrays import FloatArray
 
 __all__ = ["windows_beside"]
 

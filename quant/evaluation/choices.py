@@ -14,7 +14,7 @@ import numpy as np
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.evaluation.losses import Passage, Progress, losses
 from glintfpga.quant.evaluation.rows import Score, proportion_error
-from glintfpga.quant.evaluation.scorers import Scorer
+from glintfpga.quant.evaluation.scorer import Scorer
 
 __all__ = ["Question", "score_questions"]
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glintfpga.quant.blink.checkpoint import FloatArray
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.evaluation.scorers import IdArray, Scorer
+from glintfpga.quant.evaluation.scorer import Scorer
+from glintfpga.quant.numbers.arrays import FloatArray, IdArray
 
 __all__ = ["Passage", "Progress", "iterate_batches", "losses", "nll", "pieces"]
 

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glintfpga.quant.blink.checkpoint import FloatArray
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.evaluation.losses import Passage, Progress, losses, pieces
 from glintfpga.quant.evaluation.rows import Score, ratio_error
-from glintfpga.quant.evaluation.scorers import Scorer
+from glintfpga.quant.evaluation.scorer import Scorer
+from glintfpga.quant.numbers.arrays import FloatArray
 
 __all__ = [
     "WINDOWS",

@@ -28,7 +28,7 @@ from glintfpga.quant.evaluation.losses import Progress
 from glintfpga.quant.evaluation.pairs import Pair, score_pairs
 from glintfpga.quant.evaluation.perplexity import Page, continuous, per_page_byte, windows
 from glintfpga.quant.evaluation.rows import Score
-from glintfpga.quant.evaluation.scorers import Scorer
+from glintfpga.quant.evaluation.scorer import Scorer
 from glintfpga.quant.files.strict_json import parse_object
 from glintfpga.quant.files.text import MAX_TEXT_BYTES, pieces, problem_of, read_text
 

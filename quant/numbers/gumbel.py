@@ -20,13 +20,13 @@ from typing import Any
 
 import numpy as np
 
-from glintfpga.quant.blink.plan import PLAN12
+from glintfpga.quant.numbers.formats import GUMBEL_NOISE, LOGIT, TEMPERATURE
 from glintfpga.quant.numbers.qformat import shift_round
 
 __all__ = ["GUMBEL", "NOISE_SHIFT", "address", "noise", "tail_gumbel"]
 
-NOISE_SHIFT = PLAN12.temperature.frac + PLAN12.gumbel.frac - PLAN12.logit.frac
-"""Fractional bits of a product T * G that a logit does not have; the same in every plan."""
+NOISE_SHIFT = TEMPERATURE.frac + GUMBEL_NOISE.frac - LOGIT.frac
+"""Fractional bits of a product T * G that a logit does not have."""
 
 
 def address(r: Any) -> Any:
@@ -47,7 +47,7 @@ def _table() -> np.ndarray:
     words = np.arange(65536)
     entry = address(words)
     mean = np.bincount(entry, weights=tail_gumbel(words)) / np.bincount(entry)
-    stored: np.ndarray = PLAN12.gumbel.quantize(mean)
+    stored: np.ndarray = GUMBEL_NOISE.quantize(mean)
     return stored
 
 

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from glintfpga.quant.blink.plan import PLAN12
+from glintfpga.quant.numbers.formats import TEMPERATURE
 from glintfpga.quant.numbers.gumbel import noise
 from glintfpga.quant.numbers.trivium import Trivium, seed_key
 
@@ -34,9 +34,9 @@ class Sampler:
         ``logits``: (vocab,) stored integers with 8 fractional bits. ``temperature``: u10, T * 256,
         or ``ValueError``; 0 takes nothing from the stream.
         """
-        if not PLAN12.temperature.lo <= temperature <= PLAN12.temperature.hi:
+        if not TEMPERATURE.lo <= temperature <= TEMPERATURE.hi:
             raise ValueError(
-                f"temperature must be in 0..{PLAN12.temperature.hi} (T * 256), not {temperature!r}"
+                f"temperature must be in 0..{TEMPERATURE.hi} (T * 256), not {temperature!r}"
             )
         if temperature:
             count = -(-len(logits) // WORDS_ALIGN) * WORDS_ALIGN

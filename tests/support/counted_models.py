@@ -8,8 +8,8 @@ after h. The published figures of a corpus of 59,790,270 bytes are in the tests.
 
 import numpy as np
 
-from glintfpga.quant.blink.checkpoint import FloatArray
-from glintfpga.quant.evaluation.scorers import TableScorer
+from glintfpga.quant.numbers.arrays import FloatArray
+from support.table_scorer import TableScorer
 
 __all__ = ["bigram", "unigram"]
 

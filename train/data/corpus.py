@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from glintfpga.quant.errors import InputError
+from glintfpga.quant.numbers.arrays import IdArray
 
 __all__ = ["EOS", "Corpus", "Mixture"]
 
 EOS = 256
 IdStream = npt.NDArray[np.uint16]
-IdArray = npt.NDArray[np.int64]
 _Parts = tuple[IdArray, IdArray, npt.NDArray[np.float64]]
 """Starts, stops and shares of parts of a stream; the shares sum up to 1."""
 Mixture = Mapping[str, float]

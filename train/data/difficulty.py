@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from glintfpga.quant.blink.checkpoint import Checkpoint, FloatArray, read_checkpoint
+from glintfpga.quant.blink.checkpoint import Checkpoint, read_checkpoint
+from glintfpga.quant.blink.scorers import FloatScorer
 from glintfpga.quant.errors import EnvironmentProblem, InputError
 from glintfpga.quant.evaluation.losses import Passage, Progress, losses
-from glintfpga.quant.evaluation.scorers import FloatScorer
 from glintfpga.quant.files.atomic import write_atomic
+from glintfpga.quant.numbers.arrays import FloatArray
 from glintfpga.train.data.manifest import Manifest
 from glintfpga.train.data.streams import Selection, all_documents
 

@@ -24,9 +24,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from glintfpga.quant.blink.checkpoint import Checkpoint, FloatArray
+from glintfpga.quant.blink.checkpoint import Checkpoint
 from glintfpga.quant.blink.spec import DIM, ModelSpec
 from glintfpga.quant.errors import InputError
+from glintfpga.quant.numbers.arrays import FloatArray
 
 __all__ = ["Axis", "SignedOrder", "Symmetry", "align", "axes_of", "distance", "transformed"]
 

@@ -5,7 +5,8 @@ import math
 
 import numpy as np
 
-from glintfpga.quant.blink.checkpoint import Checkpoint, FloatArray
+from glintfpga.quant.blink.checkpoint import Checkpoint
+from glintfpga.quant.numbers.arrays import FloatArray
 from glintfpga.train.merge.align import align
 
 __all__ = ["SMALL_RADIANS", "between", "slerp"]

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from glintfpga.quant.blink.checkpoint import read_checkpoint
 from glintfpga.quant.blink.quantize import quantize
+from glintfpga.quant.blink.scorers import FixedScorer, FloatScorer
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.evaluation.agreement import windows_beside
 from glintfpga.quant.evaluation.perplexity import windows
-from glintfpga.quant.evaluation.scorers import FixedScorer, FloatScorer, TableScorer
+from support.table_scorer import TableScorer
 
 SHIPPED = resources.files("glintfpga.train").joinpath("release/blink-base/model.safetensors")
 RNG = np.random.default_rng(5)

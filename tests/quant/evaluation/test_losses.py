@@ -12,10 +12,11 @@ from glintfpga.quant.blink.plan import PLANS
 from glintfpga.quant.blink.quantize import quantize
 from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.reference import ReferenceModel
+from glintfpga.quant.blink.scorers import FixedScorer, FloatScorer
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.evaluation.losses import Passage, losses, pieces
-from glintfpga.quant.evaluation.scorers import FixedScorer, FloatScorer, TableScorer
+from support.table_scorer import TableScorer
 
 SHIPPED = resources.files("glintfpga.train").joinpath("release/blink-base/model.safetensors")
 TABLE = np.log(np.random.default_rng(3).dirichlet(np.ones(256), 256))

@@ -7,7 +7,7 @@ import pytest
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.evaluation.choices import Question, score_questions
 from glintfpga.quant.evaluation.pairs import Pair, score_pairs
-from glintfpga.quant.evaluation.scorers import TableScorer
+from support.table_scorer import TableScorer
 
 WEIGHTS = np.ones(256)
 WEIGHTS[list(b"abc")] = 8, 4, 2

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from glintfpga.quant.blink.calibrate import sampled_text
 from glintfpga.quant.blink.checkpoint import read_checkpoint
 from glintfpga.quant.blink.quantize import quantize
+from glintfpga.quant.blink.scorers import FixedScorer, FloatScorer
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.evaluation.perplexity import Page, continuous, per_page_byte, windows
-from glintfpga.quant.evaluation.scorers import FixedScorer, FloatScorer, TableScorer
+from support.table_scorer import TableScorer
 
 SHIPPED = resources.files("glintfpga.train").joinpath("release/blink-base/model.safetensors")
 NEXT = TableScorer(np.where(np.eye(256, k=1) + np.eye(256, k=-255), math.log(4), 0.0))

@@ -9,8 +9,8 @@ from glintfpga.quant.errors import InputError
 from glintfpga.quant.evaluation.choices import Question
 from glintfpga.quant.evaluation.pairs import Pair
 from glintfpga.quant.evaluation.perplexity import Page
-from glintfpga.quant.evaluation.scorers import TableScorer
 from glintfpga.quant.evaluation.sets import find_sets, read_set
+from support.table_scorer import TableScorer
 
 EVEN = TableScorer(np.full((256, 256), -np.log(256)))
 PAIR = {"sentence_good": "The cats sit.", "sentence_bad": "The cats sits.", "UID": "agreement"}

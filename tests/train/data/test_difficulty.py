@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from glintfpga.quant.blink.checkpoint import Checkpoint
+from glintfpga.quant.blink.scorers import FloatScorer
 from glintfpga.quant.errors import EnvironmentProblem, InputError
 from glintfpga.quant.evaluation.perplexity import windows
-from glintfpga.quant.evaluation.scorers import FloatScorer
 from glintfpga.train.data.difficulty import difficulties, easiest, shipped_scorer
 
 PLAIN = "The people of the town were at the river in the morning, and then they went home."

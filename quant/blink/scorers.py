@@ -1,39 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""What can be scored: anything that gives logits of the next byte for many sequences at once."""
+"""Blink models as what `quant.evaluation` scores: its protocol `Scorer`."""
 
 import math
-from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from glintfpga.quant.blink.checkpoint import Checkpoint, FloatArray
+from glintfpga.quant.blink.checkpoint import Checkpoint
 from glintfpga.quant.blink.float_model import FloatModel
 from glintfpga.quant.blink.model import QuantizedModel
 from glintfpga.quant.blink.reference import ReferenceModel
 from glintfpga.quant.blink.spec import ModelSpec
+from glintfpga.quant.numbers.arrays import FloatArray, IdArray
 
-__all__ = ["FixedScorer", "FloatScorer", "Scorer", "TableScorer"]
-
-IdArray = npt.NDArray[np.int64]
-
-
-class Scorer(Protocol):
-    """A model with a context for each of several sequences."""
-
-    @property
-    def reach(self) -> int | None:
-        """Bytes back that can matter to a prediction; None: all."""
-
-    @property
-    def period(self) -> int:
-        """Shifts of a text by this many positions leave every result as it is."""
-
-    def reset(self, batch: int) -> None:
-        """Empty the context of ``batch`` sequences."""
-
-    def step(self, ids: IdArray) -> FloatArray:
-        """Enter ids (batch,), return base-e logits (batch, vocab)."""
+__all__ = ["FixedScorer", "FloatScorer"]
 
 
 class FloatScorer:
@@ -67,22 +46,6 @@ class FixedScorer:
 
     def step(self, ids: IdArray) -> FloatArray:
         return np.asarray(self._model.step(ids) * self._unit, dtype=np.float64)
-
-
-class TableScorer:
-    """The next byte by a table of the last one: ``log_probability`` (256, 256), base e."""
-
-    reach = 1
-    period = 1
-
-    def __init__(self, log_probability: FloatArray) -> None:
-        self._table = log_probability
-
-    def reset(self, batch: int) -> None:
-        """Do nothing: the last byte is all that is known."""
-
-    def step(self, ids: IdArray) -> FloatArray:
-        return np.asarray(self._table[ids])
 
 
 def _reach(spec: ModelSpec) -> int | None:
