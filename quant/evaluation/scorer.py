@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What can be scored: anything that gives logits of the next byte for many sequences at once."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from glintfpga.quant.numbers.arrays import FloatArray, IdArray

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Types of the arrays that models take and give."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Formats of what sampling meets: logits, noise and temperature. The same in every number plan."""
 
-from __future__ import annotations
-
 from glintfpga.quant.numbers.qformat import QFormat
 
 __all__ = ["GUMBEL_NOISE", "LOGIT", "TEMPERATURE"]

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A `Scorer` whose losses can be computed by hand."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from glintfpga.quant.numbers.arrays import FloatArray, IdArray
