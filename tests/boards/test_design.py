@@ -5,19 +5,16 @@ import pytest
 from glintfpga.boards.board import board_of
 from glintfpga.boards.design import device_design
 from glintfpga.boards.gowin.bram_signatures import split
-from glintfpga.firmware.blink.image import Image
 from glintfpga.hdl.service.hello import HEADER_AT
-from glintfpga.quant.blink.plan import PLAN12
-from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.spec import PRESETS
 from glintfpga.quant.errors import InputError
+from support.models import random_image
 
 BOARD = board_of("tangnano20k")
 
 
 def image(seed, *, spec="blink"):
-    generator = np.random.default_rng(seed)
-    return Image.from_model(random_model(generator, PRESETS[spec], PLAN12)).data
+    return random_image(PRESETS[spec], seed=seed).data
 
 
 def design(data, **kwargs):

@@ -1,55 +1,19 @@
 # SPDX-License-Identifier: MIT
-import zlib
-
-import numpy as np
 import pytest
 
-from glintfpga.firmware.device.numerics import LoadedModel
 from glintfpga.firmware.device.software_device import SoftwareDevice
 from glintfpga.firmware.wire.endpoint import Endpoint, Role
 from glintfpga.firmware.wire.messages import Done, take_message
 from glintfpga.firmware.wire.protocol import Op
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.numbers.sampler import Sampler
-
-
-class ToyNumerics:
-    """Logits are a hash of the context, so that any slip of the context shows."""
-
-    def __init__(self, vocab, script=()):
-        self.vocab = vocab
-        self.script = list(script)
-        self.context = []
-
-    def clear(self):
-        self.context = []
-
-    def enter(self, token):
-        self.context.append(token)
-
-    def logits(self):
-        rng = np.random.default_rng(zlib.crc32(repr(self.context).encode()))
-        logits = rng.integers(-2048, 2048, self.vocab)
-        if self.script:
-            logits[self.script.pop(0)] = 1 << 19
-        return logits
-
-
-def toy_model(vocab=257, eos=256, script=()):
-    return LoadedModel(
-        numerics=ToyNumerics(vocab, script),
-        vocab=vocab,
-        eos=eos,
-        image_header=b"GLNT".ljust(96, b"\1"),
-        image_crc=0x12345678,
-        golden=None,
-    )
+from support.models import hash_model
 
 
 def toy_load(data):
     if data[:4] != b"good":
         raise InputError("not an image")
-    return toy_model(int.from_bytes(data[4:6], "little"))
+    return hash_model(int.from_bytes(data[4:6], "little"))
 
 
 class Bench:
@@ -111,7 +75,7 @@ class Bench:
 
 
 def build(vocab=257, eos=256, script=(), model="toy", load=toy_load):
-    model = toy_model(vocab, eos, script) if model == "toy" else model
+    model = hash_model(vocab, eos, script) if model == "toy" else model
     device = SoftwareDevice(model=model, load=load, sampler=Sampler(), lanes=4)
     bench = Bench(device)
     bench.numerics = model.numerics if model else None

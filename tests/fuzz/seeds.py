@@ -14,23 +14,21 @@ import numpy as np
 
 from glintfpga.boards.board import TANGNANO20K
 from glintfpga.boards.gowin.bitstream_file import footer, header
-from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.wire.messages import Counters, Done, generate, message, prompt, score
 from glintfpga.firmware.wire.protocol import Data, DataFlag, HelloFlag, HelloInfo, Op
 from glintfpga.host.models import image_of
 from glintfpga.quant.blink.checkpoint import Checkpoint, write_checkpoint
-from glintfpga.quant.blink.plan import PLANS
-from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.spec import ModelSpec
 from support.damage import sealed
 from support.fuzz_targets import SESSION
+from support.models import random_image
 
 CORPUS = Path(__file__).parent / "corpus"
 SPEC = ModelSpec(loops=1, hidden=1, vocab=2, window=1, eos=None)
 
 
 def image():
-    return Image.from_model(random_model(np.random.default_rng(1), SPEC, PLANS[12])).data
+    return random_image(SPEC).data
 
 
 def checkpoint():

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: MIT
-import numpy as np
 import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
@@ -24,10 +23,10 @@ from glintfpga.hdl.device import Device, connect_core, hello_info
 from glintfpga.hdl.row.core import Core
 from glintfpga.hdl.service.service import Service
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
-from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.numbers.sampler import Sampler
 from support.component_bench import simulate
+from support.models import random_image
 
 CLK_HZ = 27_000_000
 LANES = 4
@@ -39,7 +38,7 @@ FAST = (BAUDS[-1],) * len(BAUDS)
 
 
 def image(index):
-    return Image.from_model(random_model(np.random.default_rng(index), SPECS[index], PLAN12))
+    return random_image(SPECS[index], seed=index)
 
 
 def answers_of(held):
@@ -193,12 +192,11 @@ ANY_LANES = [
 def test_self_test_with_any_lanes(lanes, plan):
     """It passes with the image's own golden value, and with no other."""
     spec = ModelSpec(loops=1, lora_targets=("q",), hidden=5, vocab=9, window=5, eos=None)
-    model = random_model(np.random.default_rng(lanes), spec, plan)
-    good = Image.from_model(model)
+    good = random_image(spec, plan, seed=lanes)
     wrong = list(good.golden)
     wrong[GOLDEN_LANES.index(lanes)] ^= 1 << 16
 
-    for start in (good, Image.with_golden(model, tuple(wrong))):
+    for start in (good, Image.with_golden(good.model, tuple(wrong))):
         device = Device(clk_hz=CLK_HZ, lanes=lanes, plan=plan, image=start)
         seen = []
 

@@ -4,13 +4,10 @@ import logging
 import math
 import sys
 import tempfile
-import zlib
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.device.numerics import reference_model
 from glintfpga.firmware.device.software_device import SoftwareDevice
 from glintfpga.firmware.wire.protocol import BAUDS, FALLBACK_ERRORS
@@ -19,9 +16,9 @@ from glintfpga.host.device.client import Client
 from glintfpga.host.device.link import Link
 from glintfpga.host.ports.transport import LinkLost
 from glintfpga.quant.blink.plan import PLANS
-from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.numbers.sampler import Sampler
+from support.models import HashNumerics, random_image
 from support.virtual_uart import resampled
 
 TICK_S = 0.0005
@@ -29,29 +26,7 @@ TICK_S = 0.0005
 
 def make_image(seed=47, plan=12, **sizes):
     sizes = {"loops": 2, "hidden": 2, "window": 4, "vocab": 257, **sizes}
-    rng = np.random.default_rng(seed)
-    return Image.from_model(random_model(rng, ModelSpec(**sizes), PLANS[plan], edges=0.0))
-
-
-class HashNumerics:
-    """Logits are a hash of the whole context, so that any slip of it shows; never EOS."""
-
-    def __init__(self, vocab, eos):
-        self.vocab = vocab
-        self.eos = eos
-        self.clear()
-
-    def clear(self):
-        self.context = 0
-
-    def enter(self, token):
-        self.context = zlib.crc32(token.to_bytes(2, "little"), self.context)
-
-    def logits(self):
-        logits = np.random.default_rng(self.context).integers(-2048, 2048, self.vocab)
-        if self.eos is not None:
-            logits[self.eos] = -(1 << 19)
-        return logits
+    return random_image(ModelSpec(**sizes), PLANS[plan], seed=seed, edges=0.0)
 
 
 class World:
@@ -86,7 +61,7 @@ class World:
     def load(self, data):
         model = reference_model(data, lanes=self.lanes, plan=12)
         if self.hashed:
-            model = replace(model, numerics=HashNumerics(model.vocab, model.eos), golden=None)
+            model = replace(model, numerics=HashNumerics(model.vocab, never=model.eos), golden=None)
         return model
 
     def open(self):

@@ -14,11 +14,11 @@ from glintfpga.quant.blink.float_model import FloatModel
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
 from glintfpga.quant.blink.quantize import quantize
 from glintfpga.quant.blink.quantize_report import snr_db
-from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
 from glintfpga.quant.blink.spec import ModelSpec
 from support.cocotb_bench import Bench
 from support.cocotb_runner import run_cocotb
+from support.models import random_image, seeded_model
 
 CLK_HZ, BAUD = 24_000_000, 3_000_000
 TEXT, COUNT = "Hello", 10
@@ -49,7 +49,7 @@ def sharp_model():
     A model at the edges of all formats hides most of its weights: it saturates.
     """
     spec = ModelSpec(eos=None, loops=2, hidden=5, vocab=64, window=6)
-    return random_model(np.random.default_rng(8), spec, PLAN9, edges=0.0, embedding_bits=5)
+    return seeded_model(spec, PLAN9, seed=8, edges=0.0, embedding_bits=5)
 
 
 def compared(model):
@@ -104,7 +104,7 @@ def test_single_weights_show_in_what_is_compared():
 def test_whole_protocol(tmp_path):
     image = Image.from_model(sharp_model())
     spec = ModelSpec(eos=None, loops=1, hidden=4, vocab=16, window=3)
-    other = Image.from_model(random_model(np.random.default_rng(2), spec, PLAN9))
+    other = random_image(spec, PLAN9, seed=2)
     (tmp_path / "other.glint").write_bytes(other.data)
     run(tmp_path, image, PLAN9, other=str(tmp_path / "other.glint"), text=TEXT, count=COUNT)
 

@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Whether the gateware keeps the line busy when its core is faster than the line."""
 
-import numpy as np
 import pytest
 
-from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.wire.messages import generate, message
 from glintfpga.firmware.wire.protocol import BAUDS, Data, Op, parse_frame
-from glintfpga.quant.blink.plan import PLAN12
-from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.sim import shipped
 from glintfpga.sim.exchange import SimHost, SoftwareLine
 from glintfpga.sim.port import SimPort
+from support.models import random_image
 from support.shipping.rebuild_sim import LANES
 
 TOKENS = 4000
@@ -22,7 +19,7 @@ BYTE_BITS = 10
 @pytest.fixture(scope="module")
 def image():
     spec = ModelSpec(loops=1, vocab=64, hidden=4, window=8, eos=None)
-    return Image.from_model(random_model(np.random.default_rng(5), spec, PLAN12, edges=0.0))
+    return random_image(spec, seed=5, edges=0.0)
 
 
 def record(host, *messages):

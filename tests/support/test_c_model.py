@@ -6,11 +6,11 @@ import pytest
 
 from glintfpga.firmware.blink.image import Image
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
-from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import DeviceError
 from support.c_model import Follower, run_blink, tokens_per_second
+from support.models import seeded_model
 
 SHAPES = {
     "blink": ModelSpec(),
@@ -23,7 +23,7 @@ SHAPES = {
 @pytest.fixture
 def image_file(tmp_path, request):
     spec, plan, seed = request.param
-    model = random_model(np.random.default_rng(seed), spec, plan)
+    model = seeded_model(spec, plan, seed=seed)
     path = tmp_path / "model.glint"
     path.write_bytes(Image.from_model(model).data)
     return path, model

@@ -11,7 +11,6 @@ from glintfpga.hdl.row.core import Core
 from glintfpga.quant.blink.checkpoint import read_checkpoint
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
 from glintfpga.quant.blink.quantize import quantize
-from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.reference import ReferenceModel
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import DeviceError
@@ -19,6 +18,7 @@ from glintfpga.quant.numbers.sampler import Sampler
 from glintfpga.sim.compiled import CompiledSim, NativeProgram
 from support.cxxrtl import build_native
 from support.lockstep import CoreBench, compare
+from support.models import seeded_model
 
 CHECKPOINT = Path(str(resources.files("glintfpga.train"))) / "release/blink-base/model.safetensors"
 SHAPES = {
@@ -47,10 +47,6 @@ def check(lanes, model, *, sequences=SEQUENCES, length=LENGTH, prefill=0, seed=0
     assert compared == sequences * (length - prefill + bool(prefill)) * model.vocab
 
 
-def random(shape, plan, seed):
-    return random_model(np.random.default_rng(seed), shape, plan)
-
-
 LANES = [
     2,
     4,
@@ -64,11 +60,11 @@ class TestPlan12:
     def test_random_weights(self, lanes, shape):
         for seed in range(3):
             prefill = (0, 3, 40)[seed]
-            check(lanes, random(shape, PLAN12, seed), prefill=prefill, seed=seed)
+            check(lanes, seeded_model(shape, PLAN12, seed=seed), prefill=prefill, seed=seed)
 
     def test_window_256(self, lanes):
         shape = ModelSpec(loops=2, hidden=6, vocab=64, window=256, eos=None)
-        check(lanes, random(shape, PLAN12, 1), sequences=1, length=600, prefill=200)
+        check(lanes, seeded_model(shape, PLAN12, seed=1), sequences=1, length=600, prefill=200)
 
     def test_trained_weights(self, lanes):
         model, _ = quantize(read_checkpoint(CHECKPOINT), plan=PLAN12)
@@ -76,7 +72,7 @@ class TestPlan12:
         check(lanes, model, sequences=2, length=50, prefill=17)
 
     def test_sampling(self, lanes):
-        model = random(ModelSpec(loops=1, vocab=200, window=4, eos=None), PLAN12, 3)
+        model = seeded_model(ModelSpec(loops=1, vocab=200, window=4, eos=None), PLAN12, seed=3)
         core = bench(lanes, PLAN12)
         core.load(Image.from_model(model))
         core.seed(99)
@@ -93,7 +89,7 @@ class TestPlan12:
 @pytest.mark.parametrize("lanes", [4, 8])
 def test_plan_9(lanes, shape):
     for seed in range(3):
-        check(lanes, random(shape, PLAN9, seed), prefill=5 * seed, seed=seed)
+        check(lanes, seeded_model(shape, PLAN9, seed=seed), prefill=5 * seed, seed=seed)
 
 
 @pytest.mark.slow
@@ -109,11 +105,13 @@ def test_many_random_shapes(lanes):
             thinking=int(rng.integers(0, 2)),
             eos=None,
         )
-        check(lanes, random(shape, PLAN12, seed), sequences=2, prefill=seed % 5, seed=seed)
+        check(
+            lanes, seeded_model(shape, PLAN12, seed=seed), sequences=2, prefill=seed % 5, seed=seed
+        )
 
 
 def test_notices_a_wrong_bit():
-    model = random(SHAPES["ragged"], PLAN12, 0)
+    model = seeded_model(SHAPES["ragged"], PLAN12, seed=0)
     core = bench(4, PLAN12)
     core.load(Image.from_model(model))
     output = core.sim.item("lane1 dot_bank")

@@ -8,7 +8,6 @@ import subprocess
 from importlib import resources
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from glintfpga.boards.board import board_of
@@ -18,16 +17,15 @@ from glintfpga.boards.export.verilog import export
 from glintfpga.boards.gowin.bram_patch import cells_of
 from glintfpga.boards.gowin.resources import check
 from glintfpga.boards.toolchain import YOSYS
-from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.wire.messages import generate, prompt
 from glintfpga.host.files.output_folder import fill
 from glintfpga.quant.blink.plan import PLAN12, plan_of
-from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.spec import PRESETS
 from glintfpga.sim.compiled import CompiledSim, NativeProgram
 from glintfpga.sim.exchange import SimHost, SoftwareLine
 from glintfpga.sim.port import SimPort
 from support.cxxrtl import harness_text
+from support.models import random_image
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +34,7 @@ SPEC = PRESETS["blink"]
 
 
 def image(plan=PLAN12):
-    return Image.from_model(random_model(np.random.default_rng(1), SPEC, plan))
+    return random_image(SPEC, plan)
 
 
 def exported(folder, lanes, plan=12, **kwargs):

@@ -9,7 +9,6 @@ import subprocess
 from importlib import resources
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from glintfpga.boards.board import board_of
@@ -20,15 +19,13 @@ from glintfpga.boards.export.tool_commands import without
 from glintfpga.boards.export.verilog import export, verilog_of
 from glintfpga.boards.gowin.bram_signatures import bits_of, split
 from glintfpga.boards.steps import Steps
-from glintfpga.firmware.blink.image import Image
-from glintfpga.quant.blink.plan import PLAN12
-from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.spec import PRESETS
 from glintfpga.quant.errors import EnvironmentProblem, InputError
+from support.models import random_image
 
 BOARD = board_of("tangnano20k")
 LANES = 2
-IMAGE = Image.from_model(random_model(np.random.default_rng(1), PRESETS["blink"], PLAN12))
+IMAGE = random_image(PRESETS["blink"])
 OPTIONS = BuildOptions(image=IMAGE.data, model_name="random", lanes=LANES)
 PINS = {
     "clk27_0__io": 4,

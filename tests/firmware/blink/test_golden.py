@@ -9,16 +9,15 @@ from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.device.numerics import reference_model
 from glintfpga.firmware.wire.messages import generate, message
 from glintfpga.firmware.wire.protocol import Op, SelfTest, Status
-from glintfpga.quant.blink.plan import PLAN12
-from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
 from glintfpga.quant.blink.spec import ModelSpec
+from support.models import random_image
 
 
 @pytest.fixture(scope="module")
 def image():
     spec = ModelSpec(loops=2, hidden=4, vocab=20, window=9, eos=None)
-    return Image.from_model(random_model(np.random.default_rng(1), spec, PLAN12))
+    return random_image(spec)
 
 
 @pytest.fixture

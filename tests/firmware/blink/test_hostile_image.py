@@ -5,7 +5,6 @@ import hashlib
 import struct
 import zlib
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,17 +14,17 @@ from glintfpga.firmware.device.numerics import reference_model
 from glintfpga.firmware.wire.messages import generate, message, prompt
 from glintfpga.firmware.wire.protocol import HelloFlag, Op, Status
 from glintfpga.quant.blink.plan import PLANS
-from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.reference import ReferenceModel
 from glintfpga.quant.blink.spec import ModelSpec
 from support.damage import attempt, damaged
+from support.models import random_image
 
 SPECS = (
     ModelSpec(loops=1, hidden=1, vocab=2, window=1, eos=None),
     ModelSpec(loops=2, prelude=1, hidden=3, vocab=9, window=20, eos=0, thinking=1),
 )
 IMAGES = {
-    (index, code): Image.from_model(random_model(np.random.default_rng(index), spec, plan)).data
+    (index, code): random_image(spec, plan, seed=index).data
     for index, spec in enumerate(SPECS)
     for code, plan in PLANS.items()
 }

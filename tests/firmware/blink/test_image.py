@@ -11,10 +11,10 @@ from glintfpga.firmware.blink.golden import golden_crcs
 from glintfpga.firmware.blink.image import HEADER_BYTES, Image, Section, is_for_chat, unpack_header
 from glintfpga.firmware.blink.layout import Layout
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
-from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.reference import ReferenceModel
 from glintfpga.quant.blink.spec import LORA_TARGETS, PRESETS, ModelSpec
 from glintfpga.quant.errors import InputError
+from support.models import random_image, seeded_model
 
 SPECS = {
     "blink": PRESETS["blink"],
@@ -31,7 +31,7 @@ all_specs = pytest.mark.parametrize("name", SPECS)
 
 
 def build(name="blink", plan=PLAN12, seed=1):
-    return random_model(np.random.default_rng(seed), SPECS[name], plan)
+    return seeded_model(SPECS[name], plan, seed=seed)
 
 
 def sealed(data):
@@ -87,7 +87,7 @@ class TestBytes:
 
     def test_header_of_the_largest(self):
         spec = replace(SPECS["most"], thinking=127)
-        model = random_model(np.random.default_rng(1), spec, PLAN9)
+        model = seeded_model(spec, PLAN9)
         data = Image.with_golden(model, (1, 2, 3)).data
         assert list(data[8:16]) == [6, 1, 0b1111, 16, 0, 0, 127, 9]
         assert struct.unpack_from("<5H", data, 16) == (512, 256, 511, 113, 710)
@@ -95,7 +95,7 @@ class TestBytes:
     def test_no_eos_and_all_targets(self):
         assert struct.unpack_from("<H", Image.from_model(build("least")).data, 20) == (0xFFFF,)
         spec = ModelSpec(lora_targets=LORA_TARGETS)
-        data = Image.from_model(random_model(np.random.default_rng(1), spec, PLAN12)).data
+        data = random_image(spec).data
         assert data[10] == 0b1111111
 
     def test_sums(self):

@@ -6,9 +6,9 @@ import pytest
 
 from glintfpga.firmware.blink.layout import ROWS, Layout, align
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
-from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import InputError
+from support.models import seeded_model
 
 SPECS = {
     "blink": ModelSpec(),
@@ -20,7 +20,7 @@ all_specs = pytest.mark.parametrize("name", SPECS)
 
 
 def build(spec, plan=PLAN12):
-    return random_model(np.random.default_rng(1), spec, plan)
+    return seeded_model(spec, plan)
 
 
 @pytest.mark.parametrize(("rows", "want"), [(0, 0), (1, 8), (8, 8), (9, 16), (257, 264)])

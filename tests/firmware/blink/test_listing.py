@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: MIT
 import re
 
-import numpy as np
 import pytest
 
-from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.blink.layout import align
 from glintfpga.firmware.blink.listing import listing
 from glintfpga.firmware.blink.schedule import step_cycles, token_cycles
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
-from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import InputError
+from support.models import random_image
 
 SPECS = {
     "blink": ModelSpec(),
@@ -26,7 +24,7 @@ everywhere = pytest.mark.parametrize(
 
 
 def build(name, plan=PLAN12):
-    return Image.from_model(random_model(np.random.default_rng(1), SPECS[name], plan))
+    return random_image(SPECS[name], plan)
 
 
 def numbers(line):

@@ -2,7 +2,6 @@
 import numpy as np
 import pytest
 
-from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.device.software_port import open_software_port
 from glintfpga.firmware.wire.endpoint import Endpoint, Role
 from glintfpga.firmware.wire.messages import Done, generate, message, prompt, score, take_message
@@ -10,18 +9,18 @@ from glintfpga.firmware.wire.protocol import Op, Reason, Status
 from glintfpga.quant.blink.checkpoint import Checkpoint
 from glintfpga.quant.blink.float_model import FloatModel
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
-from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import DeviceError, InputError
 from glintfpga.quant.numbers.sampler import Sampler
+from support.models import random_image
 
 SMALL = ModelSpec(loops=2, vocab=40, eos=None, thinking=1)
 WIDE = ModelSpec(loops=1, vocab=300, eos=299)
 
 
 def image_of(spec, plan=PLAN12, seed=0):
-    return Image.from_model(random_model(np.random.default_rng(seed), spec, plan))
+    return random_image(spec, plan, seed=seed)
 
 
 class Host:

@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: MIT
-import numpy as np
 import pytest
 
-from glintfpga.firmware.blink.image import Image, Section
+from glintfpga.firmware.blink.image import Section
 from glintfpga.hdl.row.block_table import BlockTable
 from glintfpga.hdl.row.load_port import pack_row
 from glintfpga.quant.blink.plan import PLAN12
-from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.spec import ModelSpec
 from support.component_bench import simulate
+from support.models import random_image
 
 
 def build(passes, seed=1, **sizes):
     spec = ModelSpec(**{"loops": passes, "vocab": 40, "window": 5, "eos": 39, **sizes})
-    return Image.from_model(random_model(np.random.default_rng(seed), spec, PLAN12))
+    return random_image(spec, seed=seed)
 
 
 def flat(view):

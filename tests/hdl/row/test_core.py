@@ -3,23 +3,23 @@
 import numpy as np
 import pytest
 
-from glintfpga.firmware.blink.image import Image, Section
+from glintfpga.firmware.blink.image import Section
 from glintfpga.firmware.blink.schedule import token_cycles
 from glintfpga.hdl.row.core import Core
 from glintfpga.hdl.row.load_port import READ_CYCLES, pack_row
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
-from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.numbers.sampler import Sampler
 from support.component_bench import Stalls, get, put, simulate
+from support.models import random_image
 
 all_lanes = pytest.mark.parametrize("lanes", [2, 4, 8])
 
 
 def build(plan=PLAN12, seed=0, **sizes):
     spec = ModelSpec(**{"loops": 2, "vocab": 40, "window": 5, "eos": None, **sizes})
-    return Image.from_model(random_model(np.random.default_rng(seed), spec, plan))
+    return random_image(spec, plan, seed=seed)
 
 
 def operation(token=0, *, enter=1, logits=1, sample=0):

@@ -4,19 +4,18 @@ import struct
 import zlib
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
 from glintfpga.firmware.blink.golden import GOLDEN_LANES
-from glintfpga.firmware.blink.image import HEADER_BYTES, ROW_BYTES, Image, Section
+from glintfpga.firmware.blink.image import HEADER_BYTES, ROW_BYTES, Section
 from glintfpga.firmware.wire.protocol import HelloInfo
 from glintfpga.hdl.row.image_loader import ImageLoader
 from glintfpga.hdl.row.load_port import READ_CYCLES, pack_row
 from glintfpga.hdl.service.hello import CRC_AT, HEADER_AT
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
-from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.spec import ModelSpec
+from support.models import random_image
 
 LIMITS = HelloInfo(lanes=4, plan=12)
 TINY = ModelSpec(loops=2, lora_targets=("q",), hidden=9, vocab=5, window=12, eos=4)
@@ -24,7 +23,7 @@ WIDE = ModelSpec(loops=1, lora_targets=("q",), hidden=1, vocab=18, window=1, eos
 
 
 def image(spec=TINY, plan=PLAN12):
-    return Image.from_model(random_model(np.random.default_rng(3), spec, plan))
+    return random_image(spec, plan, seed=3)
 
 
 def sealed(data):

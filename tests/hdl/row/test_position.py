@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: MIT
-import numpy as np
 import pytest
 
 from glintfpga.hdl.row.position import Position
-from glintfpga.quant.blink.plan import PLAN12
-from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.reference import ReferenceModel
 from glintfpga.quant.blink.spec import ModelSpec
 from support.component_bench import simulate
+from support.models import seeded_model
 
 all_lanes = pytest.mark.parametrize("lanes", [2, 4, 8])
 
@@ -25,7 +23,7 @@ def groups(ctx, dut):
 
 def reference(window, lanes):
     spec = ModelSpec(loops=1, vocab=2, window=window, eos=None)
-    return ReferenceModel(random_model(np.random.default_rng(1), spec, PLAN12), lanes=lanes)
+    return ReferenceModel(seeded_model(spec), lanes=lanes)
 
 
 async def walk(ctx, dut, window, steps):

@@ -1,17 +1,11 @@
 # SPDX-License-Identifier: MIT
 import random
-import zlib
 from dataclasses import replace
 
-import numpy as np
 import pytest
-from amaranth.sim import Simulator
 
-from glintfpga.firmware.blink.golden import GOLDEN_LANES, GOLDEN_TOKENS
-from glintfpga.firmware.blink.image import Image, Section
-from glintfpga.firmware.device.numerics import LoadedModel
-from glintfpga.firmware.device.software_device import SoftwareDevice
-from glintfpga.firmware.wire.endpoint import Endpoint, Role
+from glintfpga.firmware.blink.golden import GOLDEN_TOKENS
+from glintfpga.firmware.blink.image import Section
 from glintfpga.firmware.wire.messages import (
     Counters,
     Done,
@@ -21,10 +15,8 @@ from glintfpga.firmware.wire.messages import (
     prompt,
     score,
     set_baud,
-    take_message,
 )
 from glintfpga.firmware.wire.protocol import (
-    MAX_MESSAGE_BODY,
     MAX_RAW,
     FrameSplitter,
     Hello,
@@ -36,261 +28,8 @@ from glintfpga.firmware.wire.protocol import (
     Status,
     parse_frame,
 )
-from glintfpga.hdl.row.load_port import pack_row
-from glintfpga.hdl.service.service import Service
-from glintfpga.quant.blink.plan import PLAN12
-from glintfpga.quant.blink.random_model import random_model
-from glintfpga.quant.blink.reference import logit_crc
-from glintfpga.quant.blink.spec import ModelSpec
-from glintfpga.quant.numbers.sampler import Sampler
-
-CLK_HZ = 1_000_000
-BYTE = 5
-
-
-class ToyNumerics:
-    """Logits are a hash of the context; ``script`` names winners of the next draws."""
-
-    def __init__(self, vocab, script=()):
-        self.vocab = vocab
-        self.script = list(script)
-        self.context = []
-
-    def clear(self):
-        self.context = []
-
-    def enter(self, token):
-        self.context.append(token)
-
-    def logits(self):
-        rng = np.random.default_rng(zlib.crc32(repr(self.context).encode()))
-        logits = rng.integers(-2048, 2048, self.vocab)
-        if self.script:
-            logits[self.script.pop(0)] = 1 << 18
-        return logits
-
-
-START = Image.from_model(
-    random_model(
-        np.random.default_rng(0),
-        ModelSpec(loops=1, lora_targets=("q",), hidden=1, vocab=5, window=1, eos=None),
-        PLAN12,
-    )
-)
-"""What the self-test finds in the memories of a `ToyCore`, whatever its numerics are."""
-STORED = {
-    (section, index): pack_row(row, 16)
-    for section in Section
-    for index, row in enumerate(START.sections[section])
-}
-POWER_UP = HelloInfo(
-    flags=HelloFlag.MODEL | HelloFlag.DEFAULT_IMAGE,
-    lanes=4,
-    plan=12,
-    image_crc=START.crc,
-    image_header=START.header,
-)
-GOLDEN = START.golden[GOLDEN_LANES.index(4)]
-
-
-class ToyCore:
-    """The core's ports, driven from Python with the numerics and the sampler of the oracle.
-
-    The first operations are the self-test's, and are answered with ``golden``.
-    """
-
-    def __init__(
-        self,
-        *,
-        vocab=257,
-        eos=256,
-        script=(),
-        cycles=20,
-        seed=0,
-        golden=GOLDEN,
-        stored=STORED,
-    ):
-        self.golden, self.stored = golden, stored
-        self.tested = 0
-        self.numerics = ToyNumerics(vocab, script)
-        self.sampler = Sampler()
-        self.vocab, self.eos = vocab, eos
-        self.cycles = cycles
-        self.rng = random.Random(seed)
-        self.rows = []
-
-    async def run(self, ctx, dut):
-        busy, result, logits = 0, None, np.zeros(1, np.int64)
-        while True:
-            ctx.set(dut.vocab, self.vocab)
-            ctx.set(dut.eos, 0xFFFF if self.eos is None else self.eos)
-            shown = busy == 0 and result is not None
-            ctx.set(dut.core_o.valid, shown)
-            if shown:
-                ctx.set(dut.core_o.payload, {"id": result[0], "crc": result[1]})
-            ctx.set(dut.core_idle, busy == 0 and not shown)
-            ready = busy == 0 and (not shown or ctx.get(dut.core_o.ready))
-            ctx.set(dut.core_i.ready, ready)
-            ctx.set(dut.seed.ready, self.rng.random() < 0.1)
-            sampled = await ctx.tick().sample(
-                dut.core_i.valid & dut.core_i.ready,
-                dut.core_i.payload,
-                dut.core_o.valid & dut.core_o.ready,
-                dut.core_clear,
-                dut.seed.valid & dut.seed.ready,
-                dut.seed.payload,
-                dut.temperature,
-                dut.logit_id,
-                dut.load.valid,
-                dut.load.target,
-                dut.load.index,
-                dut.load.data,
-            )
-            _, _, asked, op, taken, clear, seeded, seed, temperature, at, *row = sampled
-            ctx.set(dut.load.stored, self.stored.get((row[1], row[2]), 0))
-            ctx.set(dut.logit, int(logits[at]) if at < len(logits) else 0)
-            if row[0]:
-                self.rows.append(tuple(row[1:]))
-            busy = max(0, busy - 1)
-            if taken:
-                result = None
-            if seeded:
-                self.sampler.reseed(seed)
-            if clear:
-                assert not busy and result is None
-                self.numerics.clear()
-            if asked:
-                if self.tested < GOLDEN_TOKENS:
-                    busy = self.rng.randrange(1, 20)
-                    assert (op.id, op.enter, op.sample) == (self.tested & 1, 1, 0)
-                    self.tested += 1
-                    assert op.logits == (self.tested == GOLDEN_TOKENS)
-                    if op.logits:
-                        result = 0, self.golden
-                    continue
-                busy = self.rng.randrange(1, 2 * self.cycles)
-                if op.enter:
-                    self.numerics.enter(op.id)
-                if op.logits:
-                    logits = self.numerics.logits()
-                    token = self.sampler.sample(logits, temperature if op.sample else 0)
-                    result = token, logit_crc(logits)
-
-
-class Bench:
-    """A service with a toy core, and the host's endpoint on a clean line."""
-
-    def __init__(self, core, *, info=None, byte=BYTE):
-        self.core = core
-        self.byte = byte
-        self.info = info or POWER_UP
-        self.dut = Service(clk_hz=CLK_HZ, plan=PLAN12, info=self.info)
-        self.host = Endpoint(Role.HOST)
-        self.host.retry_s = 0.1
-        self.cycle = 0
-        self.to_device, self.held, self.wire = bytearray(), bytearray(), bytearray()
-
-    async def serve(self, ctx, byte_times=1):
-        for _ in range(byte_times):
-            now = self.cycle / CLK_HZ
-            if not self.to_device:
-                self.to_device += self.host.poll(now, frames=1)
-            if self.to_device:
-                ctx.set(self.dut.rx_data, self.to_device.pop(0))
-                ctx.set(self.dut.rx_valid, 1)
-            ctx.set(self.dut.tx.ready, 1)
-            _, _, valid, byte = await ctx.tick().sample(self.dut.tx.valid, self.dut.tx.payload)
-            ctx.set(self.dut.rx_valid, 0)
-            ctx.set(self.dut.tx.ready, 0)
-            await ctx.tick().repeat(self.byte - 1)
-            self.cycle += self.byte
-            if valid:
-                self.wire.append(byte)
-                self.host.feed(bytes([byte]), now)
-                self.held += self.host.read()
-
-    async def open(self, ctx, nonce=1):
-        self.held.clear()
-        self.to_device.clear()
-        self.host.start_session(nonce, self.cycle / CLK_HZ)
-        for _ in range(5000):
-            await self.serve(ctx)
-            if self.host.open:
-                return self.host.info
-        raise AssertionError("no answer to hello")
-
-    async def send(self, ctx, data):
-        while data:
-            data = data[self.host.write(data) :]
-            await self.serve(ctx)
-
-    async def next_message(self, ctx, limit=60_000):
-        for _ in range(limit):
-            if (got := take_message(self.held)) is not None:
-                return got
-            await self.serve(ctx)
-        raise AssertionError("no message")
-
-    async def answer(self, ctx):
-        """Bodies by op and joined, and the DONE."""
-        bodies = {}
-        while True:
-            op, body = await self.next_message(ctx)
-            if op == Op.DONE:
-                return bodies, Done.decode(body)
-            assert 1 <= len(body) <= MAX_MESSAGE_BODY
-            bodies[op] = bodies.get(op, b"") + body
-
-    async def ask(self, ctx, data):
-        await self.send(ctx, data)
-        return await self.answer(ctx)
-
-    def run(self, script):
-        async def main(ctx):
-            ctx.set(self.dut.tx_idle, 1)
-            await self.open(ctx)
-            await script(ctx)
-
-        async def core(ctx):
-            await self.core.run(ctx, self.dut)
-
-        sim = Simulator(self.dut)
-        sim.add_clock(1 / CLK_HZ)
-        sim.add_testbench(main)
-        sim.add_testbench(core, background=True)
-        sim.run()
-
-
-def oracle(commands, *, vocab=257, eos=256, script=()):
-    """What the software device answers: (bodies, DONE) of each command, and the context."""
-    numerics = ToyNumerics(vocab, script)
-    model = LoadedModel(
-        numerics=numerics,
-        vocab=vocab,
-        eos=eos,
-        image_header=bytes(96),
-        image_crc=0,
-        golden=None,
-    )
-    device = SoftwareDevice(model=model, load=None, sampler=Sampler(), lanes=4)
-    host, now, held, answers = Endpoint(Role.HOST), 0.0, bytearray(), []
-    host.start_session(1, now)
-    for command in commands:
-        left, bodies = command, {}
-        while True:
-            left = left[host.write(left) :]
-            now += 0.0002
-            device.feed(host.poll(now), now)
-            host.feed(device.poll(now), now)
-            held += host.read()
-            got = take_message(held)
-            if got is None:
-                continue
-            if got[0] == Op.DONE:
-                break
-            bodies[got[0]] = bodies.get(got[0], b"") + got[1]
-        answers.append((bodies, Done.decode(got[1])))
-    return answers, numerics.context, device.counters
+from support.service_bench import BYTE, Bench, oracle
+from support.toy_core import GOLDEN, POWER_UP, START, STORED, ToyCore
 
 
 def compare(commands, **model):

@@ -14,15 +14,15 @@ from glintfpga.host.report.attention import (
 )
 from glintfpga.quant.blink import blocks
 from glintfpga.quant.blink.plan import PLANS
-from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.reference import ReferenceModel
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import InputError
+from support.models import seeded_model
 
 
 def new_model(window, plan=12, seed=3):
     spec = ModelSpec(loops=2, hidden=2, window=window, vocab=257)
-    return random_model(np.random.default_rng(seed), spec, PLANS[plan], edges=0.0)
+    return seeded_model(spec, PLANS[plan], seed=seed, edges=0.0)
 
 
 @pytest.mark.parametrize("window, lanes, plan", [(3, 2, 12), (5, 4, 12), (8, 4, 9), (16, 8, 12)])

@@ -6,14 +6,14 @@ import pytest
 
 from glintfpga.quant.blink.model import PassWeights, QuantizedModel
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
-from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.spec import ModelSpec
+from support.models import seeded_model
 
 SPEC = ModelSpec(loops=2, hidden=5, vocab=33, window=3, eos=None, thinking=1)
 
 
 def build(seed=1):
-    return random_model(np.random.default_rng(seed), SPEC, PLAN12)
+    return seeded_model(SPEC, seed=seed)
 
 
 def other(value):

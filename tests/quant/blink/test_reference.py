@@ -10,18 +10,18 @@ import pytest
 
 from glintfpga.quant.blink.blocks import MAX_RESCALE
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
-from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.reference import LANES, ReferenceModel, logit_crc
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.blink.tables import EPSILON_SUM, RECIPROCAL, RSQRT, exp2_table, silu_table
 from glintfpga.quant.errors import InputError
+from support.models import seeded_model
 
 all_lanes = pytest.mark.parametrize("lanes", LANES)
 
 
 def build(seed=0, plan=PLAN12, **sizes):
     spec = ModelSpec(**{"loops": 2, "vocab": 40, "eos": None, **sizes})
-    return random_model(np.random.default_rng(seed), spec, plan)
+    return seeded_model(spec, plan, seed=seed)
 
 
 def half_up(value, shift):

@@ -8,14 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glintfpga.quant.blink.checkpoint import Checkpoint, read_checkpoint
-from glintfpga.quant.blink.plan import PLANS
 from glintfpga.quant.blink.quantize import quantize
-from glintfpga.quant.blink.random_model import random_model
 from glintfpga.quant.blink.reference import ReferenceModel
 from glintfpga.quant.blink.scorers import FixedScorer, FloatScorer
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.evaluation.losses import Passage, losses, pieces
+from support.models import seeded_model
 from support.table_scorer import TableScorer
 
 SHIPPED = resources.files("glintfpga.train").joinpath("release/blink-base/model.safetensors")
@@ -81,7 +80,7 @@ def test_fixed_scores_the_integers_of_the_reference():
 
 def tiny(seed, **sizes):
     spec = ModelSpec(**{"loops": 2, "hidden": 2, "window": 4, **sizes})
-    return random_model(np.random.default_rng(seed), spec, PLANS[12], edges=0.0)
+    return seeded_model(spec, seed=seed, edges=0.0)
 
 
 @pytest.mark.parametrize("lanes", [2, 4, 8])

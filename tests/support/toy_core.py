@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""A core in Python on the ports of a `Service`: hashes for logits, and the host's sampler."""
+
+import random
+
+import numpy as np
+
+from glintfpga.firmware.blink.golden import GOLDEN_LANES, GOLDEN_TOKENS
+from glintfpga.firmware.blink.image import Section
+from glintfpga.firmware.wire.protocol import HelloFlag, HelloInfo
+from glintfpga.hdl.row.load_port import pack_row
+from glintfpga.quant.blink.reference import logit_crc
+from glintfpga.quant.blink.spec import ModelSpec
+from glintfpga.quant.numbers.sampler import Sampler
+from support.models import HashNumerics, random_image
+
+__all__ = ["GOLDEN", "POWER_UP", "START", "STORED", "ToyCore"]
+
+START = random_image(
+    ModelSpec(loops=1, lora_targets=("q",), hidden=1, vocab=5, window=1, eos=None), seed=0
+)
+"""What the self-test finds in the memories of a `ToyCore`, whatever its numerics are."""
+STORED = {
+    (section, index): pack_row(row, 16)
+    for section in Section
+    for index, row in enumerate(START.sections[section])
+}
+POWER_UP = HelloInfo(
+    flags=HelloFlag.MODEL | HelloFlag.DEFAULT_IMAGE,
+    lanes=4,
+    plan=12,
+    image_crc=START.crc,
+    image_header=START.header,
+)
+GOLDEN = START.golden[GOLDEN_LANES.index(4)]
+
+
+class ToyCore:
+    """The core's ports, driven from Python with the numerics and the sampler of the oracle.
+
+    The first operations are the self-test's, and are answered with ``golden``.
+    """
+
+    def __init__(
+        self,
+        *,
+        vocab=257,
+        eos=256,
+        script=(),
+        cycles=20,
+        seed=0,
+        golden=GOLDEN,
+        stored=STORED,
+    ):
+        self.golden, self.stored = golden, stored
+        self.tested = 0
+        self.numerics = HashNumerics(vocab, script=script)
+        self.sampler = Sampler()
+        self.vocab, self.eos = vocab, eos
+        self.cycles = cycles
+        self.rng = random.Random(seed)
+        self.rows = []
+
+    async def run(self, ctx, dut):
+        busy, result, logits = 0, None, np.zeros(1, np.int64)
+        while True:
+            ctx.set(dut.vocab, self.vocab)
+            ctx.set(dut.eos, 0xFFFF if self.eos is None else self.eos)
+            shown = busy == 0 and result is not None
+            ctx.set(dut.core_o.valid, shown)
+            if shown:
+                ctx.set(dut.core_o.payload, {"id": result[0], "crc": result[1]})
+            ctx.set(dut.core_idle, busy == 0 and not shown)
+            ready = busy == 0 and (not shown or ctx.get(dut.core_o.ready))
+            ctx.set(dut.core_i.ready, ready)
+            ctx.set(dut.seed.ready, self.rng.random() < 0.1)
+            sampled = await ctx.tick().sample(
+                dut.core_i.valid & dut.core_i.ready,
+                dut.core_i.payload,
+                dut.core_o.valid & dut.core_o.ready,
+                dut.core_clear,
+                dut.seed.valid & dut.seed.ready,
+                dut.seed.payload,
+                dut.temperature,
+                dut.logit_id,
+                dut.load.valid,
+                dut.load.target,
+                dut.load.index,
+                dut.load.data,
+            )
+            _, _, asked, op, taken, clear, seeded, seed, temperature, at, *row = sampled
+            ctx.set(dut.load.stored, self.stored.get((row[1], row[2]), 0))
+            ctx.set(dut.logit, int(logits[at]) if at < len(logits) else 0)
+            if row[0]:
+                self.rows.append(tuple(row[1:]))
+            busy = max(0, busy - 1)
+            if taken:
+                result = None
+            if seeded:
+                self.sampler.reseed(seed)
+            if clear:
+                assert not busy and result is None
+                self.numerics.clear()
+            if asked:
+                if self.tested < GOLDEN_TOKENS:
+                    busy = self.rng.randrange(1, 20)
+                    assert (op.id, op.enter, op.sample) == (self.tested & 1, 1, 0)
+                    self.tested += 1
+                    assert op.logits == (self.tested == GOLDEN_TOKENS)
+                    if op.logits:
+                        result = 0, self.golden
+                    continue
+                busy = self.rng.randrange(1, 2 * self.cycles)
+                if op.enter:
+                    self.numerics.enter(op.id)
+                if op.logits:
+                    logits = self.numerics.logits()
+                    token = self.sampler.sample(logits, temperature if op.sample else 0)
+                    result = token, logit_crc(logits)
