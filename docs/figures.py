@@ -140,7 +140,7 @@ def table(figures: dict[str, Any]) -> str:
         return " / ".join(str(counts[p]) for p in ("1", "16", "64", "256"))
 
     rows = [
-        ("cycles a token at position 1 / 16 / 64 / 256", at(cycles), "simulated"),
+        ("cycles per token at position 1 / 16 / 64 / 256", at(cycles), "simulated"),
         ("the same with a window of 256", at(long), "simulated"),
         (
             "of these (window 8): " + ", ".join(shares),
@@ -156,12 +156,12 @@ def table(figures: dict[str, Any]) -> str:
             ),
         ),
         (
-            "the same as the router tells it",
+            "the same as the router reports it",
             f"{figures['router_mhz']:.1f} MHz",
             f"from nextpnr, without {ROUTER_LEAVES_OUT}",
         ),
         (
-            "tokens a second on the chip, sampling and CRC on",
+            "tokens per second on the chip, sampling and CRC on",
             f"{clock_hz / cycles['256']:,.0f}",
             "computed: clock / simulated cycles",
         ),
@@ -171,11 +171,11 @@ def table(figures: dict[str, Any]) -> str:
             "computed",
         ),
         (
-            "tokens a second over the wire, 115,200 / 3,000,000 baud",
+            "tokens per second over the wire, 115,200 / 3,000,000 baud",
             " / ".join(f"{rate:,.0f}" for rate in figures["wire"].values()),
             "simulated",
         ),
-        ("prompt, cycles a token", f"{figures['prefill_cycles']:.0f}", "simulated"),
+        ("prompt, cycles per token", f"{figures['prefill_cycles']:.0f}", "simulated"),
         ("time to first byte, 3 Mbaud", f"{figures['first_byte_s'] * 1e6:.0f} us", "simulated"),
         (
             "LUT4 / block RAM / MULT18X18",

@@ -41,7 +41,7 @@ def _of(proof: dict[str, Any]) -> str:
 
 def _planted(mutants: dict[str, Any]) -> list[str]:
     """Outcomes by group, the shares, and what the faults are that were not noticed."""
-    lines = [f"| fault | planted | {' | '.join(OUTCOMES)} |", "|---|--:|" + "--:|" * len(OUTCOMES)]
+    lines = [f"| fault | injected | {' | '.join(OUTCOMES)} |", "|---|--:|" + "--:|" * len(OUTCOMES)]
     groups = mutants["groups"]
     for name, counts in groups.items():
         lines.append(_row(name, [counts[outcome] for outcome in OUTCOMES]))

@@ -41,7 +41,7 @@ def attention_rows(model: QuantizedModel, weights: PassWeights, position: int):
 def cycles_of(
     words: tuple[ScheduleWord, ...], groups: int, hidden_groups: int, least: int
 ) -> list[Rows]:
-    """What a pass issues to the lanes, one entry a cycle, with the repeats played."""
+    """What a pass issues to the lanes, one entry per cycle, with the repeats played."""
     issued: list[Rows] = []
     for word in words:
         if word.loop is Loop.SELF:

@@ -71,7 +71,7 @@ def _rows(model: QuantizedModel, layout: Layout) -> list[str]:
         f"Rows: {used} of {ROWS} used",
         f"  dot bank: {layout.dot_rows} of weights, output rows from {layout.out_base}",
         f"  sum bank: {layout.sum_rows} of down columns",
-        f"  both:      {len(model.passes)} KV rings of {layout.ring_rows} from {first}",
+        f"  both:     {len(model.passes)} KV rings of {layout.ring_rows} from {first}",
     ]
 
 

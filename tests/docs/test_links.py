@@ -19,9 +19,10 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 LINK = re.compile(r"\]\(([^)\s]+)\)|<img src=\"([^\"]+)\"")
 CODE = re.compile(r"^```.*?^```$|(?:^ {4}[^\n]*\n)+|`[^`\n]+`", re.DOTALL | re.MULTILINE)
 COMMAND = re.compile(r"(?:^|[\s|`(&;])((?:\.venv/bin/)?glintfpga(?: [^|`\n;&#<>)]*)?)")
+TOOL = re.compile(r"((?:PYTHONPATH=\S+ )?)python3? -m (\w[\w.]*)")
 TARGET = re.compile(r"(?:^|[\s`])make ([a-z][\w-]*)")
 FOLDERS = "boards|docs|firmware|hdl|host|quant|sim|tests|train"
-FILE = re.compile(rf"(?:^|[\s`(])((?:\.ci/\w+)|(?:(?:{FOLDERS})/[\w./-]*\w))")
+FILE = re.compile(rf"(?:^|[\s`(])((?:\.ci/[\w.]*\w)|(?:(?:{FOLDERS})/[\w./-]*\w))")
 
 
 def pages(pattern):
@@ -54,6 +55,10 @@ def commands(text):
             for command in COMMAND.findall(line):
                 words = tuple(shlex.split(command, comments=True))[1:]
                 yield words, len(words) > 1 or not block.startswith("`") or block.startswith("```")
+
+
+def tools(text):
+    return [match for match in TOOL.findall(code(text)) if match[1] != "venv"]
 
 
 def targets(text):
@@ -97,6 +102,15 @@ def test_command_line(page, line):
         parse(words)
     except click.MissingParameter:
         assert not to_run
+
+
+@pytest.mark.parametrize(("page", "line"), pages(tools))
+def test_tool(page, line):
+    """Tools that are run as modules of ours need the folder that they are found in."""
+    prefix, module = line
+    assert (prefix.strip() == "PYTHONPATH=tests") == module.startswith("support.")
+    if prefix:
+        assert (ROOT / "tests" / module.replace(".", "/")).with_suffix(".py").is_file()
 
 
 @pytest.mark.parametrize(("page", "target"), pages(targets))

@@ -28,6 +28,7 @@ from support.virtual_uart import VirtualBoard
 
 __all__ = ["GOOD", "KINDS", "RATES", "Campaign", "main"]
 
+_NAME = "support.linktest.campaign"
 LANES, PLAN = 4, 12
 SCRIPTS = 12
 """Different ones; each conversation has faults of its own."""
@@ -119,7 +120,7 @@ def cells(campaign: Campaign, each: int, rates: Sequence[float]) -> Iterator[Cel
 
 def main(arguments: list[str] | None = None) -> int:
     """Returns the exit code: 0 when every conversation came through right."""
-    parser = argparse.ArgumentParser(prog="python -m support.linktest.campaign")
+    parser = argparse.ArgumentParser(prog=f"python -m {_NAME}")
     parser.add_argument("--each", type=int, default=25, help="conversations a kind and rate")
     parser.add_argument("--port", choices=("ref:", "sim:"), default="ref:")
     parser.add_argument("--rate", type=float, action="append", help="faults a byte (all four)")
@@ -133,11 +134,11 @@ def main(arguments: list[str] | None = None) -> int:
     done = list(cells(Campaign(gateware=gateware, size=size), asked.each, asked.rate or RATES))
     took = time.process_time() - began
     options = "".join(f" --rate {rate}" for rate in asked.rate or ())
-    command = f"python -m support.linktest.campaign --port {asked.port} --each {asked.each}"
+    options = f"--port {asked.port} --each {asked.each}{options}"
     text = f"{table(done)}\n{verdict(done)} {took:.0f} s of processor time.\n"
     print(text)
     if asked.write:
-        write_section(asked.port, f"`{command}{options}`", text)
+        write_section(asked.port, f"`PYTHONPATH=tests python -m {_NAME} {options}`", text)
     return int(any(outcome.complaint for cell in done for outcome in cell.outcomes))
 
 

@@ -162,7 +162,7 @@ def main(arguments: list[str] | None = None) -> int:
                 done = soak(client, follower, image, asked.tokens, progress=_tell)
     print(done, flush=True)
     if asked.write:
-        command = f"`python -m support.linktest.soak --tokens {asked.tokens}`"
+        command = f"`PYTHONPATH=tests python -m support.linktest.soak --tokens {asked.tokens}`"
         write_section("soak", command, f"{done}.")
     return int(done.mismatches > 0)
 
