@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from glintfpga.host.console.progress import counting
 from glintfpga.host.console.text import one_line
 from glintfpga.host.files.named import read_bytes, read_stream
+from glintfpga.quant.blink.plan import DEFAULT_PLAN
 from glintfpga.quant.errors import InputError
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def title_of(name: Path | None) -> str:
 
 def named(model_id: str) -> str:
     """What to call the model of an image with this id: a shipped name, or some of the id."""
-    from glintfpga.firmware.blink.image import model_id_of
+    from glintfpga.firmware.blink.image_format import model_id_of
 
     for name in shipped_models():
         image = _release() / name / "model.glint"
@@ -126,7 +127,7 @@ def _piped(stream: BinaryIO | None) -> bytes:
 def image_of(name: Path | None, *, plan: int | None = None) -> "Image":
     """The image of a model; checkpoints are quantized, to the number plan of this code.
 
-    Without ``plan`` an image stays as it is and a checkpoint gets the 12-bit plan.
+    Without ``plan`` an image stays as it is and a checkpoint gets the default one.
 
     Raises ``InputError`` when the file is not a model or an image has another plan.
     """
@@ -136,7 +137,7 @@ def image_of(name: Path | None, *, plan: int | None = None) -> "Image":
     if not data.startswith(IMAGE_MAGIC):
         if (released := _released_image(path)) and plan in (None, released.model.plan.code):
             return released
-        return _image_of_checkpoint(path, data, plan or 12)
+        return _image_of_checkpoint(path, data, plan or DEFAULT_PLAN.code)
     try:
         image = Image.from_bytes(data)
     except InputError as error:

@@ -3,6 +3,7 @@
 
 from pathlib import Path
 
+from glintfpga.firmware.blink.image_format import vocab_of
 from glintfpga.firmware.wire.messages import generate, prompt
 from glintfpga.firmware.wire.protocol import BAUDS
 from glintfpga.quant.files.atomic import cannot_write
@@ -22,7 +23,7 @@ def record_trace(path: Path, *, text: bytes = b"Hi", tokens: int = 2) -> int:
     """
     port = open_sim_port()
     host = SimHost(port)
-    vocab = int.from_bytes(host.info.image_header[16:18], "little")
+    vocab = vocab_of(host.info.image_header)
     host.set_baud(len(BAUDS) - 1)
     sim = port.sim
     first = sim.cycles

@@ -5,12 +5,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from glintfpga.quant.blink.machine import LANES
 from glintfpga.quant.blink.model import QuantizedModel
 from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
 
 __all__ = ["GOLDEN_LANES", "GOLDEN_TOKENS", "golden_crc", "golden_crcs"]
 
-GOLDEN_LANES = (2, 4, 8)
+GOLDEN_LANES = LANES
 """Lane counts that an image has a golden value for, in the order of its header."""
 
 GOLDEN_TOKENS = 8

@@ -1,92 +1,33 @@
 # SPDX-License-Identifier: MIT
 """The image `.glint`: a quantized model as canonical bytes, the same for every lane count.
 
-    0                96                               size-4    size
-    | header 96 bytes | rows, 6 bytes each ...        | CRC-32  |
-
-A row is three int16, little-endian. Rows come in sections, which are also the load targets of the
-device: CONFIG, TABLE (the block table), K, V, EMBED, ROPE. Everything is little-endian:
-
-    offset  type    field
-         0  4s      magic "GLNT"
-         4  u16     version, header size (96)
-         8  u8 x 8  loops, lora rank, lora targets, hidden, prelude, coda, thinking, plan
-        16  u16 x 5 vocab, window, eos (0xFFFF: none), rope numerator, rope denominator
-        26  u16 x 5 passes, DOT rows, SUM rows, EMBED rows, ROPE rows
-        36  u32 x 3 golden CRCs for 2, 4 and 8 lanes, see `firmware.blink.golden`
-        48  16      zero
-        64  32s     model id: sha256 of the file without its CRC, this field taken as zeros
-
-LoRA targets are bits 0..6 (q, k, v, o, gate, up, down); bit 7 says that the model was trained on
-dialogues, in the form of `quant.chat_template`. The device does not look at that byte, but its
-hello carries it, so that a chat with any device knows how to ask.
-
-CONFIG has three rows, TABLE three a pass. Bases are row numbers / 8. Shifts are less the least one:
-``min_shift`` of the plan, but ``min_sum_shift`` for sd, the shift of down:
-
-    CONFIG  (out base, vocab, logit shift | thinking << 8)
-            (window, rope numerator, rope denominator)
-            (eos, passes, 0)
-    TABLE   (qkv base, gate base, down base)
-            (kv base, sk | sq << 4 | sv << 8, sg | su << 4 | sd << 8 | (hidden - 1) << 12)
-            (loop embedding)
-
-In dot bank, K lies at the qkv base, Q at +8, V' at +16; up lies ceil8(hidden) after gate. Down
-columns lie in sum bank. Each matrix starts at a multiple of 8 rows and is padded with zero rows.
-KV rings take ceil8(window) rows from the kv base in both spaces; they are not in the file.
-`docs/image.md` has the values of the shipped model.
+`firmware.blink.image_format` has the format.
 """
 
 import hashlib
-import struct
 import zlib
 from dataclasses import dataclass, field
-from enum import IntEnum
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from glintfpga.firmware.blink.golden import golden_crcs
-from glintfpga.firmware.blink.layout import ROWS, Layout
+from glintfpga.firmware.blink.image_format import (
+    HEADER_BYTES,
+    MAX_BYTES,
+    NO_EOS,
+    Section,
+    model_id_of,
+    pack_header,
+    unpack_header,
+)
+from glintfpga.firmware.blink.image_reader import read_model
+from glintfpga.firmware.blink.layout import Layout
 from glintfpga.quant.blink.model import QuantizedModel
-from glintfpga.quant.blink.plan import plan_of
-from glintfpga.quant.blink.spec import LORA_TARGETS, ModelSpec
 from glintfpga.quant.errors import InputError
 
-__all__ = [
-    "HEADER_BYTES",
-    "MAGIC",
-    "NO_EOS",
-    "ROW_BYTES",
-    "VERSION",
-    "Image",
-    "Section",
-    "is_for_chat",
-    "model_id_of",
-]
-
-MAGIC = b"GLNT"
-VERSION = 2
-HEADER_BYTES = 96
-ROW_BYTES = 6
-NO_EOS = 0xFFFF
-_HEADER = struct.Struct("<4sHH8B10H3I16x32s")
-_CONFIG_ROWS = 3
-_ROWS_PER_PASS = 3
-_TARGETS_AT = 10
-_CHAT = 0x80
-
-
-class Section(IntEnum):
-    """Sections of an image in file order; also the load targets of the core."""
-
-    CONFIG = 0
-    TABLE = 1
-    DOT = 2
-    SUM = 3
-    EMBED = 4
-    ROPE = 5
+__all__ = ["Image"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,17 +52,22 @@ class Image:
         if rows.min() < -(1 << 15) or rows.max() >= 1 << 15:
             raise InputError("a number of the model does not fit 16 bits: quantize it again")
         body = rows.astype("<i2").tobytes()
-        blank = _header(model, sections, golden, bytes(32))
+        counts = {section: len(sections[section]) for section in Section}
+        blank = pack_header(model, counts, golden, bytes(32))
         digest = hashlib.sha256(blank + body).digest()
-        data = _header(model, sections, golden, digest) + body
+        data = pack_header(model, counts, golden, digest) + body
         return cls(model, data + zlib.crc32(data).to_bytes(4, "little"))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Image":
-        """Parse and check every field. Raises ``InputError`` with what is wrong."""
-        from glintfpga.firmware.blink.image_reader import read_image
+        """Parse and check every field. Raises ``InputError`` for any but the canonical bytes.
 
-        return read_image(data)
+        Golden values are taken as they are: whether they are right is for a self-test to say.
+        """
+        image = cls(read_model(data), data)
+        if cls.with_golden(image.model, image.golden).data != data:
+            raise InputError("the image is not in canonical form: quantize the model again")
+        return image
 
     @classmethod
     def read(cls, path: Path | str) -> "Image":
@@ -157,7 +103,7 @@ class Image:
     @property
     def golden(self) -> tuple[int, ...]:
         """What the self-test compares with, for `firmware.blink.golden.GOLDEN_LANES`."""
-        return tuple(_HEADER.unpack_from(self.data)[21:24])
+        return unpack_header(self.data).golden
 
     @cached_property
     def layout(self) -> Layout:
@@ -173,33 +119,6 @@ class Image:
 
     def __hash__(self) -> int:
         return hash(self.data)
-
-
-MAX_BYTES = HEADER_BYTES + ROW_BYTES * (_CONFIG_ROWS + 16 * _ROWS_PER_PASS + 2 * ROWS + 1536) + 4
-
-
-def _header(
-    model: QuantizedModel,
-    sections: dict[Section, np.ndarray],
-    golden: tuple[int, ...],
-    digest: bytes,
-) -> bytes:
-    spec = model.spec
-    targets = sum(1 << LORA_TARGETS.index(name) for name in spec.lora_targets)
-    targets |= _CHAT * spec.chat
-    eos = NO_EOS if model.eos is None else model.eos
-    counts = [len(sections[s]) for s in (Section.DOT, Section.SUM, Section.EMBED, Section.ROPE)]
-    return _HEADER.pack(
-        MAGIC,
-        VERSION,
-        HEADER_BYTES,
-        *(spec.loops, spec.lora_rank, targets, spec.hidden, spec.prelude, spec.coda),
-        *(model.thinking, model.plan.code),
-        *(spec.vocab, spec.window, eos, model.rope_num, model.rope_den),
-        *(len(model.passes), *counts),
-        *golden,
-        digest,
-    )
 
 
 def _sections(model: QuantizedModel, layout: Layout) -> dict[Section, np.ndarray]:
@@ -248,48 +167,3 @@ def _descriptor(model: QuantizedModel, layout: Layout, index: int) -> np.ndarray
         tuple(int(value) for value in weights.loop_embedding),
     ]
     return np.array(rows, np.int64)
-
-
-def is_for_chat(header: bytes) -> bool:
-    """Whether the model of an image's header was trained on dialogues."""
-    return bool(header[_TARGETS_AT] & _CHAT)
-
-
-def model_id_of(header: bytes) -> str:
-    """The model id in an image's header, or at the start of a file, in hexadecimal."""
-    return header[64:96].hex()
-
-
-def unpack_header(data: bytes) -> tuple[ModelSpec, tuple[int, ...], dict[Section, int]]:
-    """Header fields: (spec, (plan, rope numerator, rope denominator), rows by section).
-
-    Raises ``InputError`` for anything this version does not read.
-    """
-    if len(data) < HEADER_BYTES or data[:4] != MAGIC:
-        raise InputError(f"not a .glint image: it starts with {data[:4]!r}, not {MAGIC!r}")
-    _, version, size, *f = _HEADER.unpack_from(data)
-    if (version, size) != (VERSION, HEADER_BYTES):
-        raise InputError(f"image version {version} is not {VERSION}: quantize the model again")
-    if any(data[48:64]):
-        raise InputError("reserved bytes 48..63 of the header are not zero: the image is damaged")
-    loops, rank, mask, hidden, prelude, coda, thinking, plan = f[:8]
-    vocab, window, eos, rope_num, rope_den, passes, *counts = f[8:18]
-    spec = ModelSpec(
-        loops=loops,
-        lora_rank=rank,
-        lora_targets=tuple(t for i, t in enumerate(LORA_TARGETS) if mask >> i & 1),
-        hidden=hidden,
-        vocab=vocab,
-        window=window,
-        prelude=prelude,
-        coda=coda,
-        thinking=thinking,
-        eos=None if eos == NO_EOS else eos,
-        chat=is_for_chat(data),
-    )
-    if passes != spec.passes:
-        raise InputError(f"the header counts {passes} passes but its spec has {spec.passes}")
-    plan_of(plan)
-    rows = {Section.CONFIG: _CONFIG_ROWS, Section.TABLE: _ROWS_PER_PASS * passes}
-    rows |= dict(zip((Section.DOT, Section.SUM, Section.EMBED, Section.ROPE), counts, strict=True))
-    return spec, (plan, rope_num, rope_den), rows

@@ -1,37 +1,36 @@
 # SPDX-License-Identifier: MIT
-"""Bytes back to an image: every field checked, then compared with what the writer would write."""
+"""Bytes of an image back to the model, every field checked."""
 
 import hashlib
 import zlib
 
 import numpy as np
 
-from glintfpga.firmware.blink.image import (
+from glintfpga.firmware.blink.image_format import (
     HEADER_BYTES,
     MAX_BYTES,
     ROW_BYTES,
-    Image,
+    ImageHeader,
     Section,
     unpack_header,
 )
-from glintfpga.firmware.blink.layout import ROWS, align
+from glintfpga.firmware.blink.layout import MAX_ROPE_DEN, ROWS, align
 from glintfpga.quant.blink.model import PassWeights, QuantizedModel
-from glintfpga.quant.blink.plan import NumberPlan, plan_of
-from glintfpga.quant.blink.spec import ModelSpec
+from glintfpga.quant.blink.plan import NumberPlan
 from glintfpga.quant.errors import InputError
 
-__all__ = ["read_image"]
+__all__ = ["read_model"]
 
 
-def read_image(data: bytes) -> Image:
-    """Parse an image. Raises ``InputError`` for anything but the canonical bytes of a model.
+def read_model(data: bytes) -> QuantizedModel:
+    """Parse an image. Raises ``InputError`` for one that is damaged or breaks a rule.
 
-    Its golden values are taken as they are: whether they are right is for a self-test to say.
+    What may still differ from the canonical bytes of the model is for the caller to compare.
     """
     if len(data) > MAX_BYTES:
         raise InputError(f"an image has at most {MAX_BYTES} bytes, this has more")
-    spec, (plan, rope_num, rope_den), counts = unpack_header(data)
-    size = HEADER_BYTES + ROW_BYTES * sum(counts.values()) + 4
+    header = unpack_header(data)
+    size = HEADER_BYTES + ROW_BYTES * sum(header.rows.values()) + 4
     if len(data) != size:
         raise InputError(f"the image has {len(data)} bytes where its header promises {size}")
     if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
@@ -39,12 +38,7 @@ def read_image(data: bytes) -> Image:
     blank = data[:64] + bytes(32) + data[96:-4]
     if hashlib.sha256(blank).digest() != data[64:96]:
         raise InputError("the model id is not that of the content: the image is damaged")
-    sections = _split(data, counts)
-    model = _model(spec, plan, rope_num, rope_den, sections)
-    image = Image(model, data)
-    if Image.with_golden(model, image.golden).data != data:
-        raise InputError("the image is not in canonical form: quantize the model again")
-    return image
+    return _model(header, _split(data, header.rows))
 
 
 def _split(data: bytes, counts: dict[Section, int]) -> dict[Section, np.ndarray]:
@@ -53,47 +47,51 @@ def _split(data: bytes, counts: dict[Section, int]) -> dict[Section, np.ndarray]
     return dict(zip(Section, np.split(rows, ends[:-1]), strict=True))
 
 
-def _model(
-    spec: ModelSpec,
-    plan: int,
-    rope_num: int,
-    rope_den: int,
-    sections: dict[Section, np.ndarray],
-) -> QuantizedModel:
+def _model(header: ImageHeader, sections: dict[Section, np.ndarray]) -> QuantizedModel:
+    spec, plan = header.spec, header.plan
+    rope_num, rope_den = header.rope_num, header.rope_den
+    if not 1 <= rope_den <= MAX_ROPE_DEN or not 0 <= rope_num < rope_den:
+        raise InputError(
+            f"rope step {rope_num}/{rope_den} is not a fraction of at most /{MAX_ROPE_DEN}"
+        )
     config = sections[Section.CONFIG] & 0xFFFF
-    if not 1 <= rope_den <= 1024 or not 0 <= rope_num < rope_den:
-        raise InputError(f"rope step {rope_num}/{rope_den} is not a fraction of at most /1024")
     table = sections[Section.TABLE].reshape(-1, 3, 3)
     out_base = int(config[0, 0]) * 8
     embed_out = _rows(sections[Section.DOT], out_base, spec.vocab)
     if len(sections[Section.ROPE]) != rope_den or len(sections[Section.EMBED]) != spec.vocab:
         raise InputError("embedding or rope rows do not match the header: the image is damaged")
-    limit = 1 << (plan_of(plan).weight_width - 1)
-    for section in (Section.DOT, Section.SUM, Section.ROPE):
-        values = sections[section]
-        if values.size and (values.min() < -limit or values.max() >= limit):
-            raise InputError(f"section {section.name} has a number outside the {plan}-bit plan")
+    _check_widths(plan, sections)
     shifts = int(config[0, 2])
-    if shifts & 0xFF >= 1 << plan_of(plan).shift_bits:
+    if shifts & 0xFF >= 1 << plan.shift_bits:
         raise InputError(f"no lane can shift logits by {shifts & 0xFF:#x}: the image is damaged")
-    passes = tuple(_pass(plan_of(plan), d, sections) for d in table)
+    passes = tuple(_pass(plan, descriptor, sections) for descriptor in table)
     if any(weights.hidden != spec.hidden for weights in passes):
         raise InputError("a pass has not the hidden size of the header: the image is damaged")
     if any(weights.shift_down < 0 for weights in passes):
         raise InputError("a pass shifts its down products left: the image is damaged")
     return QuantizedModel(
         spec=spec,
-        plan=plan_of(plan),
+        plan=plan,
         rope_num=rope_num,
         rope_den=rope_den,
         passes=passes,
         embed_in=sections[Section.EMBED],
         embed_out=embed_out,
-        shift_logit=(shifts & 15) + plan_of(plan).min_shift,
+        shift_logit=(shifts & 15) + plan.min_shift,
         rope_table=sections[Section.ROPE][:, :2],
         eos=spec.eos,
         thinking=spec.thinking,
     )
+
+
+def _check_widths(plan: NumberPlan, sections: dict[Section, np.ndarray]) -> None:
+    limit = 1 << (plan.weight_width - 1)
+    for section in (Section.DOT, Section.SUM, Section.ROPE):
+        values = sections[section]
+        if values.size and (values.min() < -limit or values.max() >= limit):
+            raise InputError(
+                f"section {section.name} has a number outside the {plan.code}-bit plan"
+            )
 
 
 def _rows(bank: np.ndarray, base: int, count: int) -> np.ndarray:

@@ -10,20 +10,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from glintfpga.quant.blink.machine import LANES, LIMITS, check_fits
 from glintfpga.quant.blink.model import PassWeights, QuantizedModel
 from glintfpga.quant.errors import InputError
 
 __all__ = ["ALIGN", "MAX_ROPE_DEN", "MAX_VOCAB", "ROWS", "Layout", "PassPlace", "align"]
 
-ROWS = 4096
+ROWS = LIMITS.rows
 """Logical rows in each bank, whatever the number of lanes."""
 
-MAX_VOCAB = 512
+MAX_VOCAB = LIMITS.vocab
 MAX_ROPE_DEN = 1024
 """Depths of the embedding and RoPE memories."""
 
-ALIGN = 8
-"""Matrices and rings start at multiples of this: the largest number of lanes."""
+ALIGN = max(LANES)
+"""Matrices and rings start at multiples of this, so that a layout serves every device."""
 
 
 def align(rows: int) -> int:
@@ -71,6 +72,7 @@ class Layout:
     @classmethod
     def of(cls, model: QuantizedModel) -> "Layout":
         """Place a model. Raises ``InputError`` with the numbers when it does not fit."""
+        check_fits(model.spec)
         dot_bank, sum_bank = _Bank(), _Bank()
         weights = [
             (dot_bank.place(_qkv(w)), dot_bank.place(_gate_up(w)), sum_bank.place(w.down.T.copy()))

@@ -7,8 +7,8 @@ from dataclasses import replace
 from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.blink.layout import ALIGN, ROWS, Layout, align
 from glintfpga.firmware.blink.schedule import step_cycles, token_cycles
+from glintfpga.quant.blink.machine import check_lanes
 from glintfpga.quant.blink.model import QuantizedModel
-from glintfpga.quant.blink.reference import LANES
 from glintfpga.quant.errors import InputError
 
 __all__ = ["listing"]
@@ -25,8 +25,7 @@ def listing(image: Image, lanes: int, position: int | None = None) -> str:
     that fills the window, and at ``position``. Raises ``InputError`` for lanes that no device has
     and for a position below 1.
     """
-    if lanes not in LANES:
-        raise InputError(f"lanes must be one of {LANES}, not {lanes!r}")
+    check_lanes(lanes)
     if position is not None and position < 1:
         raise InputError(f"position must be at least 1, not {position!r}")
     model, layout = image.model, image.layout

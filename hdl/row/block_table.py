@@ -7,7 +7,8 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from glintfpga.firmware.blink.image import Image, Section
+from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.blink.image_format import Section
 from glintfpga.hdl.primitives.memory import outside_reset, ram
 from glintfpga.hdl.row.load_port import LoadPort, pack_row
 

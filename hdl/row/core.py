@@ -7,7 +7,8 @@ from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from glintfpga.firmware.blink.image import Image, Section
+from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.blink.image_format import Section
 from glintfpga.firmware.blink.layout import MAX_ROPE_DEN, MAX_VOCAB, ROWS
 from glintfpga.firmware.blink.schedule import Rows
 from glintfpga.hdl.primitives.delay import delay

@@ -8,7 +8,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from glintfpga.firmware.blink.golden import GOLDEN_LANES
-from glintfpga.firmware.blink.image import HEADER_BYTES, MAGIC, NO_EOS, VERSION, Section
+from glintfpga.firmware.blink.image_format import HEADER_BYTES, MAGIC, NO_EOS, VERSION, Section
 from glintfpga.firmware.blink.layout import ALIGN, MAX_ROPE_DEN, ROWS
 from glintfpga.firmware.wire.protocol import CRC_BYTES, HELLO_INFO, HelloInfo
 from glintfpga.hdl.link.byte_crc import CrcBytes

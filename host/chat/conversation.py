@@ -3,7 +3,7 @@
 
 from collections.abc import Callable, Iterator
 
-from glintfpga.firmware.blink.image import model_id_of
+from glintfpga.firmware.blink.image_format import model_id_of
 from glintfpga.firmware.wire.protocol import BAUDS, NEWLINE, Reason
 from glintfpga.host.device.client import Answer, Client
 from glintfpga.host.ports.transport import LinkLost

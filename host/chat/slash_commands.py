@@ -99,7 +99,7 @@ class Orders:
         _log.info("[temperature %g]", value)
 
     def _load(self, rest: str) -> None:
-        from glintfpga.host.device.connect import check_fits, load
+        from glintfpga.host.device.connect import load
         from glintfpga.host.models import image_of, title_of
 
         if not rest:
@@ -108,7 +108,6 @@ class Orders:
         path = Path(rest).expanduser()
         image = image_of(path, plan=client.info.plan)
         self._chat.check_vocabulary(image.model.spec.vocab)
-        check_fits(client, image)
         # Should the device be gone, it is loaded when that is back.
         self._chat.session.use(image.data)
         load(client, image)

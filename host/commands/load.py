@@ -29,7 +29,7 @@ def command(port: str, model: Path, as_json: bool) -> None:
     \b
     glintfpga load /dev/ttyUSB1 my-model.safetensors
     """
-    from glintfpga.host.device.connect import check_fits, load, open_session
+    from glintfpga.host.device.connect import load, open_session
     from glintfpga.host.models import image_of
     from glintfpga.host.ports.open_port import how_timed
     from glintfpga.quant.errors import DeviceError
@@ -37,7 +37,6 @@ def command(port: str, model: Path, as_json: bool) -> None:
     with open_session(port) as session:
         client = session.client
         image = image_of(model, plan=client.info.plan)
-        check_fits(client, image)
         began = client.link.clock()
         load(client, image)
         seconds = client.link.clock() - began

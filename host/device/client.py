@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from glintfpga.firmware.blink.image import is_for_chat, model_id_of
+from glintfpga.firmware.blink.image_format import is_for_chat, model_id_of, vocab_of
 from glintfpga.firmware.wire.messages import (
     Counters,
     Done,
@@ -98,7 +98,7 @@ class Client:
     def vocab(self) -> int:
         """Size of the vocabulary of the model it holds."""
         self._need_model()
-        return int.from_bytes(self.info.image_header[16:18], "little")
+        return vocab_of(self.info.image_header)
 
     @property
     def for_chat(self) -> bool:

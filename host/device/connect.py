@@ -14,9 +14,10 @@ from glintfpga.host.device.client import Client
 from glintfpga.host.device.link import Link
 from glintfpga.host.models import image_of
 from glintfpga.host.ports.open_port import choose_port, port_opener
+from glintfpga.quant.blink.machine import check_fits
 from glintfpga.quant.errors import InputError
 
-__all__ = ["Session", "check_fits", "holds", "load", "open_session"]
+__all__ = ["Session", "holds", "load", "open_session"]
 
 _SOFTWARE_LANES = 4
 
@@ -57,13 +58,13 @@ def open_session(
         if model is not None:
             image = image_of(model, plan=info.plan)
             if not holds(client, image):
-                check_fits(client, image)
                 load(client, image)
         yield Session(client=client, image=image)
 
 
 def load(client: Client, image: Image) -> None:
-    """Load an image, with progress."""
+    """Load an image, with progress. Raises ``InputError`` for one that the device cannot hold."""
+    check_fits(image.model.spec, client.info.limits)
     with counting("loading the model", len(image.data)) as progress:
         client.load(image.data, progress=progress)
 
@@ -71,19 +72,3 @@ def load(client: Client, image: Image) -> None:
 def holds(client: Client, image: Image) -> bool:
     """Whether the device says that it holds this image."""
     return client.has_model and client.model_id == image.model_id
-
-
-def check_fits(client: Client, image: Image) -> None:
-    """Raise ``InputError`` that names the limit of the device that a model exceeds."""
-    info, spec = client.info, image.model.spec
-    for what, value, limit in (
-        ("window", spec.window, info.max_window),
-        ("vocabulary", spec.vocab, info.max_vocab),
-        ("hidden size", spec.hidden, info.max_hidden),
-        ("number of passes", spec.passes, info.max_passes),
-    ):
-        if value > limit:
-            raise InputError(
-                f"the model's {what} of {value} exceeds the device's limit of {limit}; "
-                "use a smaller model or a bitstream built for it"
-            )

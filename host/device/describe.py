@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glintfpga.firmware.blink.golden import GOLDEN_LANES
-from glintfpga.firmware.blink.image import HEADER_BYTES, model_id_of, unpack_header
+from glintfpga.firmware.blink.image_format import HEADER_BYTES, model_id_of, unpack_header
 from glintfpga.firmware.blink.layout import ROWS
 from glintfpga.firmware.wire.protocol import HelloInfo, SelfTest
 from glintfpga.host.console.text import one_line
 from glintfpga.host.models import image_of, named, read_model, shipped_models, title_of
-from glintfpga.quant.blink.plan import plan_of
 from glintfpga.quant.errors import DeviceError, InputError
 
 if TYPE_CHECKING:
@@ -101,17 +100,16 @@ def shipped_facts() -> Facts:
 
 def _shape(header: bytes) -> Facts:
     """What the header of an image tells of its model."""
-    spec, _, _ = unpack_header(header)
+    spec = unpack_header(header).spec
     return {"chat": spec.chat, "shape": {k: v for k, v in spec.to_json().items() if k != "chat"}}
 
 
 def _image(header: bytes) -> Facts:
-    _, (plan, *_), _ = unpack_header(header)
-    golden = (int.from_bytes(header[at : at + 4], "little") for at in (36, 40, 44))
-    values = zip(GOLDEN_LANES, golden, strict=True)
+    found = unpack_header(header)
+    values = zip(GOLDEN_LANES, found.golden, strict=True)
     return {
         "model_id": model_id_of(header),
-        "plan": plan_of(plan).code,
+        "plan": found.plan.code,
         "golden": {str(lanes): f"{value:08x}" for lanes, value in values},
     }
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from glintfpga.boards.flash.failures import UPDATE_PAGE
+from glintfpga.firmware.blink.image_format import vocab_of
 from glintfpga.firmware.wire.endpoint import Endpoint, Role, retry_seconds
 from glintfpga.firmware.wire.messages import Done, message, set_baud, take_message
 from glintfpga.firmware.wire.protocol import (
@@ -25,6 +26,8 @@ from glintfpga.firmware.wire.protocol import (
 from glintfpga.host.console.progress import Waiting
 from glintfpga.host.ports.port_probe import PortProbe
 from glintfpga.host.ports.transport import LinkLost, Transport
+from glintfpga.quant.blink.machine import LANES, LIMITS
+from glintfpga.quant.blink.plan import PLANS
 from glintfpga.quant.errors import DeviceError
 
 __all__ = ["Link"]
@@ -332,13 +335,14 @@ class Link:
 
 def _check_info(info: HelloInfo, name: str) -> None:
     """Raise ``DeviceError`` when a device says of itself what no device of this version does."""
-    vocab = int.from_bytes(info.image_header[16:18], "little")
+    vocab = vocab_of(info.image_header)
+    vocabularies = range(2, LIMITS.vocab + 1) if info.flags & HelloFlag.MODEL else (vocab,)
     for what, value, known in (
-        ("lanes", info.lanes, (2, 4, 8)),
-        ("plan", info.plan, (12, 9)),
+        ("lanes", info.lanes, LANES),
+        ("plan", info.plan, PLANS),
         ("self-test", info.self_test, tuple(SelfTest)),
         ("rate", info.baud_index, range(len(BAUDS))),
-        ("vocabulary", vocab, range(2, 513) if info.flags & HelloFlag.MODEL else (vocab,)),
+        ("vocabulary", vocab, vocabularies),
     ):
         if value not in known:
             raise DeviceError(

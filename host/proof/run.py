@@ -13,6 +13,7 @@ from glintfpga.firmware.wire.protocol import SelfTest
 from glintfpga.host.console.progress import counting
 from glintfpga.host.device.client import Client
 from glintfpga.host.proof import stages
+from glintfpga.quant.blink.machine import DEFAULT_LANES
 from glintfpga.quant.errors import InputError
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def run(
 
     sim = stages.running(chip, decoded.clock_hz)
     stage, recording = stages.prove_bitstream(sim, image, tokens, check=check)
-    lanes = manifest.lanes if manifest is not None else 4
+    lanes = manifest.lanes if manifest is not None else DEFAULT_LANES
     rtl = stages.prove_rtl(image, tokens, lanes=lanes)
     done(rtl, "RTL", "the shipped simulation has other lanes")
     done(stage, "bitstream", "")

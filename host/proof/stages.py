@@ -28,7 +28,7 @@ from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.wire.protocol import BAUDS
 from glintfpga.host.console.progress import counting
 from glintfpga.host.device.client import Client
-from glintfpga.host.device.connect import check_fits, holds, load
+from glintfpga.host.device.connect import holds, load
 from glintfpga.host.device.link import Link
 from glintfpga.host.device.verify import Mismatch, verify
 from glintfpga.host.ports.open_port import PortTransport
@@ -92,7 +92,6 @@ def prove_rtl(image: Image, tokens: int, *, lanes: int) -> Stage | None:
         return None
     client.fastest(BAUDS[-1])
     if not holds(client, image):
-        check_fits(client, image)
         load(client, image)
     count, difference = _verified(client, image, tokens, "RTL")
     return Stage(

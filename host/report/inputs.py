@@ -9,7 +9,7 @@ from glintfpga.boards.floorplan import FLOORPLAN
 from glintfpga.boards.manifest import MANIFEST, Manifest, read_manifest
 from glintfpga.host.report.clock import TimingFacts, read_timing
 from glintfpga.host.report.fields import Fields, read_json
-from glintfpga.quant.blink.reference import LANES
+from glintfpga.quant.blink.machine import LANES, check_fits
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import InputError
 
@@ -193,7 +193,9 @@ def _spec(manifest: Fields) -> ModelSpec | None:
     if "spec" not in manifest:
         return None
     try:
-        return ModelSpec.from_json(manifest.raw("spec"))
+        spec = ModelSpec.from_json(manifest.raw("spec"))
+        check_fits(spec)
+        return spec
     except InputError as error:
         raise InputError(f"{str(manifest.path)!r}: 'spec': {error}") from error
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save
 
+from glintfpga.quant.blink.machine import check_fits
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.files.atomic import write_atomic
@@ -158,6 +159,7 @@ def _parse(data: bytes) -> Checkpoint:
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise InputError("the safetensors header lacks metadata strings: not a blink checkpoint")
     spec = ModelSpec.from_metadata(metadata)
+    check_fits(spec)
     for name, entry in header.items():
         dtype = entry.get("dtype") if isinstance(entry, dict) else None
         if not isinstance(dtype, str) or dtype not in _DTYPES:

@@ -11,7 +11,15 @@ from glintfpga.quant.errors import InputError
 from glintfpga.quant.numbers.formats import GUMBEL_NOISE, LOGIT, TEMPERATURE
 from glintfpga.quant.numbers.qformat import QFormat
 
-__all__ = ["DENOMINATOR_WIDTH", "PLAN9", "PLAN12", "PLANS", "NumberPlan", "plan_of"]
+__all__ = [
+    "DEFAULT_PLAN",
+    "DENOMINATOR_WIDTH",
+    "PLAN9",
+    "PLAN12",
+    "PLANS",
+    "NumberPlan",
+    "plan_of",
+]
 
 
 DENOMINATOR_WIDTH = 17
@@ -102,6 +110,9 @@ PLAN9 = NumberPlan(
     weight_p_frac=7,
 )
 PLANS = {plan.code: plan for plan in (PLAN12, PLAN9)}
+"""All that a device can be built for, by code."""
+
+DEFAULT_PLAN = PLAN12
 
 
 def plan_of(code: int) -> NumberPlan:

@@ -21,8 +21,9 @@ from glintfpga.quant.blink.calibrate import Ranges, calibrate, sampled_text
 from glintfpga.quant.blink.checkpoint import MOST_BALANCE, Checkpoint
 from glintfpga.quant.blink.float_model import FloatModel
 from glintfpga.quant.blink.fold import FoldedModel, FoldedPass, fold
+from glintfpga.quant.blink.machine import DEFAULT_LANES, check_fits
 from glintfpga.quant.blink.model import IntArray, PassWeights, QuantizedModel
-from glintfpga.quant.blink.plan import PLAN12, NumberPlan
+from glintfpga.quant.blink.plan import DEFAULT_PLAN, NumberPlan
 from glintfpga.quant.blink.quantize_report import QuantizeReport, TensorRow, snr_db
 from glintfpga.quant.blink.reference import ReferenceModel
 from glintfpga.quant.blink.tables import rope_table
@@ -43,9 +44,9 @@ _SNR_SEQUENCES = 64
 def quantize(
     checkpoint: Checkpoint,
     *,
-    plan: NumberPlan = PLAN12,
+    plan: NumberPlan = DEFAULT_PLAN,
     ids: IdArray | None = None,
-    lanes: int = 4,
+    lanes: int = DEFAULT_LANES,
 ) -> tuple[QuantizedModel, QuantizeReport]:
     """Return the integer model and the report.
 
@@ -53,9 +54,10 @@ def quantize(
     ``lanes`` is the device whose logits the report compares with the float ones; the integers do
     not depend on it.
 
-    Raises ``InputError`` when the RoPE step is not 1 radian a token (within 0.1 %), or when an
-    id of the calibration text is outside the vocabulary.
+    Raises ``InputError`` for a model that no device holds, when the RoPE step is not 1 radian per
+    token (within 0.1 %), or when an id of the calibration text is outside the vocabulary.
     """
+    check_fits(checkpoint.spec)
     folded = fold(checkpoint)
     rope_num, rope_den = rope_fraction(checkpoint)
     tokens = sampled_text(checkpoint) if ids is None else ids

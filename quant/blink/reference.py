@@ -11,13 +11,12 @@ from collections.abc import Callable
 import numpy as np
 
 from glintfpga.quant.blink import blocks
+from glintfpga.quant.blink.machine import check_lanes
 from glintfpga.quant.blink.model import PassWeights, QuantizedModel
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.numbers.qformat import QFormat, shift_round
 
-__all__ = ["LANES", "Observer", "ReferenceModel", "logit_crc"]
-
-LANES = (2, 4, 8)
+__all__ = ["Observer", "ReferenceModel", "logit_crc"]
 
 Observer = Callable[[int, slice, np.ndarray, np.ndarray], None]
 """Called with pass, ring slots of one softmax group, running maximum (batch,), p (batch, P)."""
@@ -46,8 +45,7 @@ class ReferenceModel:
         batch: int = 1,
         observer: Observer | None = None,
     ) -> None:
-        if lanes not in LANES:
-            raise InputError(f"lanes must be one of {LANES}, not {lanes!r}")
+        check_lanes(lanes)
         self.model = model
         self.plan = model.plan
         self.lanes = lanes

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The shape of a blink-family model: the single source of every size. Standard library only."""
+"""The shape of a blink-family model: the single source of every size. Standard library only.
+
+What a device can hold of it is for `quant.blink.machine` to say.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -7,7 +10,7 @@ from typing import Any
 
 from glintfpga.quant.errors import InputError
 
-__all__ = ["DIM", "LORA_TARGETS", "PRESETS", "ModelSpec", "preset"]
+__all__ = ["DIM", "LORA_TARGETS", "PRESETS", "ModelSpec", "check_size", "check_sizes", "preset"]
 
 DIM = 3
 """Width of the residual vector; the lanes are built for it."""
@@ -15,17 +18,17 @@ DIM = 3
 LORA_TARGETS = ("q", "k", "v", "o", "gate", "up", "down")
 """Projections that a loop can adapt, in canonical order."""
 
-_LIMITS = {
-    "loops": (1, 16),
-    "lora_rank": (0, 16),
-    "hidden": (1, 16),
-    "vocab": (2, 512),
-    "window": (1, 256),
-    "prelude": (0, 15),
-    "coda": (0, 15),
-    "thinking": (0, 127),
+_LEAST = {
+    "loops": 1,
+    "lora_rank": 0,
+    "hidden": 1,
+    "vocab": 2,
+    "window": 1,
+    "prelude": 0,
+    "coda": 0,
+    "thinking": 0,
 }
-_MAX_PASSES = 16
+_MOST = 1 << 16
 _NO_YES = ("no", "yes")
 
 
@@ -36,8 +39,7 @@ class ModelSpec:
     A token runs through ``prelude`` blocks of their own, ``loops`` passes of one shared block
     (each with a LoRA and a loop embedding of its own), and ``coda`` blocks of their own.
 
-    Raises ``InputError`` when a size is outside what a device can be built for, or when sizes
-    contradict each other.
+    Raises ``InputError`` as `check_sizes`.
     """
 
     loops: int = 8
@@ -59,30 +61,8 @@ class ModelSpec:
     """Whether it was trained on dialogues, in the form of `quant.chat_template`."""
 
     def __post_init__(self) -> None:
-        for name, (lo, hi) in _LIMITS.items():
-            _check_int(name, getattr(self, name), lo, hi)
-        if self.eos is not None:
-            _check_int("eos", self.eos, 0, self.vocab - 1)
-        if not isinstance(self.chat, bool):
-            raise InputError(f"chat must be true or false, not {self.chat!r:.60}")
-        if self.chat and self.eos is None:
-            raise InputError("a model for chat ends its answers with EOS, but eos is None")
-        if self.passes > _MAX_PASSES:
-            raise InputError(
-                f"prelude + loops + coda must be at most {_MAX_PASSES}, not {self.passes!r}"
-            )
+        check_sizes(self)
         targets = self.lora_targets
-        if not isinstance(targets, tuple) or not all(name in LORA_TARGETS for name in targets):
-            raise InputError(
-                f"lora_targets must be taken from {', '.join(LORA_TARGETS)}, not {targets!r:.60}"
-            )
-        if len(set(targets)) != len(targets):
-            raise InputError(f"lora_targets must not repeat, but are {targets!r}")
-        if bool(targets) != bool(self.lora_rank):
-            raise InputError(
-                "lora_targets must be empty exactly when lora_rank is 0, "
-                f"but lora_rank is {self.lora_rank!r} and they are {targets!r}"
-            )
         ordered = tuple(name for name in LORA_TARGETS if name in targets)
         object.__setattr__(self, "lora_targets", ordered)
 
@@ -181,7 +161,7 @@ class ModelSpec:
             if name not in metadata:
                 raise InputError(f"the metadata lack {name!r}: write them with the checkpoint")
         values: dict[str, Any] = {
-            name: _parse_int(name, metadata[name]) for name in _LIMITS if name in metadata
+            name: _parse_int(name, metadata[name]) for name in _LEAST if name in metadata
         }
         eos = metadata.get("eos", "256" if values["vocab"] > 256 else "none")
         values["eos"] = None if eos == "none" else _parse_int("eos", eos)
@@ -196,9 +176,38 @@ class ModelSpec:
         return cls(**values)
 
 
-def _check_int(name: str, value: object, lo: int, hi: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not lo <= value <= hi:
-        raise InputError(f"{name} must be a whole number from {lo} to {hi}, not {value!r:.60}")
+def check_sizes(spec: Any) -> None:
+    """Check the sizes that all models of the family have, whatever the width of their vectors.
+
+    Raises ``InputError`` for one that is not a whole number or out of all proportion, and for
+    sizes that contradict each other.
+    """
+    for name, least in _LEAST.items():
+        check_size(name, getattr(spec, name), least=least)
+    if spec.eos is not None:
+        check_size("eos", spec.eos, least=0, most=spec.vocab - 1)
+    if not isinstance(spec.chat, bool):
+        raise InputError(f"chat must be true or false, not {spec.chat!r:.60}")
+    if spec.chat and spec.eos is None:
+        raise InputError("a model for chat ends its answers with EOS, but eos is None")
+    targets = spec.lora_targets
+    if not isinstance(targets, tuple) or not all(name in LORA_TARGETS for name in targets):
+        raise InputError(
+            f"lora_targets must be taken from {', '.join(LORA_TARGETS)}, not {targets!r:.60}"
+        )
+    if len(set(targets)) != len(targets):
+        raise InputError(f"lora_targets must not repeat, but are {targets!r}")
+    if bool(targets) != bool(spec.lora_rank):
+        raise InputError(
+            "lora_targets must be empty exactly when lora_rank is 0, "
+            f"but lora_rank is {spec.lora_rank!r} and they are {targets!r}"
+        )
+
+
+def check_size(name: str, value: object, *, least: int, most: int = _MOST) -> None:
+    """Raise ``InputError`` for anything but a whole number of this range."""
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise InputError(f"{name} must be a whole number from {least} to {most}, not {value!r:.60}")
 
 
 def _parse_int(name: str, text: str) -> int:

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from glintfpga.firmware.blink.image import HEADER_BYTES, ROW_BYTES, Section
+from glintfpga.firmware.blink.image_format import HEADER_BYTES, ROW_BYTES, Section
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
 
 TYPES = {"u8": "B", "u16": "H", "u32": "I"}

@@ -4,7 +4,7 @@
 import pytest
 
 from glintfpga.boards.design import expected_resources
-from glintfpga.firmware.blink.image import HEADER_BYTES
+from glintfpga.firmware.blink.image_format import HEADER_BYTES
 from glintfpga.firmware.wire import protocol
 from glintfpga.firmware.wire.messages import Counters, Done, Generate
 from glintfpga.firmware.wire.protocol import Data, Hello, HelloInfo, HelloReply

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from glintfpga.firmware.blink.image import is_for_chat
+from glintfpga.firmware.blink.image_format import is_for_chat
 from glintfpga.host.models import (
     DEFAULT_MODEL,
     STDIN,

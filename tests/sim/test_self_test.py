@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from glintfpga.firmware.blink.image import Section
+from glintfpga.firmware.blink.image_format import Section
 from glintfpga.firmware.wire.protocol import SelfTest
 from glintfpga.hdl.service.hello import CRC_AT, HEADER_AT
 from glintfpga.sim.shipped import shipped_sim

@@ -17,7 +17,8 @@ from pathlib import Path
 from glintfpga.boards.board import BOARDS
 from glintfpga.boards.gowin.bitstream_file import check_bitstream
 from glintfpga.boards.manifest import read_manifest
-from glintfpga.firmware.blink.image import HEADER_BYTES, Image
+from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.blink.image_format import HEADER_BYTES
 from glintfpga.firmware.device.numerics import reference_model
 from glintfpga.firmware.device.software_device import SoftwareDevice
 from glintfpga.firmware.wire.endpoint import Endpoint, Role

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glintfpga.quant.blink.checkpoint import Checkpoint
+from glintfpga.quant.blink.machine import DEFAULT_LANES
 from glintfpga.quant.blink.plan import PLAN12, NumberPlan
 from glintfpga.quant.blink.quantize import quantize
 from glintfpga.quant.blink.spec import ModelSpec
@@ -41,7 +42,9 @@ class ChipNumbers:
     """Turns a token, as a fraction."""
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, plan: NumberPlan, *, lanes: int = 4) -> "ChipNumbers":
+    def of(
+        cls, checkpoint: Checkpoint, plan: NumberPlan, *, lanes: int = DEFAULT_LANES
+    ) -> "ChipNumbers":
         """Return what ``quantize`` chooses for this checkpoint."""
         model, report = quantize(checkpoint, plan=plan, lanes=lanes)
         return cls(

@@ -3,10 +3,11 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from glintfpga.quant.blink.spec import DIM, LORA_TARGETS, ModelSpec
+from glintfpga.quant.blink.machine import check_fits
+from glintfpga.quant.blink.spec import DIM, ModelSpec, check_size, check_sizes
 from glintfpga.quant.errors import InputError
 
 __all__ = ["AnySpec", "Shape", "for_chip"]
@@ -16,8 +17,8 @@ __all__ = ["AnySpec", "Shape", "for_chip"]
 class Shape:
     """Sizes of one model: the fields of ``ModelSpec``, and what dimension 3 has no use for.
 
-    Raises ``InputError`` for a size that is not a whole number, or out of range, and when the
-    heads do not divide the dimension.
+    Raises ``InputError`` as ``quant.blink.spec.check_sizes``, for sizes of its own out of range,
+    and when the heads do not divide the dimension.
     """
 
     dim: int
@@ -38,23 +39,11 @@ class Shape:
     chat: bool = False
 
     def __post_init__(self) -> None:
-        least = {"lora_rank": 0, "prelude": 0, "coda": 0, "thinking": 0, "eos": 0}
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if item.name in ("lora_targets", "chat"):
-                continue
-            if value is None and item.name in ("eos", "embedding_rank"):
-                continue
-            low = least.get(item.name, 1)
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= 2**16:
-                raise InputError(
-                    f"{item.name} must be a whole number from {low} to {2**16}, not {value!r:.60}"
-                )
-        targets = self.lora_targets
-        if not isinstance(targets, tuple) or not all(name in LORA_TARGETS for name in targets):
-            raise InputError(
-                f"lora_targets must be taken from {', '.join(LORA_TARGETS)}, not {targets!r:.60}"
-            )
+        check_sizes(self)
+        check_size("dim", self.dim, least=1)
+        check_size("heads", self.heads, least=1)
+        if self.embedding_rank is not None:
+            check_size("embedding_rank", self.embedding_rank, least=1)
         if self.dim % self.heads:
             raise InputError(f"heads must divide dim {self.dim!r}, but are {self.heads!r}")
 
@@ -130,4 +119,6 @@ AnySpec = ModelSpec | Shape
 
 def for_chip(spec: AnySpec) -> ModelSpec:
     """The sizes of a model for the chip. Raises ``InputError`` for one for software only."""
-    return spec if isinstance(spec, ModelSpec) else spec.spec()
+    chip_spec = spec if isinstance(spec, ModelSpec) else spec.spec()
+    check_fits(chip_spec)
+    return chip_spec

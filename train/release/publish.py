@@ -13,7 +13,7 @@ from typing import Any
 from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.device.numerics import FloatNumerics, ReferenceNumerics
 from glintfpga.quant.blink.checkpoint import read_checkpoint
-from glintfpga.quant.blink.plan import plan_of
+from glintfpga.quant.blink.plan import DEFAULT_PLAN, plan_of
 from glintfpga.quant.blink.quantize import quantize
 from glintfpga.quant.blink.quantize_report import QuantizeReport
 from glintfpga.quant.errors import InputError
@@ -49,7 +49,7 @@ def image_of_release(checkpoint: Path, config: TrainConfig) -> tuple[Image, Quan
     Raises ``InputError`` for a shape that only software runs.
     """
     for_chip(config.spec)
-    plan = plan_of(config.stages[-1].plan or 12)
+    plan = plan_of(config.stages[-1].plan or DEFAULT_PLAN.code)
     model, report = quantize(read_checkpoint(checkpoint), plan=plan, lanes=config.lanes)
     return Image.from_model(model), report
 

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from glintfpga.quant.blink.machine import DEFAULT_LANES, check_fits
+from glintfpga.quant.blink.plan import DEFAULT_PLAN, PLANS
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.files.strict_json import parse_object
@@ -36,7 +38,7 @@ class Stage:
     """Highest learning rate: 100 steps of warm-up, then a cosine to ``final`` of it."""
     final: float = 0.003
     plan: int | None = None
-    """12 or 9: quantization-aware, in these formats. None: float."""
+    """Quantization-aware, in the formats of this code. None: float."""
     spaced: float | None = None
     """Share of sequences in the spacing of WikiText; None: that of the run."""
 
@@ -47,15 +49,18 @@ class Stage:
         _check("final", self.final, 0.0, 1.0)
         if self.spaced is not None:
             _check("spaced", self.spaced, 0.0, 1.0)
-        if self.plan not in (None, 9, 12):
-            raise InputError(f"the plan of a stage must be 12, 9 or nothing, not {self.plan!r:.20}")
+        if self.plan not in (None, *PLANS):
+            known = ", ".join(map(str, PLANS))
+            raise InputError(
+                f"the plan of a stage must be one of {known} or nothing, not {self.plan!r:.20}"
+            )
 
 
 DEFAULT_STAGES = (
     Stage(lineages=14, tokens=2_500_000, rate=4e-2, final=0.01),
     Stage(lineages=4, tokens=8_000_000, rate=4e-2, final=0.01),
     Stage(lineages=1, tokens=300_000_000, rate=3e-2, final=0.001),
-    Stage(lineages=1, tokens=12_000_000, rate=3e-3, plan=12),
+    Stage(lineages=1, tokens=12_000_000, rate=3e-3, plan=DEFAULT_PLAN.code),
 )
 """Seeds differ by more than most recipes: many short starts, then the best one for long, then a
 little in the device's own numbers."""
@@ -80,7 +85,7 @@ class TrainConfig:
     """Share of documents kept, easiest first."""
     penalty: float = 1e-3
     """Weight of the range penalty on q, k and z."""
-    lanes: int = 4
+    lanes: int = DEFAULT_LANES
     """Lanes of the device whose numbers the quantized stages use; its sums have their order."""
     unreviewed: bool = False
     """Whether the corpus lacks a second person's review; the model card then says so first."""
@@ -92,6 +97,8 @@ class TrainConfig:
     """Time that the tokens were chosen for, on the machine where the run began."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.spec, ModelSpec):
+            check_fits(self.spec)
         if not self.stages:
             raise InputError("a run needs a stage, but stages is empty")
         _check("seed", self.seed, 0, 2**63 - 1)

@@ -11,6 +11,7 @@ import hashlib
 from pathlib import Path
 
 from glintfpga.quant.blink.checkpoint import Checkpoint, read_checkpoint
+from glintfpga.quant.blink.plan import DEFAULT_PLAN
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.files.atomic import write_atomic
 from glintfpga.train.engine.parameters import Vector, flatten
@@ -20,7 +21,7 @@ __all__ = ["START", "TUNING_STAGES", "keep_start", "starting_vector", "tuning_co
 
 TUNING_STAGES = (
     Stage(lineages=1, tokens=60_000_000, rate=3e-2, final=0.002),
-    Stage(lineages=1, tokens=12_000_000, rate=3e-3, plan=12),
+    Stage(lineages=1, tokens=12_000_000, rate=3e-3, plan=DEFAULT_PLAN.code),
 )
 """One lineage: seeds differ in where they start, and here all would start alike. The rates are
 those of a new training."""

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glintfpga.firmware.blink.image import HEADER_BYTES, MAX_BYTES, Image
+from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.blink.image_format import HEADER_BYTES, MAX_BYTES
 from glintfpga.firmware.device.numerics import reference_model
 from glintfpga.firmware.wire.messages import generate, message, prompt
 from glintfpga.firmware.wire.protocol import HelloFlag, Op, Status

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from glintfpga.firmware.blink.golden import golden_crcs
-from glintfpga.firmware.blink.image import HEADER_BYTES, Image, Section, is_for_chat, unpack_header
+from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.blink.image_format import HEADER_BYTES, Section, is_for_chat, unpack_header
 from glintfpga.firmware.blink.layout import Layout
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
 from glintfpga.quant.blink.reference import ReferenceModel
@@ -198,10 +199,14 @@ class TestDamage:
             (4, b"\1\0", "image version 1 is not 2: quantize the model again"),
             (6, b"\0\1", "image version 2 is not 2"),
             (10, b"\x80", "lora_targets must be empty exactly when lora_rank is 0"),
-            (11, b"\x11", "hidden must be a whole number from 1 to 16, not 17"),
+            (
+                11,
+                b"\x11",
+                "the model's hidden size of 17 exceeds the device's limit of 16",
+            ),
             (15, b"\x0a", "unknown number plan 10"),
             (16, b"\1\0", "vocab must be a whole number"),
-            (18, b"\1\1", "window must be a whole number from 1 to 256, not 257"),
+            (18, b"\1\1", "the model's window of 257 exceeds the device's limit of 256"),
             (26, b"\7\0", "the header counts 7 passes but its spec has 8"),
             (50, b"\1", "reserved bytes 48..63"),
             (64, b"\0\0", "model id is not that"),
@@ -280,10 +285,10 @@ def test_rejects_numbers_beyond_16_bits():
 
 def test_header_alone_tells_the_sizes():
     image = Image.from_model(build())
-    spec, numbers, rows = unpack_header(image.header)
-    assert spec == image.model.spec
-    assert numbers == (12, 7, 44)
-    assert rows == {section: len(rows) for section, rows in image.sections.items()}
+    header = unpack_header(image.header)
+    assert (header.spec, header.plan, header.golden) == (image.model.spec, PLAN12, image.golden)
+    assert (header.rope_num, header.rope_den) == (7, 44)
+    assert header.rows == {section: len(rows) for section, rows in image.sections.items()}
 
 
 def test_layout_of_the_image():

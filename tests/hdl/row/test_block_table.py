@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 import pytest
 
-from glintfpga.firmware.blink.image import Section
+from glintfpga.firmware.blink.image_format import Section
 from glintfpga.hdl.row.block_table import BlockTable
 from glintfpga.hdl.row.load_port import pack_row
 from glintfpga.quant.blink.plan import PLAN12

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from glintfpga.firmware.blink.image import Section
+from glintfpga.firmware.blink.image_format import Section
 from glintfpga.firmware.blink.schedule import token_cycles
 from glintfpga.hdl.row.core import Core
 from glintfpga.hdl.row.load_port import READ_CYCLES, pack_row

@@ -8,7 +8,7 @@ import pytest
 from amaranth.sim import Simulator
 
 from glintfpga.firmware.blink.golden import GOLDEN_LANES
-from glintfpga.firmware.blink.image import HEADER_BYTES, ROW_BYTES, Section
+from glintfpga.firmware.blink.image_format import HEADER_BYTES, ROW_BYTES, Section
 from glintfpga.firmware.wire.protocol import HelloInfo
 from glintfpga.hdl.row.image_loader import ImageLoader
 from glintfpga.hdl.row.load_port import READ_CYCLES, pack_row

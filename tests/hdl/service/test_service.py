@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from glintfpga.firmware.blink.golden import GOLDEN_TOKENS
-from glintfpga.firmware.blink.image import Section
+from glintfpga.firmware.blink.image_format import Section
 from glintfpga.firmware.wire.messages import (
     Counters,
     Done,

@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from glintfpga.firmware.blink.image import Image, is_for_chat
+from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.blink.image_format import is_for_chat
 from glintfpga.host.console.text import ShownText
 from glintfpga.host.models import find_model
 from glintfpga.quant.blink.spec import ModelSpec

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from glintfpga.quant.blink.blocks import MAX_RESCALE
+from glintfpga.quant.blink.machine import LANES
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
-from glintfpga.quant.blink.reference import LANES, ReferenceModel, logit_crc
+from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.blink.tables import EPSILON_SUM, RECIPROCAL, RSQRT, exp2_table, silu_table
 from glintfpga.quant.errors import InputError

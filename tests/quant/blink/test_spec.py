@@ -127,11 +127,10 @@ class TestLimits:
         "field, value",
         [
             ("loops", 0),
-            ("hidden", 17),
+            ("hidden", 0),
             ("vocab", 1),
-            ("vocab", 513),
             ("window", 0),
-            ("window", 257),
+            ("window", 65537),
             ("thinking", -1),
             ("eos", 257),
         ],
@@ -142,8 +141,6 @@ class TestLimits:
 
     def test_passes(self):
         assert ModelSpec(prelude=4, coda=4).passes == 16
-        with pytest.raises(InputError, match="at most 16, not 17"):
-            ModelSpec(prelude=4, coda=5)
 
     def test_targets(self):
         with pytest.raises(InputError, match="exactly when lora_rank is 0"):

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glintfpga.firmware.blink.image import Image, is_for_chat
+from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.blink.image_format import is_for_chat
 from glintfpga.quant.blink.checkpoint import read_checkpoint, write_checkpoint
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import InputError
