@@ -9,6 +9,7 @@ from typing import Any
 
 from glintfpga.boards.cache import digest_of, file_digest
 from glintfpga.quant.errors import InputError
+from glintfpga.quant.files.bounded import cannot_read, read_limited
 from glintfpga.quant.files.strict_json import parse_object
 
 __all__ = ["MANIFEST", "Manifest", "gateware_facts", "manifest_beside", "read_manifest"]
@@ -62,16 +63,7 @@ def gateware_facts(digests: Mapping[str, str]) -> dict[str, str]:
 
 def read_manifest(path: Path) -> Manifest:
     """Read a manifest. Raises InputError when it is missing, damaged or lacks something."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"cannot read {str(path)!r}: {reason}") from None
-    if len(data) > MAX_BYTES:
-        raise InputError(
-            f"{str(path)!r} is larger than {MAX_BYTES >> 20} MiB: build the bitstream again"
-        )
+    data = read_limited(path, MAX_BYTES)
     try:
         facts = parse_object(data)
     except InputError as error:
@@ -96,7 +88,7 @@ def manifest_beside(bitstream: Path, *, board: str) -> Manifest | None:
         if not path.exists():
             return None
     except OSError as error:
-        raise InputError(f"cannot read {str(path)!r}: {error.strerror}") from None
+        raise cannot_read(repr(str(path)), error) from None
     manifest = read_manifest(path)
     if manifest.bitstream != bitstream.name:
         return None
@@ -108,7 +100,7 @@ def manifest_beside(bitstream: Path, *, board: str) -> Manifest | None:
     try:
         digest = file_digest(bitstream)
     except OSError as error:
-        raise InputError(f"cannot read {str(bitstream)!r}: {error.strerror}") from None
+        raise cannot_read(repr(str(bitstream)), error) from None
     if digest != manifest.bitstream_sha256:
         raise InputError(
             f"{str(bitstream)!r} has sha256 {digest[:16]}..., its {MANIFEST} says "

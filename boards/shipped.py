@@ -22,6 +22,7 @@ from pathlib import Path
 from glintfpga.boards.board import board_of
 from glintfpga.boards.manifest import MANIFEST, Manifest, read_manifest
 from glintfpga.quant.errors import EnvironmentProblem, InputError
+from glintfpga.quant.files.bounded import read_limited
 
 __all__ = ["BITSTREAM", "PACKED", "Release", "read_release", "release_folder", "shipped"]
 
@@ -96,13 +97,7 @@ def read_release(folder: Path, *, board: str) -> Release:
 
 def _unpack(path: Path) -> bytes:
     """Contents of an .xz file, in bounded memory whatever the file holds."""
-    try:
-        with path.open("rb") as file:
-            packed = file.read(MAX_PACKED + 1)
-    except OSError as error:
-        raise InputError(f"cannot read {str(path)!r}: {error.strerror}") from None
-    if len(packed) > MAX_PACKED:
-        raise InputError(f"{path.name} is larger than {MAX_PACKED >> 20} MiB")
+    packed = read_limited(path, MAX_PACKED)
     unpacker = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=MAX_MEMORY)
     try:
         data = unpacker.decompress(packed, max_length=MAX_UNPACKED + 1)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from glintfpga.host.console.progress import counting
 from glintfpga.host.console.text import one_line
-from glintfpga.host.files.named import read_bytes, read_stream
+from glintfpga.host.files.named import MAX_BYTES, read_bytes
 from glintfpga.quant.blink.plan import DEFAULT_PLAN
 from glintfpga.quant.errors import InputError
+from glintfpga.quant.files.bounded import read_stream
 
 if TYPE_CHECKING:
     from glintfpga.firmware.blink.image import Image
@@ -118,7 +119,7 @@ def _piped(stream: BinaryIO | None) -> bytes:
     """All of standard input, which can be read once and may be asked for again."""
     if stream is None or stream.isatty():
         raise InputError("the model '-' is standard input: pipe a model into it")
-    data = read_stream(stream, what="model on standard input")
+    data = read_stream(stream, MAX_BYTES, "the model on standard input")
     if not data:
         raise InputError("the model on standard input is empty")
     return data

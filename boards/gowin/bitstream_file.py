@@ -29,6 +29,7 @@ from pathlib import Path
 
 from glintfpga.boards.board import Board
 from glintfpga.quant.errors import InputError
+from glintfpga.quant.files.bounded import read_head
 
 __all__ = ["check_bitstream", "crc16", "footer", "header", "read_frames"]
 
@@ -105,12 +106,7 @@ def check_bitstream(path: Path, *, board: Board) -> None:
 
 def read_frames(path: Path, *, board: Board) -> list[bytes]:
     """The contents of the frames of a bitstream; errors as of `check_bitstream`."""
-    try:
-        with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"cannot read {str(path)!r}: {reason}") from None
+    text = read_head(path, MAX_BYTES + 1)
     lines = _lines(text) if len(text) <= MAX_BYTES else iter(())
     first = list(islice(lines, len(header(board, 0))))
     if _START not in first:

@@ -26,6 +26,7 @@ from glintfpga.firmware.blink.image_reader import read_model
 from glintfpga.firmware.blink.layout import Layout
 from glintfpga.quant.blink.model import QuantizedModel
 from glintfpga.quant.errors import InputError
+from glintfpga.quant.files.bounded import read_head
 
 __all__ = ["Image"]
 
@@ -72,12 +73,7 @@ class Image:
     @classmethod
     def read(cls, path: Path | str) -> "Image":
         """Read a `.glint` file. Raises ``InputError`` for one that cannot be read or is damaged."""
-        try:
-            with Path(path).open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
-        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-            reason = getattr(error, "strerror", None) or error
-            raise InputError(f"cannot read {str(path)!r}: {reason}") from error
+        data = read_head(path, MAX_BYTES + 1)
         try:
             return cls.from_bytes(data)
         except InputError as error:

@@ -95,9 +95,10 @@ def command(
 
 def _prompt(text: str, file: Path | None, model: Path | None) -> bytes:
     from glintfpga.host.console.text import typed_bytes
-    from glintfpga.host.files.named import read_bytes, read_stream
+    from glintfpga.host.files.named import read_bytes
     from glintfpga.host.models import STDIN
     from glintfpga.quant.errors import InputError
+    from glintfpga.quant.files.bounded import read_stream
     from glintfpga.quant.files.text import strip_bom
 
     if text and file:
@@ -107,7 +108,7 @@ def _prompt(text: str, file: Path | None, model: Path | None) -> bytes:
             raise click.UsageError("Prompt and model cannot both come from standard input.")
         if not sys.stdin:
             raise InputError("there is no standard input to read the prompt from")
-        return strip_bom(read_stream(sys.stdin.buffer, what="prompt", most=MOST_BYTES))
+        return strip_bom(read_stream(sys.stdin.buffer, MOST_BYTES, "the prompt"))
     data = typed_bytes(text) if file is None else read_bytes(file, what="prompt")
     if len(data) > MOST_BYTES:
         raise InputError(f"the prompt has {len(data)} bytes, more than {MOST_BYTES >> 20} MiB")

@@ -134,9 +134,7 @@ def _within(numbers: list[object], limits: tuple[int, ...]) -> bool:
 
 def read_json(path: Path, *, what: str) -> Fields:
     """The object in a JSON file. Raises ``InputError`` for anything else, and above 4 MiB."""
-    data = read_bytes(path, what=what)
-    if len(data) > MAX_BYTES:
-        raise InputError(f"the {what} {str(path)!r} is larger than {MAX_BYTES >> 20} MiB")
+    data = read_bytes(path, what=what, most=MAX_BYTES)
     try:
         return Fields(path, parse_object(data))
     except InputError as error:

@@ -18,6 +18,7 @@ from glintfpga.quant.blink.machine import check_fits
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.files.atomic import write_atomic
+from glintfpga.quant.files.bounded import read_head
 from glintfpga.quant.files.strict_json import parse_object
 from glintfpga.quant.numbers.arrays import FloatArray
 
@@ -120,12 +121,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     safetensors file (also: more than 1 MiB, header above 256 KiB, a name twice), or does not hold
     the model that its metadata describe.
     """
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(_MAX_FILE_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"cannot read {os.fspath(path)!r}: {reason}") from error
+    data = read_head(path, _MAX_FILE_BYTES + 1)
     return parse_checkpoint(data, name=os.fspath(path))
 
 

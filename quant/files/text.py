@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from glintfpga.quant.errors import InputError
+from glintfpga.quant.files.bounded import cannot_read
 
 __all__ = ["MAX_TEXT_BYTES", "pieces", "problem_of", "read_text", "strip_bom"]
 
@@ -68,8 +69,7 @@ def pieces(path: Path) -> Iterator[bytes]:
             else:
                 yield from iter(lambda: file.read(_PIECE_BYTES), b"")
     except (OSError, ValueError, EOFError, lzma.LZMAError) as error:  # ValueError: a NUL in a name
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"cannot read {os.fspath(path)!r}: {reason}") from error
+        raise cannot_read(repr(os.fspath(path)), error) from error
 
 
 def _unpacked(packed: Iterator[bytes]) -> Iterator[bytes]:

@@ -106,13 +106,19 @@ def test_lacking_field(write_build, tmp_path):
         (b"[" * 200_000, "is not JSON"),
         (b'{"clock_mhz": NaN}', "is not JSON"),
         (b"[1]", "is no JSON object"),
-        (b" " * (1 << 20) + b"{}", "is larger than 1 MiB"),
     ],
 )
 def test_not_a_manifest(write_build, tmp_path, data, words):
     bitstream = write_build()
     (tmp_path / "manifest.json").write_bytes(data)
     with pytest.raises(InputError, match=f"{words}.*: build the bitstream again$"):
+        manifest_beside(bitstream, board=BOARD)
+
+
+def test_large_files_are_no_manifest(write_build, tmp_path):
+    bitstream = write_build()
+    (tmp_path / "manifest.json").write_bytes(b" " * (1 << 20) + b"{}")
+    with pytest.raises(InputError, match="is larger than 1 MiB"):
         manifest_beside(bitstream, board=BOARD)
 
 

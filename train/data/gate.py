@@ -19,6 +19,7 @@ from typing import Any
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.evaluation.sets import find_sets, read_set
 from glintfpga.quant.files.atomic import write_atomic
+from glintfpga.quant.files.bounded import read_limited
 from glintfpga.quant.files.strict_json import parse_object
 from glintfpga.train.data.documents import documents
 from glintfpga.train.data.duplicates import DuplicateFinder
@@ -197,15 +198,11 @@ def _documents(manifest: Manifest, progress: Progress | None) -> Iterator[tuple[
 
 
 def _read(path: Path) -> Check:
+    if not path.exists():
+        raise InputError(f"there is no check {os.fspath(path)!r}")
+    data = read_limited(path, _MAX_BYTES, "the check")
     try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise InputError(f"there is no check {os.fspath(path)!r}") from None
-    except OSError as error:
-        raise InputError(f"cannot read {os.fspath(path)!r}: {error.strerror}") from error
-    try:
-        return Check(**_typed(parse_object(data[:_MAX_BYTES])))
+        return Check(**_typed(parse_object(data)))
     except (InputError, TypeError) as error:
         raise InputError(f"{os.fspath(path)!r} is no record of a check") from error
 

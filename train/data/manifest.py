@@ -21,6 +21,7 @@ from typing import Any
 
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.files.atomic import write_atomic
+from glintfpga.quant.files.bounded import cannot_read, read_limited
 from glintfpga.quant.files.strict_json import parse_object
 from glintfpga.train.data.documents import SUFFIXES
 
@@ -111,15 +112,8 @@ def read_manifest(path: Path, *, folder: Path | None = None) -> Manifest:
 
     Raises ``InputError`` naming the file and what is wrong.
     """
+    data = read_limited(path, _MAX_BYTES, "the manifest")
     try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"cannot read the manifest {os.fspath(path)!r}: {reason}") from error
-    try:
-        if len(data) > _MAX_BYTES:
-            raise InputError(f"it has more than {_MAX_BYTES} bytes")
         return Manifest(folder=folder or path.parent, sources=tuple(_sources(data)))
     except InputError as error:
         raise InputError(f"manifest {os.fspath(path)!r}: {error}") from error
@@ -180,7 +174,7 @@ def digest_of(path: Path) -> tuple[int, str]:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             return file.tell(), sha256
     except OSError as error:
-        raise InputError(f"cannot read {os.fspath(path)!r}: {error.strerror}") from error
+        raise cannot_read(repr(os.fspath(path)), error) from error
 
 
 def _sources(data: bytes) -> list[Source]:

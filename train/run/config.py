@@ -12,12 +12,14 @@ from glintfpga.quant.blink.machine import DEFAULT_LANES, check_fits
 from glintfpga.quant.blink.plan import DEFAULT_PLAN, PLANS
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import InputError
+from glintfpga.quant.files.bounded import read_limited
 from glintfpga.quant.files.strict_json import parse_object
 from glintfpga.train.engine.shape import AnySpec, Shape
 
 __all__ = ["DEFAULT_STAGES", "Stage", "TrainConfig"]
 
 _LEAST_TOKENS = 200_000
+_MAX_BYTES = 1 << 24
 
 
 def _check(name: str, value: object, lo: float, hi: float) -> None:
@@ -196,10 +198,9 @@ class TrainConfig:
     @classmethod
     def read(cls, path: Path) -> "TrainConfig":
         """Read a config file. Raises ``InputError`` with its path."""
+        data = read_limited(path, _MAX_BYTES)
         try:
-            return cls.from_json(parse_object(path.read_bytes()))
-        except OSError as error:
-            raise InputError(f"cannot read {str(path)!r}: {error.strerror}") from error
+            return cls.from_json(parse_object(data))
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
 
@@ -207,13 +208,12 @@ class TrainConfig:
     def recipe(cls, path: Path) -> "TrainConfig":
         """Read how another run or release was trained, without what is its own: its corpus and
         how long it was to take. ``InputError`` for one that went on from a model."""
+        data = read_limited(path, _MAX_BYTES)
         try:
-            data = parse_object(path.read_bytes())
-            found = cls.from_json(data.get("config", data))
+            stored = parse_object(data)
+            found = cls.from_json(stored.get("config", stored))
             if found.start:
                 raise InputError("it went on from another model: give --start and that model")
-        except OSError as error:
-            raise InputError(f"cannot read {str(path)!r}: {error.strerror}") from error
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
         return replace(found, corpus="", minutes=None, unreviewed=False)

@@ -13,12 +13,14 @@ from typing import Any
 
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.files.atomic import write_atomic
+from glintfpga.quant.files.bounded import read_limited
 from glintfpga.quant.files.strict_json import parse_object
 from glintfpga.train.run.worker import Sources
 
 __all__ = ["Record", "Scores", "Tails", "publish_json", "read_sources", "write_sources"]
 
 _TAIL_BYTES = 1024
+_MAX_BYTES = 1 << 24
 
 Scores = dict[int, dict[int, float]]
 """Nats a byte by stage and lineage; lower is better."""
@@ -139,10 +141,9 @@ def publish_json(path: Path, data: dict[str, Any]) -> None:
 
 
 def _read_object(path: Path) -> dict[str, Any]:
+    data = read_limited(path, _MAX_BYTES)
     try:
-        return parse_object(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"cannot read {str(path)!r}: {error.strerror}") from error
+        return parse_object(data)
     except InputError as error:
         raise InputError(f"{str(path)!r} is damaged ({error}): delete it") from error
 
