@@ -96,7 +96,6 @@ from typing import Self
 
 from cobs import cobs
 
-from glintfpga.quant.blink.machine import LIMITS, Limits
 from glintfpga.quant.errors import DeviceError
 
 VERSION = 1
@@ -298,27 +297,16 @@ class HelloInfo:
     lanes: int
     plan: int
     clock_hz: int = 0
-    max_rows: int = LIMITS.rows
-    max_window: int = LIMITS.window
-    max_vocab: int = LIMITS.vocab
-    max_hidden: int = LIMITS.hidden
-    max_passes: int = LIMITS.passes
+    max_rows: int = 4096
+    max_window: int = 256
+    max_vocab: int = 512
+    max_hidden: int = 16
+    max_passes: int = 16
     build_id: bytes = bytes(8)
     baud_index: int = 0
     self_test: int = SelfTest.NOT_RUN
     image_crc: int = 0
     image_header: bytes = bytes(IMAGE_HEADER)
-
-    @property
-    def limits(self) -> Limits:
-        """The largest model that the device holds."""
-        return Limits(
-            rows=self.max_rows,
-            window=self.max_window,
-            vocab=self.max_vocab,
-            hidden=self.max_hidden,
-            passes=self.max_passes,
-        )
 
     def encode(self) -> bytes:
         """The 128 bytes."""

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glintfpga.firmware.blink.image import Image
-from glintfpga.firmware.wire.protocol import BAUDS
+from glintfpga.firmware.wire.protocol import BAUDS, HelloInfo
 from glintfpga.host.console.progress import counting
 from glintfpga.host.device.client import Client
 from glintfpga.host.device.link import Link
 from glintfpga.host.models import image_of
 from glintfpga.host.ports.open_port import choose_port, port_opener
-from glintfpga.quant.blink.machine import check_fits
+from glintfpga.quant.blink.machine import Limits, check_fits
 from glintfpga.quant.errors import InputError
 
-__all__ = ["Session", "holds", "load", "open_session"]
+__all__ = ["Session", "holds", "limits_of", "load", "open_session"]
 
 _SOFTWARE_LANES = 4
 
@@ -64,9 +64,20 @@ def open_session(
 
 def load(client: Client, image: Image) -> None:
     """Load an image, with progress. Raises ``InputError`` for one that the device cannot hold."""
-    check_fits(image.model.spec, client.info.limits)
+    check_fits(image.model.spec, limits_of(client.info))
     with counting("loading the model", len(image.data)) as progress:
         client.load(image.data, progress=progress)
+
+
+def limits_of(info: HelloInfo) -> Limits:
+    """The largest model that a device holds, by its hello."""
+    return Limits(
+        rows=info.max_rows,
+        window=info.max_window,
+        vocab=info.max_vocab,
+        hidden=info.max_hidden,
+        passes=info.max_passes,
+    )
 
 
 def holds(client: Client, image: Image) -> bool:
