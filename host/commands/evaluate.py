@@ -46,12 +46,7 @@ _COLUMNS = "{:<22} {:<17} {:<21} {:>9} {:>8} {:>9}"
     metavar="N",
     help="First N bytes only of a text.",
 )
-@click.option(
-    "--plan",
-    type=click.Choice(["12", "9"]),
-    callback=lambda ctx, param, value: value and int(value),
-    help="Bits of fixed numbers; default: those of a .glint model, else 12.",
-)
+@options.plan("Bits of fixed numbers")
 @options.lanes_of("Lanes of the device whose fixed numbers are meant; results depend on it.")
 @options.json_output
 @options.verbosity
@@ -82,6 +77,10 @@ def command(
     from glintfpga.quant.evaluation.fetch import fetch_sets
     from glintfpga.quant.evaluation.sets import find_sets, read_set
 
+    if numerics == "float":
+        options.refuse_given(
+            "floats have none; leave it out, or say --numerics fixed.", "plan", "lanes"
+        )
     scorer, beside = _scorers(model, numerics, plan, lanes)
     if fetch:
         with counting("fetching", 1) as show:

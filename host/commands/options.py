@@ -11,14 +11,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 from click.types import StringParamType
 
 from glintfpga.host.console.text import without_controls
+from glintfpga.quant.blink.machine import DEFAULT_LANES, LANES
+from glintfpga.quant.blink.plan import DEFAULT_PLAN, PLANS
 
 __all__ = [
     "MODEL",
     "PATH",
+    "PLAN_CODES",
     "board",
     "gateware",
     "generation",
@@ -27,7 +31,9 @@ __all__ = [
     "lanes_of",
     "load",
     "optional_port",
+    "plan",
     "port",
+    "refuse_given",
     "verbosity",
 ]
 
@@ -125,6 +131,9 @@ class _Shown(StringParamType):
 
 SHOWN = _Shown()
 
+PLAN_CODES = tuple(map(str, PLANS))
+_LANES_CHOICE = click.Choice(tuple(map(str, LANES)))
+
 TRACE = logging.DEBUG - 1
 """Level of ``-v -v``: also writes tracebacks to a log file."""
 
@@ -209,12 +218,13 @@ def load(function: Decorated) -> Decorated:
 
 
 def lanes(function: Decorated) -> Decorated:
-    """--lanes P of a software device; None when it is not given."""
+    """--lanes P of the device that ref: imitates; None when it is not given."""
     return click.option(
         "--lanes",
-        type=click.Choice(["2", "4", "8"]),
+        type=_LANES_CHOICE,
         callback=lambda ctx, param, value: value and int(value),
-        help="Lanes of a ref: device, 4 by default; results depend on it. Others have their own.",
+        help=f"Lanes of the device that ref: imitates, {DEFAULT_LANES} by default; results depend "
+        "on it. Only for ref:.",
     )(function)
 
 
@@ -222,24 +232,41 @@ def lanes_of(purpose: str) -> Callable[[Decorated], Decorated]:
     """--lanes P of what is computed without a device."""
     return click.option(
         "--lanes",
-        type=click.Choice(["2", "4", "8"]),
-        default="4",
+        type=_LANES_CHOICE,
+        default=str(DEFAULT_LANES),
         show_default=True,
         callback=lambda ctx, param, value: int(value),
         help=purpose,
     )
 
 
+def plan(purpose: str) -> Callable[[Decorated], Decorated]:
+    """--plan BITS; None when it is not given."""
+    return click.option(
+        "--plan",
+        type=click.Choice(PLAN_CODES),
+        callback=lambda ctx, param, value: value and int(value),
+        help=f"{purpose}; default: those of a .glint model, else {DEFAULT_PLAN.code}.",
+    )
+
+
+def refuse_given(reason: str, *names: str) -> None:
+    """Refuse parameters of the running command that were given although nothing depends on them.
+
+    ``reason`` says why, and what to do.
+    """
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in names and source is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{parameter.opts[-1]} has no effect here: {reason}")
+
+
 def gateware(function: Decorated) -> Decorated:
     """--board, --model, --lanes, --plan and --clock-mhz of what is built."""
     for option in (
         click.option("--clock-mhz", type=float, metavar="F", help="Clock; default: the board's."),
-        click.option(
-            "--plan",
-            type=click.Choice(["12", "9"]),
-            callback=lambda ctx, param, value: value and int(value),
-            help="Bits of the numbers; default: those of a .glint model, else 12.",
-        ),
+        plan("Bits of the numbers"),
         lanes_of("Memory lanes that work side by side."),
         click.option(
             "--model",

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from glintfpga.host.commands import options
+from glintfpga.quant.blink.plan import DEFAULT_PLAN
 
 __all__ = ["command"]
 
@@ -22,8 +23,8 @@ _log = logging.getLogger("glintfpga")
 @click.option("--report", type=options.PATH, metavar="FILE", help="Write ranges and losses (JSON).")
 @click.option(
     "--plan",
-    type=click.Choice(["12", "9"]),
-    default="12",
+    type=click.Choice(options.PLAN_CODES),
+    default=str(DEFAULT_PLAN.code),
     show_default=True,
     help="Bits of the numbers; the bitstream must be built for them.",
 )
@@ -61,6 +62,12 @@ def command(
     if output is None and report is None and not (listing or as_json):
         raise click.UsageError(
             "Nothing to do: give -o MODEL.glint, --listing, --report FILE or --json."
+        )
+    if not (listing or as_json or report):
+        options.refuse_given(
+            "an image is the same for all lanes; leave it out, or ask for --listing, --report FILE "
+            "or --json.",
+            "lanes",
         )
     read = None if checkpoint == STDIN else find_model(checkpoint)
     made = Output(path=output, kind=IMAGE, sources=[read, report]) if output else None

@@ -50,6 +50,8 @@ def command(
     glintfpga report
     glintfpga report build/tangnano20k -o page.html --prompt "To be, or not" --open
     """
+    if build is not None:
+        options.refuse_given("BUILD_DIR says which build; leave out one of them.", "board")
     from glintfpga.host.console.progress import counting
     from glintfpga.host.files.outputs import PAGE, Output
     from glintfpga.host.report.attention import prompt_ids

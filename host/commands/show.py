@@ -33,6 +33,8 @@ def command(name: str | None, lanes: int | None, as_json: bool) -> None:
     from glintfpga.host.device.describe import device_facts, lines, model_facts, shipped_facts
     from glintfpga.host.ports.open_port import is_port
 
+    if name is None or not is_port(name):
+        options.refuse_given("models have no lanes; leave it out, or give the port ref:.", "lanes")
     if name is None:
         facts = shipped_facts()
     elif is_port(name):

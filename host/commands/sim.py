@@ -39,6 +39,7 @@ def command(pty: bool, trace: Path | None, prompt: str) -> None:
             raise click.UsageError("--pty and --trace exclude each other: give one of them.")
         _write_trace(trace, prompt)
         return
+    options.refuse_given("without --trace FILE nothing is asked; leave it out.", "prompt")
     from glintfpga.sim.port import open_sim_port
     from glintfpga.sim.pty import PtyServer
 

@@ -28,6 +28,8 @@ def command(build: Path | None, board: str, as_json: bool) -> None:
     glintfpga timing
     glintfpga timing build/seed2 --json
     """
+    if build is not None:
+        options.refuse_given("BUILD_DIR says which build; leave out one of them.", "board")
     from glintfpga.boards.gowin.timing.report import text
     from glintfpga.host.report.clock import timing_of
 

@@ -15,6 +15,7 @@ import click
 from glintfpga.host.commands import options
 from glintfpga.host.training.corpus_and_scores import source_options
 from glintfpga.host.training.recipe import config_for, planned, sized, speed_text
+from glintfpga.quant.blink.plan import DEFAULT_PLAN
 
 if TYPE_CHECKING:
     from glintfpga.host.console.progress import Progress
@@ -79,9 +80,9 @@ FILES = (
 )
 @click.option(
     "--plan",
-    type=click.Choice(["12", "9", "none"]),
-    help="Bits of the numbers that the last stage trains in, 12 by default; none: float to the "
-    "end.",
+    type=click.Choice([*options.PLAN_CODES, "none"]),
+    help=f"Bits of the numbers that the last stage trains in, {DEFAULT_PLAN.code} by default; "
+    "none: float to the end.",
 )
 @click.option(
     "--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes; default: all cores."

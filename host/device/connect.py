@@ -13,13 +13,11 @@ from glintfpga.host.console.progress import counting
 from glintfpga.host.device.client import Client
 from glintfpga.host.device.link import Link
 from glintfpga.host.models import image_of
-from glintfpga.host.ports.open_port import choose_port, port_opener
-from glintfpga.quant.blink.machine import Limits, check_fits
+from glintfpga.host.ports.open_port import FLOAT, REFERENCE, choose_port, port_opener
+from glintfpga.quant.blink.machine import DEFAULT_LANES, Limits, check_fits
 from glintfpga.quant.errors import InputError
 
 __all__ = ["Session", "holds", "limits_of", "load", "open_session"]
-
-_SOFTWARE_LANES = 4
 
 _log = logging.getLogger("glintfpga")
 
@@ -38,20 +36,21 @@ def open_session(
 ) -> Iterator[Session]:
     """Open the port, greet the device, go to the fastest rate, and load ``model`` if given.
 
-    ``lanes`` makes a software device; raises ``InputError`` when another device has not so many.
+    ``lanes`` are those of the device that ``ref:`` imitates; raises ``InputError`` when they are
+    given for another one.
     """
     name = choose_port(port)
-    opener = port_opener(name, model=model, lanes=lanes or _SOFTWARE_LANES)
+    if lanes is not None and name != REFERENCE:
+        own = "computes without lanes" if name == FLOAT else "has the lanes it was built with"
+        raise InputError(
+            f"--lanes has no effect here: {name} {own}; leave it out, or use the port {REFERENCE}"
+        )
+    opener = port_opener(name, model=model, lanes=lanes or DEFAULT_LANES)
     with contextlib.ExitStack() as stack:
         with counting(f"connecting to {name!r}"):
             client = stack.enter_context(Client(Link(opener=opener)))
             info = client.connect()
             _log.debug("%s: %d lanes, %d-bit numbers", name, info.lanes, info.plan)
-            if lanes not in (None, info.lanes):
-                raise InputError(
-                    f"{name} has {info.lanes} lanes, not {lanes}: leave out --lanes, or use ref:, "
-                    "which has as many as are asked for"
-                )
             if fast:
                 client.fastest(BAUDS[-1])
         image = None

@@ -14,6 +14,8 @@ from glintfpga.host.ports.usb import sibling_of, uart_ports, warnings_of
 from glintfpga.quant.errors import DeviceError, InputError
 
 __all__ = [
+    "FLOAT",
+    "REFERENCE",
     "SIMULATED",
     "SOFTWARE",
     "PortTransport",
@@ -24,7 +26,8 @@ __all__ = [
 ]
 
 SIMULATED = "sim:"
-SOFTWARE = ("ref:", "float:")
+REFERENCE, FLOAT = "ref:", "float:"
+SOFTWARE = (REFERENCE, FLOAT)
 
 _log = logging.getLogger("glintfpga")
 
@@ -192,6 +195,6 @@ def _open_software(name: str, *, model: Path | None, lanes: int) -> Transport:
         name.rstrip(":"),
         image=image_of(model).data,
         lanes=lanes,
-        checkpoint=read_float_model(model) if name == "float:" else None,
+        checkpoint=read_float_model(model) if name == FLOAT else None,
     )
     return PortTransport(name=name, port=port, clock=time.monotonic)

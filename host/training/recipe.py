@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from glintfpga.host.console.progress import counting
 from glintfpga.host.console.text import counted
+from glintfpga.quant.errors import InputError
 
 if TYPE_CHECKING:
     from glintfpga.train.engine.choice import Engine
@@ -76,9 +77,16 @@ def config_for(
 
 
 def planned(config: "TrainConfig", plan: str | None) -> "TrainConfig":
-    """The config with another plan in its quantized stages, or without these."""
+    """The config with another plan in its quantized stages, or without these.
+
+    Raises ``InputError`` for a plan where there are none.
+    """
     if plan is None:
         return config
+    if plan != "none" and all(stage.plan is None for stage in config.stages):
+        raise InputError(
+            f"no stage of this training is in the chip's numbers: leave out --plan {plan}"
+        )
     stages = [
         stage if stage.plan is None else replace(stage, plan=int(plan))
         for stage in config.stages

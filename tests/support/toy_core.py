@@ -6,7 +6,7 @@ import random
 import numpy as np
 
 from glintfpga.firmware.blink.golden import GOLDEN_LANES, GOLDEN_TOKENS
-from glintfpga.firmware.blink.image import Section
+from glintfpga.firmware.blink.image_format import Section
 from glintfpga.firmware.wire.protocol import HelloFlag, HelloInfo
 from glintfpga.hdl.row.load_port import pack_row
 from glintfpga.quant.blink.reference import logit_crc
