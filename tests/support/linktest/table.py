@@ -9,7 +9,7 @@ from support.linktest.scenario import Outcome
 __all__ = ["Cell", "table", "verdict"]
 
 HEAD = (
-    "| faults | a byte in | talks | struck | frames sent | damaged | refused | sent again "
+    "| faults | a byte in | conversations | struck | frames sent | damaged | refused | sent again "
     "| connected again | wrong items | s, median | s, most |"
 )
 
