@@ -175,11 +175,11 @@ def _device(data: bytes) -> None:
 
 
 @cache
-def _model():  # type: ignore[no-untyped-def]
+def _model():
     return _load(image_of(None).data)
 
 
-def _load(data: bytes):  # type: ignore[no-untyped-def]
+def _load(data: bytes):
     return reference_model(data, lanes=LANES, plan=PLAN)
 
 

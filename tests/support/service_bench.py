@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A `Service` between a toy core and the host's endpoint, and what it has to answer."""
 
+from typing import Any
+
 from amaranth.sim import Simulator
 
 from glintfpga.firmware.device.software_device import SoftwareDevice
@@ -75,7 +77,7 @@ class Bench:
 
     async def answer(self, ctx):
         """Bodies by op and joined, and the DONE."""
-        bodies = {}
+        bodies: dict[int, bytes] = {}
         while True:
             op, body = await self.next_message(ctx)
             if op == Op.DONE:
@@ -105,12 +107,13 @@ class Bench:
 
 def oracle(commands, *, vocab=257, eos=256, script=()):
     """What the software device answers: (bodies, DONE) of each command, and the context."""
-    model = hash_model(vocab, eos, script)
+    model: Any = hash_model(vocab, eos, script)
     device = SoftwareDevice(model=model, load=None, sampler=Sampler(), lanes=4)
     host, now, held, answers = Endpoint(Role.HOST), 0.0, bytearray(), []
     host.start_session(1, now)
     for command in commands:
-        left, bodies = command, {}
+        left = command
+        bodies: dict[int, bytes] = {}
         while True:
             left = left[host.write(left) :]
             now += 0.0002

@@ -60,7 +60,7 @@ def test_probabilities_by_hand():
 @pytest.mark.slow
 @pytest.mark.skipif(not DATA, reason="GLINTFPGA_DATA names no data folder")
 def test_published_figures():
-    folder = Path(DATA)
+    folder = Path(str(DATA))
     texts = [read_text(path) for path in sorted((folder / "train").glob("*.txt.xz"))]
     assert sum(map(len, texts)) == 59_790_270
     table = counts(*texts)

@@ -2,6 +2,7 @@
 """A core in Python on the ports of a `Service`: hashes for logits, and the host's sampler."""
 
 import random
+from typing import Any
 
 import numpy as np
 
@@ -62,7 +63,8 @@ class ToyCore:
         self.rows = []
 
     async def run(self, ctx, dut):
-        busy, result, logits = 0, None, np.zeros(1, np.int64)
+        busy, logits = 0, np.zeros(1, np.int64)
+        result: Any = None
         while True:
             ctx.set(dut.vocab, self.vocab)
             ctx.set(dut.eos, 0xFFFF if self.eos is None else self.eos)

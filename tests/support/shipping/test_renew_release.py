@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -121,14 +122,14 @@ def test_refused_builds_leave_the_release_as_it_is(build, write_build, tmp_path,
 def test_a_failed_swap_puts_the_old_release_back(build, tmp_path, fresh, monkeypatch):
     root = tmp_path / "release"
     target = renew(build, board=BOARD, root=root)
-    rename = module.Path.rename
+    rename = Path.rename
 
     def fail(path, other):
         if path.name == "new":
             raise OSError("disk full")
         return rename(path, other)
 
-    monkeypatch.setattr(module.Path, "rename", fail)
+    monkeypatch.setattr(Path, "rename", fail)
     with pytest.raises(OSError, match="disk full"):
         renew(build, board=BOARD, root=root)
     assert read_release(target, board=BOARD)
