@@ -1,19 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The smallest host: one `Endpoint`, messages in, replies out, no I/O. For benches and traces."""
 
-from functools import partial
-from typing import Protocol
-
-from glintfpga.firmware.blink.image import Image
-from glintfpga.firmware.device.numerics import reference_model
-from glintfpga.firmware.device.software_device import SoftwareDevice
+from glintfpga.firmware.wire.byte_line import ByteLine
 from glintfpga.firmware.wire.endpoint import Endpoint, Role
 from glintfpga.firmware.wire.messages import set_baud, take_message
 from glintfpga.firmware.wire.protocol import BAUDS, HelloInfo, Op
 from glintfpga.quant.errors import DeviceError
-from glintfpga.quant.numbers.sampler import Sampler
 
-__all__ = ["Exchange", "Line", "SimHost", "SoftwareLine"]
+__all__ = ["Exchange", "SimHost"]
 
 PATIENCE_S = 2.0
 TURN_S = 0.002
@@ -59,55 +53,10 @@ class Exchange:
         return taken
 
 
-class Line(Protocol):
-    """What `SimHost` needs of a port; `SimPort` has it."""
-
-    def clock(self) -> float:
-        """Seconds, from any origin; goes on in `read`."""
-
-    def read(self, size: int, timeout: float) -> bytes:
-        """1..size bytes, or none after ``timeout`` seconds."""
-
-    def write(self, data: bytes) -> None:
-        """Send all of ``data``."""
-
-    def set_baud(self, baud: int) -> None:
-        """Change the rate of both directions."""
-
-
-class SoftwareLine:
-    """The software device of an image as a `Line` with a clock of its own."""
-
-    def __init__(self, image: Image, *, lanes: int):
-        plan = image.model.plan.code
-        load = partial(reference_model, lanes=lanes, plan=plan)
-        self.device = SoftwareDevice(
-            model=load(image.data),
-            load=load,
-            sampler=Sampler(),
-            lanes=lanes,
-            plan=plan,
-        )
-        self._now = 0.0
-
-    def clock(self) -> float:
-        return self._now
-
-    def read(self, size: int, timeout: float) -> bytes:
-        self._now += timeout
-        return self.device.poll(self._now)
-
-    def write(self, data: bytes) -> None:
-        self.device.feed(data, self._now)
-
-    def set_baud(self, baud: int) -> None:
-        pass
-
-
 class SimHost:
-    """An `Exchange` on a `Line`. Raises ``DeviceError`` after `PATIENCE_S` without a byte."""
+    """An `Exchange` on a `ByteLine`. Raises ``DeviceError`` after `PATIENCE_S` without a byte."""
 
-    def __init__(self, port: Line):
+    def __init__(self, port: ByteLine):
         self.port = port
         self.exchange = Exchange(now=port.clock())
 

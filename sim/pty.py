@@ -12,7 +12,7 @@ import threading
 import time
 
 from glintfpga.quant.errors import EnvironmentProblem
-from glintfpga.sim.port import SimPort
+from glintfpga.sim.line import SimLine
 
 __all__ = ["PtyServer"]
 
@@ -24,7 +24,7 @@ _REST_S = 0.1
 
 
 class PtyServer:
-    """Connects a `SimPort` to a new pseudo-terminal, raw, 115200 baud at first.
+    """Connects a `SimLine` to a new pseudo-terminal, raw, 115200 baud at first.
 
     The rate that a program sets on the terminal is the rate of the simulated line.
 
@@ -33,7 +33,7 @@ class PtyServer:
     Raises ``EnvironmentProblem`` where there are no pseudo-terminals (Windows), or no more.
     """
 
-    def __init__(self, port: SimPort):
+    def __init__(self, port: SimLine):
         try:
             import pty
             import termios

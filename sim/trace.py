@@ -8,7 +8,7 @@ from glintfpga.firmware.wire.messages import generate, prompt
 from glintfpga.firmware.wire.protocol import BAUDS
 from glintfpga.quant.files.atomic import cannot_write
 from glintfpga.sim.exchange import SimHost
-from glintfpga.sim.port import open_sim_port
+from glintfpga.sim.line import open_sim_line
 
 __all__ = ["record_trace"]
 
@@ -21,7 +21,7 @@ def record_trace(path: Path, *, text: bytes = b"Hi", tokens: int = 2) -> int:
 
     Raises ``EnvironmentProblem`` when the file cannot be written.
     """
-    port = open_sim_port()
+    port = open_sim_line()
     host = SimHost(port)
     vocab = vocab_of(host.info.image_header)
     host.set_baud(len(BAUDS) - 1)

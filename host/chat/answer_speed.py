@@ -46,7 +46,7 @@ class AnswerSpeed:
         if self.tokens > self._at_once:
             rate = (self.tokens - self._at_once) / (self._last - self._first)
             rates.append(f"{rate:,.0f} tokens/s over the wire")
-        how = how_timed(self._client.link.transport.name, self._client.info.build_id)
+        how = how_timed(self._client.link.line.name, self._client.info.build_id)
         return f"[{text}{'; ' + ', '.join(rates) + f' ({how})' if rates else ''}]"
 
     def _on_chip(self) -> float | None:

@@ -4,9 +4,9 @@
 from collections.abc import Callable, Iterator
 
 from glintfpga.firmware.blink.image_format import model_id_of
+from glintfpga.firmware.wire.byte_line import LinkLost
 from glintfpga.firmware.wire.protocol import BAUDS, NEWLINE, Reason
 from glintfpga.host.device.client import Answer, Client
-from glintfpga.host.ports.transport import LinkLost
 from glintfpga.quant.errors import DeviceError
 
 __all__ = ["ChatSession"]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import click
 
+from glintfpga.firmware.wire.byte_line import LinkLost
 from glintfpga.firmware.wire.protocol import Reason
 from glintfpga.host.chat.answer_speed import AnswerSpeed
 from glintfpga.host.chat.conversation import ChatSession
@@ -19,7 +20,6 @@ from glintfpga.host.chat.slash_commands import Orders
 from glintfpga.host.console.text import ShownText
 from glintfpga.host.device.client import Client
 from glintfpga.host.models import named
-from glintfpga.host.ports.transport import LinkLost
 from glintfpga.quant.chat_template import question
 from glintfpga.quant.errors import DeviceError, InputError
 
@@ -86,7 +86,7 @@ class ChatLoop:
         """Say which model is here, where, and what it does with a question."""
         title = self.title or named(self.client.model_id)
         does = "answers what is typed" if self.client.for_chat else "goes on with what is typed"
-        _log.info("%s on %s: it %s.", title, self.client.link.transport.name, does)
+        _log.info("%s on %s: it %s.", title, self.client.link.line.name, does)
 
     def _read(self, lines: Keyboard | Pipe) -> Typed | None:
         with self.client.link.idle():

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from glintfpga.firmware.wire.byte_line import LinkLost
 from glintfpga.firmware.wire.protocol import MAX_TEMPERATURE
 from glintfpga.host.console.text import one_line
-from glintfpga.host.ports.transport import LinkLost
 from glintfpga.quant.errors import DeviceError, InputError
 
 if TYPE_CHECKING:

@@ -38,7 +38,7 @@ def command(port: str, model: Path | None, lanes: int | None, as_json: bool) -> 
     from glintfpga.host.ports.open_port import how_timed
 
     with open_session(port, model=model, lanes=lanes) as session:
-        how = how_timed(session.client.link.transport.name, session.client.info.build_id)
+        how = how_timed(session.client.link.line.name, session.client.info.build_id)
         with counting("bench", STEPS) as progress:
             result = bench(session.client, how=how, tokens=TOKENS[how], progress=progress)
     result = {"port": port, "kind": how, **result}

@@ -43,7 +43,7 @@ def command(port: str, model: Path, as_json: bool) -> None:
         if client.model_id != image.model_id or client.info.image_crc != image.crc:
             raise DeviceError("the device holds other bytes than were sent; load the model again")
         if as_json:
-            how = how_timed(client.link.transport.name, client.info.build_id)
+            how = how_timed(client.link.line.name, client.info.build_id)
             facts = {"port": port, "model_id": image.model_id, "bytes": len(image.data)}
             facts["seconds"] = {"value": seconds, "how": how}
             click.echo(json.dumps(facts, indent=2))

@@ -40,10 +40,10 @@ def command(pty: bool, trace: Path | None, prompt: str) -> None:
         _write_trace(trace, prompt)
         return
     options.refuse_given("without --trace FILE nothing is asked; leave it out.", "prompt")
-    from glintfpga.sim.port import open_sim_port
+    from glintfpga.sim.line import open_sim_line
     from glintfpga.sim.pty import PtyServer
 
-    server = PtyServer(open_sim_port())
+    server = PtyServer(open_sim_line())
     with contextlib.closing(server):
         click.echo(server.name)
         _log.info(

@@ -73,7 +73,7 @@ def bench(
     result["prefill"] = _prefill(client, how)
     step()
     # A simulation behind a pseudo-terminal does not tell its time: nothing on the line is timed.
-    timed = getattr(client.link.transport, "slowness", 1.0) == 1.0
+    timed = client.link.line.slowness == 1.0
     result["first_byte"] = _first_byte(client, how) if timed else None
     step()
     result["tokens_per_second_wire"] = {}

@@ -55,7 +55,7 @@ def device_facts(client: "Client") -> Facts:
     tests = {int(test): test.name.lower() for test in SelfTest}
     return {
         "kind": "device",
-        "port": client.link.transport.name,
+        "port": client.link.line.name,
         "lanes": info.lanes,
         "plan": info.plan,
         "clock_hz": info.clock_hz or None,

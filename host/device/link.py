@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Drives one `Endpoint` over a `Transport`: sessions, rates, whole messages in and out."""
+"""Drives one `Endpoint` over a `ByteLine`: sessions, rates, whole messages in and out."""
 
 import contextlib
 import itertools
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from glintfpga.boards.flash.failures import UPDATE_PAGE
 from glintfpga.firmware.blink.image_format import vocab_of
+from glintfpga.firmware.wire.byte_line import ByteLine, LinkLost
 from glintfpga.firmware.wire.endpoint import Endpoint, Role, retry_seconds
 from glintfpga.firmware.wire.messages import Done, message, set_baud, take_message
 from glintfpga.firmware.wire.protocol import (
@@ -25,7 +26,6 @@ from glintfpga.firmware.wire.protocol import (
 )
 from glintfpga.host.console.progress import Waiting
 from glintfpga.host.ports.port_probe import PortProbe
-from glintfpga.host.ports.transport import LinkLost, Transport
 from glintfpga.quant.blink.machine import LANES, LIMITS
 from glintfpga.quant.blink.plan import PLANS
 from glintfpga.quant.errors import DeviceError
@@ -61,12 +61,12 @@ class Link:
     Members:
         info: what the device said when it was last greeted.
         baud: the rate now.
-        transport: the open line; its ``clock`` is the link's time.
+        line: the open line; its ``clock`` is the link's time.
 
     Raises ``LinkLost`` when the device goes away or falls silent for 2 s while it should speak.
     """
 
-    def __init__(self, *, opener: Callable[[], Transport]):
+    def __init__(self, *, opener: Callable[[], ByteLine]):
         self._factor = 1
         self._opener = opener
         self._open()
@@ -80,7 +80,7 @@ class Link:
     @property
     def info(self) -> HelloInfo:
         if self._info is None:
-            raise DeviceError(f"{self.transport.name!r} was not greeted yet; connect first")
+            raise DeviceError(f"{self.line.name!r} was not greeted yet; connect first")
         return self._info
 
     @property
@@ -95,11 +95,11 @@ class Link:
 
     def clock(self) -> float:
         """Seconds of the device's time."""
-        return self.transport.clock()
+        return self.line.clock()
 
     def _open(self) -> None:
-        self.transport = self._opener()
-        self.baud = self._line_rate = self.transport.first_baud
+        self.line = self._opener()
+        self.baud = self._line_rate = self.line.first_baud
         self._is_new = True
 
     def connect(self) -> HelloInfo:
@@ -111,10 +111,10 @@ class Link:
         foreign.
         """
         if self._lost:
-            self.transport.close()
+            self.line.close()
             self._open()
             self._lost = False
-        probe = PortProbe(self.transport.name)
+        probe = PortProbe(self.line.name)
         if not self._find(probe):
             raise LinkLost(probe.diagnosis())
         return self.info
@@ -127,7 +127,7 @@ class Link:
             if self._greet(GREETINGS_S[0], probe):
                 return True
         known = self._factor
-        factors = sorted(self.transport.rate_factors, key=lambda factor: factor != known)
+        factors = sorted(self.line.rate_factors, key=lambda factor: factor != known)
         for seconds, factor in itertools.product(GREETINGS_S, factors):
             self._factor = factor
             if self._use_rate(BAUDS[0]) and self._greet(seconds, probe):
@@ -139,8 +139,8 @@ class Link:
 
     def greet(self) -> HelloInfo:
         """Begin a new session at the rate of now; the device keeps its context."""
-        if not self._greet(GREETING_S, PortProbe(self.transport.name)):
-            raise LinkLost(f"the device at {self.transport.name!r} does not answer; reset it")
+        if not self._greet(GREETING_S, PortProbe(self.line.name)):
+            raise LinkLost(f"the device at {self.line.name!r} does not answer; reset it")
         return self.info
 
     def _greet(self, seconds: float, probe: PortProbe) -> bool:
@@ -153,16 +153,16 @@ class Link:
         while not self._endpoint.open and self.clock() < deadline:
             probe.feed(self._pump())
         if self._endpoint.info is not None:
-            _check_info(self._endpoint.info, self.transport.name)
+            _check_info(self._endpoint.info, self.line.name)
             self._info = self._endpoint.info
-            _log.debug("session %#x with %s", nonce, self.transport.name)
+            _log.debug("session %#x with %s", nonce, self.line.name)
         return self._endpoint.open
 
     def _tell_factor(self) -> None:
         _log.warning(
             "the USB bridge of %s divides rates by %d: other programs need %d baud to get %d; "
             "update the board's debugger firmware as %s says",
-            self.transport.name,
+            self.line.name,
             self._factor,
             self._factor * BAUDS[0],
             BAUDS[0],
@@ -175,7 +175,7 @@ class Link:
         Until then ``progress`` is called with the bytes that have arrived.
         """
         began = self.clock()
-        waiting = Waiting(f"sending to {self.transport.name!r}", len(data))
+        waiting = Waiting(f"sending to {self.line.name!r}", len(data))
         rest = data
         while rest := rest[self._endpoint.write(rest) :]:
             self._wait(began)
@@ -186,7 +186,7 @@ class Link:
     def receive(self) -> tuple[int, bytes]:
         """The next message ``(op, body)``; waits for it."""
         began = self.clock()
-        waiting = Waiting(f"waiting for an answer from {self.transport.name!r}")
+        waiting = Waiting(f"waiting for an answer from {self.line.name!r}")
         while (found := take_message(self._held)) is None:
             self._wait(began)
             waiting()
@@ -211,13 +211,13 @@ class Link:
             return False
         # The device switches when it hears the ack of this DONE, so that goes out first.
         self._pump(0.0)
-        self._settle(STEP_S if self.transport.real_time else SETTLE_S)
+        self._settle(STEP_S if self.line.real_time else SETTLE_S)
         if self._use_rate(baud) and self._rate_works():
-            _log.debug("%s at %d baud", self.transport.name, baud)
+            _log.debug("%s at %d baud", self.line.name, baud)
             return True
-        _log.debug("%s: %d baud does not work", self.transport.name, baud)
+        _log.debug("%s: %d baud does not work", self.line.name, baud)
         # This also drops the questions that were asked in vain; the context stays.
-        probe = PortProbe(self.transport.name)
+        probe = PortProbe(self.line.name)
         if not self._find(probe):
             raise LinkLost(probe.diagnosis_after(baud))
         return False
@@ -235,7 +235,7 @@ class Link:
 
         The link must not be used inside the block.
         """
-        if not self.transport.real_time or self.baud == BAUDS[0]:
+        if not self.line.real_time or self.baud == BAUDS[0]:
             yield
             return
         stop = threading.Event()
@@ -260,8 +260,8 @@ class Link:
         """Acknowledge what came, so that it is not said again to nobody; give the line back."""
         if self._endpoint.open and not self._lost:
             with contextlib.suppress(DeviceError):
-                self.transport.write(self._endpoint.poll(self.clock(), frames=1))
-        self.transport.close()
+                self.line.write(self._endpoint.poll(self.clock(), frames=1))
+        self.line.close()
 
     def _wait(self, began: float) -> None:
         """One step of waiting that started at ``began``."""
@@ -273,20 +273,20 @@ class Link:
         if now - max(began, self._moved) > STUCK_S:
             self._lost = True
             raise LinkLost(
-                f"the device at {self.transport.name!r} is there but stopped working; reset it, "
+                f"the device at {self.line.name!r} is there but stopped working; reset it, "
                 "then try again"
             )
         if min(now - began, self._endpoint.silence(now)) > LOST_S:
             self._lost = True
             raise LinkLost(
-                f"the device at {self.transport.name!r} fell silent; reset it, then try again"
+                f"the device at {self.line.name!r} fell silent; reset it, then try again"
             )
 
     def _pump(self, timeout: float = STEP_S) -> bytes:
         with self._noticing_loss():
             if out := self._endpoint.poll(self.clock()):
-                self.transport.write(out)
-            data = self.transport.read(4096, timeout)
+                self.line.write(out)
+            data = self.line.read(4096, timeout)
         self._endpoint.feed(data, self.clock())
         if len(self._held) <= MESSAGE_HEADER + MAX_MESSAGE:  # else the device has to wait
             self._held += self._endpoint.read()
@@ -297,7 +297,7 @@ class Link:
         deadline = self.clock() + seconds
         with self._noticing_loss():
             while self.clock() < deadline:
-                self.transport.read(4096, seconds)
+                self.line.read(4096, seconds)
 
     @contextlib.contextmanager
     def _noticing_loss(self) -> Iterator[None]:
@@ -313,7 +313,7 @@ class Link:
         if rate != self._line_rate:
             self._line_rate = 0
             with self._noticing_loss():
-                if not self.transport.set_baud(rate):
+                if not self.line.set_baud(rate):
                     return False
             self._line_rate = rate
         self.baud = baud

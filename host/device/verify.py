@@ -2,15 +2,13 @@
 """Compares a device with the integer reference, one CRC of all logits a token."""
 
 import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from glintfpga.firmware.blink.image import Image
-from glintfpga.firmware.device.software_port import open_software_port
+from glintfpga.firmware.device.software_line import open_software_line
 from glintfpga.host.device.client import Client
 from glintfpga.host.device.link import Link
-from glintfpga.host.ports.open_port import PortTransport
 
 __all__ = ["Mismatch", "Verification", "verify"]
 
@@ -109,8 +107,7 @@ def _generated(side: Client, size: int, seed: int | None) -> list[Row]:
 
 
 def _reference(image: Image, lanes: int) -> Client:
-    port = open_software_port("ref", image=image.data, lanes=lanes)
-    transport = PortTransport(name="ref:", port=port, clock=time.monotonic)
-    client = Client(Link(opener=lambda: transport))
+    line = open_software_line("ref", image=image.data, lanes=lanes)
+    client = Client(Link(opener=lambda: line))
     client.connect()
     return client

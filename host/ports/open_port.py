@@ -3,22 +3,20 @@
 
 import logging
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
+from glintfpga.firmware.wire.byte_line import ByteLine
 from glintfpga.firmware.wire.protocol import BAUDS
-from glintfpga.host.ports.transport import LinkLost, SerialTransport, Transport
+from glintfpga.host.ports.serial_line import SerialLine
 from glintfpga.host.ports.usb import sibling_of, uart_ports, warnings_of
-from glintfpga.quant.errors import DeviceError, InputError
+from glintfpga.quant.errors import InputError
 
 __all__ = [
     "FLOAT",
     "REFERENCE",
     "SIMULATED",
     "SOFTWARE",
-    "PortTransport",
     "choose_port",
     "how_timed",
     "is_port",
@@ -30,64 +28,6 @@ REFERENCE, FLOAT = "ref:", "float:"
 SOFTWARE = (REFERENCE, FLOAT)
 
 _log = logging.getLogger("glintfpga")
-
-
-class Port(Protocol):
-    """What the devices without a serial line offer."""
-
-    def read(self, size: int, timeout: float) -> bytes: ...
-    def write(self, data: bytes) -> None: ...
-    def close(self) -> None: ...
-
-
-class PortTransport:
-    """A simulated or software port as a `Transport`.
-
-    Parameters:
-        name, port: what the user wrote, and the port behind it.
-        clock: seconds of the device's time.
-        set_baud: changes the rate; None where there is no line.
-        first_baud: rate of both ends now.
-    """
-
-    # Neither needs a keep-alive: time stands still, or nothing hangs on it, while nobody reads.
-    real_time = False
-    rate_factors: tuple[int, ...] = (1,)
-
-    def __init__(
-        self,
-        *,
-        name: str,
-        port: Port,
-        clock: Callable[[], float],
-        set_baud: Callable[[int], None] | None = None,
-        first_baud: int = BAUDS[0],
-    ):
-        self.name = name
-        self.first_baud = first_baud
-        self.clock = clock
-        self._port = port
-        self._set_baud = set_baud
-
-    def read(self, size: int, timeout: float) -> bytes:
-        try:
-            return self._port.read(size, timeout)
-        except DeviceError as error:
-            raise LinkLost(str(error)) from error
-
-    def write(self, data: bytes) -> None:
-        try:
-            self._port.write(data)
-        except DeviceError as error:
-            raise LinkLost(str(error)) from error
-
-    def set_baud(self, baud: int) -> bool:
-        if self._set_baud is not None:
-            self._set_baud(baud)
-        return True
-
-    def close(self) -> None:
-        self._port.close()
 
 
 def choose_port(name: str | None) -> str:
@@ -151,7 +91,7 @@ def how_timed(name: str, build_id: bytes) -> str:
     return "software" if name in SOFTWARE else "measured"
 
 
-def port_opener(name: str, *, model: Path | None, lanes: int) -> Callable[[], Transport]:
+def port_opener(name: str, *, model: Path | None, lanes: int) -> Callable[[], ByteLine]:
     """A function that opens a port of `choose_port`, and opens it again after it was lost.
 
     ``model`` and ``lanes`` are what a software device starts with; other devices have their own.
@@ -164,37 +104,33 @@ def port_opener(name: str, *, model: Path | None, lanes: int) -> Callable[[], Tr
 
     only = [board.device for board in uart_ports()] == [name]
 
-    def open_serial() -> Transport:
+    def open_serial() -> ByteLine:
         device = name
         if only and len(boards := uart_ports()) == 1:
             device = boards[0].device
         if device != name:
             _log.info("the board is now at %s", device)
-        return SerialTransport(name=device, baud=BAUDS[0])
+        return SerialLine(name=device, baud=BAUDS[0])
 
     return open_serial
 
 
-def _open_simulation() -> Transport:
-    from glintfpga.sim.port import open_sim_port
+def _open_simulation() -> ByteLine:
+    from glintfpga.sim.line import open_sim_line
 
     # A simulated line has no bridge that may not follow, and the way up costs seconds.
     baud = BAUDS[-1]
-    port = open_sim_port(baud=baud)
     _log.debug("%s starts at %d baud; a board at %d", SIMULATED, baud, BAUDS[0])
-    return PortTransport(
-        name=SIMULATED, port=port, clock=port.clock, set_baud=port.set_baud, first_baud=baud
-    )
+    return open_sim_line(baud=baud)
 
 
-def _open_software(name: str, *, model: Path | None, lanes: int) -> Transport:
-    from glintfpga.firmware.device.software_port import open_software_port
+def _open_software(name: str, *, model: Path | None, lanes: int) -> ByteLine:
+    from glintfpga.firmware.device.software_line import open_software_line
     from glintfpga.host.models import image_of, read_float_model
 
-    port = open_software_port(
+    return open_software_line(
         name.rstrip(":"),
         image=image_of(model).data,
         lanes=lanes,
         checkpoint=read_float_model(model) if name == FLOAT else None,
     )
-    return PortTransport(name=name, port=port, clock=time.monotonic)

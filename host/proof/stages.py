@@ -31,14 +31,13 @@ from glintfpga.host.device.client import Client
 from glintfpga.host.device.connect import holds, load
 from glintfpga.host.device.link import Link
 from glintfpga.host.device.verify import Mismatch, verify
-from glintfpga.host.ports.open_port import PortTransport
 from glintfpga.quant.errors import DeviceError, InputError
 from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim, Recording
 from glintfpga.sim.gowin.netlist.compare import Comparison, compare
 from glintfpga.sim.gowin.netlist.flat_netlist import FlatNetlist
 from glintfpga.sim.gowin.netlist.netlist import Netlist
 from glintfpga.sim.gowin.netlist.second_opinion import compare_icarus
-from glintfpga.sim.port import SimPort, open_sim_port
+from glintfpga.sim.line import SimLine, open_sim_line
 from glintfpga.sim.proof.build_steps import Origin
 
 __all__ = [
@@ -85,7 +84,7 @@ class Stage:
 def prove_rtl(image: Image, tokens: int, *, lanes: int) -> Stage | None:
     """The shipped simulation against the reference; None when it has other lanes or numbers."""
     began = time.monotonic()
-    port = open_sim_port()
+    port = open_sim_line()
     client = _client(port)
     info = client.connect()
     if (info.lanes, info.plan) != (lanes, image.model.plan.code):
@@ -131,7 +130,7 @@ def prove_bitstream(
     sim.reset(floating=BOTH)
     count, difference = 0, ""
     try:
-        client = _client(_ImpatientPort(sim))  # type: ignore[arg-type]
+        client = _client(_ImpatientLine(sim))  # type: ignore[arg-type]
         with counting("bitstream: hello"):
             client.connect()
             client.fastest(BAUDS[-1])
@@ -239,7 +238,7 @@ class _Silent(Exception):
     """No ``DeviceError``: the link would try again, for seconds of simulated time."""
 
 
-class _ImpatientPort(SimPort):
+class _ImpatientLine(SimLine):
     def read(self, size: int, timeout: float) -> bytes:
         data = super().read(size, min(timeout, SILENCE_CYCLES / self.sim.clk_hz))
         self._heard = self.sim.cycles if data else getattr(self, "_heard", 0)
@@ -248,9 +247,8 @@ class _ImpatientPort(SimPort):
         return data
 
 
-def _client(port: SimPort) -> Client:
-    transport = PortTransport(name="sim:", port=port, clock=port.clock, set_baud=port.set_baud)
-    return Client(Link(opener=lambda: transport))
+def _client(line: SimLine) -> Client:
+    return Client(Link(opener=lambda: line))
 
 
 def _verified(client: Client, image: Image, tokens: int, name: str) -> tuple[int, str]:

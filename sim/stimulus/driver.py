@@ -9,7 +9,7 @@ from glintfpga.firmware.wire.protocol import BAUDS, MAX_TEMPERATURE, Op
 from glintfpga.quant.blink.model import QuantizedModel
 from glintfpga.sim.exchange import Exchange, SimHost
 from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim
-from glintfpga.sim.port import SimPort
+from glintfpga.sim.line import SimLine
 
 __all__ = ["HostDriver"]
 
@@ -22,7 +22,7 @@ class HostDriver:
 
     def __init__(self, sim: BitParallelSim):
         self.sim = sim
-        self.port = SimPort(sim)  # type: ignore[arg-type]
+        self.port = SimLine(sim)  # type: ignore[arg-type]
         self.rng = random.Random(1)
         self.nonce = 1
         self.host = SimHost(self.port)

@@ -10,11 +10,11 @@ import pytest
 
 from glintfpga.firmware.device.numerics import reference_model
 from glintfpga.firmware.device.software_device import SoftwareDevice
+from glintfpga.firmware.wire.byte_line import ByteLine, LinkLost
 from glintfpga.firmware.wire.protocol import BAUDS, FALLBACK_ERRORS
 from glintfpga.host.cli import run
 from glintfpga.host.device.client import Client
 from glintfpga.host.device.link import Link
-from glintfpga.host.ports.transport import LinkLost
 from glintfpga.quant.blink.plan import PLANS
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.numbers.sampler import Sampler
@@ -92,11 +92,9 @@ class World:
         return heard
 
 
-class Line:
+class Line(ByteLine):
     name = "board"
-    real_time = False
     rate_factors = (1, 4)
-    first_baud = BAUDS[0]
 
     def __init__(self, world):
         self.world = world
@@ -131,9 +129,6 @@ class Line:
             return False
         self.world.line_baud = baud
         return True
-
-    def close(self):
-        pass
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,7 @@ from glintfpga.host.device import connect as session_module
 from glintfpga.host.device.connect import open_session
 from glintfpga.host.device.link import Link
 from glintfpga.host.ports import usb
-from glintfpga.host.ports.open_port import PortTransport
-from glintfpga.sim.port import open_sim_port
+from glintfpga.sim.line import open_sim_line
 
 
 def test_same_bytes_as_the_reference(command):
@@ -49,7 +48,7 @@ def test_without_a_board_the_simulation_is_named(monkeypatch):
     monkeypatch.setattr(session_module, "counting", counting)
     monkeypatch.setattr(usb.list_ports, "comports", list)
     with open_session(None) as session:
-        assert session.client.link.transport.name == "sim:"
+        assert session.client.link.line.name == "sim:"
     assert named == ["connecting to 'sim:'"]
 
 
@@ -81,19 +80,19 @@ def test_another_model_without_a_rebuild(command, glint):
 
 
 def test_board_left_at_the_highest_rate_is_found_at_once():
-    port = open_sim_port()
+    line = open_sim_line()
 
     def open_line():
-        port.set_baud(BAUDS[0])
-        return PortTransport(name="sim:", port=port, clock=port.clock, set_baud=port.set_baud)
+        line.set_baud(BAUDS[0])
+        return line
 
     first = Link(opener=open_line)
     first.connect()
     assert first.set_baud(BAUDS[-1])
-    began = port.clock()
+    began = line.clock()
     second = Link(opener=open_line)
     second.connect()
-    assert port.clock() - began < 2 * HELLO_S
+    assert line.clock() - began < 2 * HELLO_S
 
 
 @pytest.mark.parametrize("prompt", ["Hi", ""])

@@ -8,9 +8,10 @@ import pytest
 from glintfpga.firmware.wire.messages import generate, prompt
 from glintfpga.firmware.wire.protocol import BAUDS
 from glintfpga.sim import shipped
-from glintfpga.sim.exchange import Exchange, SimHost, SoftwareLine
-from glintfpga.sim.port import SimPort
+from glintfpga.sim.exchange import Exchange, SimHost
+from glintfpga.sim.line import SimLine
 from support.shipping.rebuild_sim import LANES, default_image
+from support.virtual_uart import reference_line
 
 VOCAB = 257
 BURST = 10_000
@@ -19,14 +20,14 @@ ANSWER_S = 0.01
 
 @pytest.fixture
 def host():
-    host = SimHost(SimPort(shipped.shipped_sim()))
+    host = SimHost(SimLine(shipped.shipped_sim()))
     host.set_baud(len(BAUDS) - 1)
     return host
 
 
 @pytest.fixture
 def oracle():
-    return SimHost(SoftwareLine(default_image(), lanes=LANES))
+    return SimHost(reference_line(default_image(), lanes=LANES))
 
 
 def make_noise(sim, data):

@@ -12,7 +12,7 @@ from glintfpga.firmware.wire.protocol import (
 )
 from glintfpga.sim.exchange import SimHost
 from glintfpga.sim.idle import BAUD, FREE, SILENCE, Rest
-from glintfpga.sim.port import SimPort, open_sim_port
+from glintfpga.sim.line import SimLine, open_sim_line
 
 FAST = len(BAUDS) - 1
 
@@ -20,7 +20,7 @@ FAST = len(BAUDS) - 1
 @pytest.fixture
 def port():
     """The shipped device at its highest rate, greeted."""
-    port = open_sim_port(baud=BAUDS[FAST])
+    port = open_sim_line(baud=BAUDS[FAST])
     assert SimHost(port).info.baud_index == FAST
     return port
 
@@ -46,7 +46,7 @@ def test_rests_as_soon_as_nothing_happens(port):
 
 def test_time_that_is_skipped_is_time_that_passes(port):
     """Another device, in the same state, that is computed."""
-    other = SimPort(open_sim_port(baud=BAUDS[FAST]).sim, baud=BAUDS[FAST])
+    other = SimLine(open_sim_line(baud=BAUDS[FAST]).sim, baud=BAUDS[FAST])
     SimHost(other).ask()
     port.read(1, 0.008)
     other.read(1, 0.008)

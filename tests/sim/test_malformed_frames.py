@@ -21,11 +21,12 @@ from glintfpga.firmware.wire.protocol import (
     Op,
     encode_frame,
 )
-from glintfpga.sim.exchange import Exchange, SimHost, SoftwareLine
-from glintfpga.sim.port import SimPort
+from glintfpga.sim.exchange import Exchange, SimHost
+from glintfpga.sim.line import SimLine
 from glintfpga.sim.shipped import shipped_sim
 from support.oracle import Oracle
 from support.shipping.rebuild_sim import LANES, default_image
+from support.virtual_uart import reference_line
 
 PAYLOAD = prompt(b"never", 257)
 ENDLESS = generate(2**32 - 1, seed=1, temperature=256)
@@ -171,12 +172,15 @@ def right(image):
 
 @pytest.fixture(scope="module")
 def software(image):
-    return Bench(SoftwareLine(image, lanes=LANES), image)
+    bench = Bench(reference_line(image, lanes=LANES), image)
+    bench.host.set_baud(len(BAUDS) - 1)
+    bench.hello()
+    return bench
 
 
 @pytest.fixture(scope="module")
 def gateware(image):
-    bench = Bench(SimPort(shipped_sim()), image)
+    bench = Bench(SimLine(shipped_sim()), image)
     bench.host.set_baud(len(BAUDS) - 1)
     return bench
 

@@ -8,7 +8,7 @@ import pytest
 
 from glintfpga.quant.errors import EnvironmentProblem
 from glintfpga.sim.idle import Rest
-from glintfpga.sim.port import SimPort
+from glintfpga.sim.line import SimLine
 from glintfpga.sim.pty import SLOWNESS, PtyServer
 
 serial = pytest.importorskip("serial")
@@ -16,7 +16,7 @@ serial = pytest.importorskip("serial")
 
 @pytest.fixture
 def server(swapper):
-    server = PtyServer(SimPort(swapper, rest=Rest(swapper)))
+    server = PtyServer(SimLine(swapper, rest=Rest(swapper)))
     stop = threading.Event()
     thread = threading.Thread(target=server.serve, args=[stop])
     thread.start()
@@ -76,7 +76,7 @@ def test_system_without_pseudo_terminals(monkeypatch, swapper):
     monkeypatch.setitem(sys.modules, "pty", None)
     wanted = "^sim --pty needs a POSIX system .* use the port sim:$"
     with pytest.raises(EnvironmentProblem, match=wanted):
-        PtyServer(SimPort(swapper))
+        PtyServer(SimLine(swapper))
 
 
 @pytest.mark.parametrize("kind", ["no more of them", "settings refused"])
@@ -93,4 +93,4 @@ def test_no_pseudo_terminal_to_be_had(monkeypatch, swapper, kind):
         *((pty, "openpty") if kind == "no more of them" else (termios, "tcsetattr")), fail
     )
     with pytest.raises(EnvironmentProblem, match="^no pseudo-terminal can be had .*; use the port"):
-        PtyServer(SimPort(swapper))
+        PtyServer(SimLine(swapper))

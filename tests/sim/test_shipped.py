@@ -14,11 +14,12 @@ from glintfpga.firmware.wire.messages import generate, message, prompt, score
 from glintfpga.firmware.wire.protocol import BAUDS, Op
 from glintfpga.quant.errors import EnvironmentProblem
 from glintfpga.sim import shipped
-from glintfpga.sim.exchange import SimHost, SoftwareLine
-from glintfpga.sim.port import SimPort
+from glintfpga.sim.exchange import SimHost
+from glintfpga.sim.line import SimLine
 from glintfpga.sim.trace import record_trace
 from support.damage import attempt, damaged, damaged_json
 from support.shipping.rebuild_sim import LANES, default_image, is_stale
+from support.virtual_uart import reference_line
 
 VOCAB = 257
 GOOD = shipped.shipped_manifest()
@@ -35,7 +36,7 @@ def image():
 
 @pytest.fixture
 def host():
-    return SimHost(SimPort(shipped.shipped_sim()))
+    return SimHost(SimLine(shipped.shipped_sim()))
 
 
 def text_of(replies):
@@ -51,7 +52,7 @@ def test_is_of_this_source():
 
 
 def test_same_answers_as_the_software_device(host, image):
-    oracle = SimHost(SoftwareLine(image, lanes=LANES))
+    oracle = SimHost(reference_line(image, lanes=LANES))
     assert host.info.image_header == image.header
     host.set_baud(len(BAUDS) - 1)
     other = Image.from_model(image.model)

@@ -7,10 +7,11 @@ from glintfpga.firmware.wire.messages import generate, message
 from glintfpga.firmware.wire.protocol import BAUDS, Data, Op, parse_frame
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.sim import shipped
-from glintfpga.sim.exchange import SimHost, SoftwareLine
-from glintfpga.sim.port import SimPort
+from glintfpga.sim.exchange import SimHost
+from glintfpga.sim.line import SimLine
 from support.models import random_image
 from support.shipping.rebuild_sim import LANES
+from support.virtual_uart import reference_line
 
 TOKENS = 4000
 BYTE_BITS = 10
@@ -45,7 +46,7 @@ def record(host, *messages):
 
 @pytest.mark.parametrize("temperature", [0, 256])
 def test_a_fast_model_fills_the_line(image, temperature, record_property):
-    host = SimHost(SimPort(shipped.shipped_sim()))
+    host = SimHost(SimLine(shipped.shipped_sim()))
     host.set_baud(len(BAUDS) - 1)
     command = generate(TOKENS, temperature=temperature, seed=3)
     host.ask(message(Op.LOAD, image.data))
@@ -58,7 +59,7 @@ def test_a_fast_model_fills_the_line(image, temperature, record_property):
     record_property("share_of_line", share)
     assert 0.95 <= share <= 1.001
 
-    oracle = SimHost(SoftwareLine(image, lanes=LANES))
+    oracle = SimHost(reference_line(image, lanes=LANES))
     expected, found = oracle.ask(command), host.exchange.take_replies()
     for op in (Op.TOKENS, Op.DONE):
         texts = [b"".join(body for kind, body in side if kind == op) for side in (found, expected)]

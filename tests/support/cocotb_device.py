@@ -14,9 +14,10 @@ from cocotb.simtime import get_sim_time
 from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.wire.messages import Done, generate, message, prompt, score, set_baud
 from glintfpga.firmware.wire.protocol import BAUDS, HelloFlag, Op, Status
-from glintfpga.sim.exchange import SimHost, SoftwareLine
+from glintfpga.sim.exchange import SimHost
 from support.cocotb_bench import Bench
 from support.cocotb_line import CocotbHost, CocotbLine
+from support.virtual_uart import reference_line
 
 
 class Pair:
@@ -27,7 +28,7 @@ class Pair:
         self.host = host
         self.image = Image.read(bench.image)
         self.vocab = self.image.model.vocab
-        self.oracle = SimHost(SoftwareLine(self.image, lanes=bench.lanes))
+        self.oracle = SimHost(reference_line(self.image, lanes=bench.lanes))
 
     async def ask(self, *messages: bytes) -> list[tuple[int, bytes]]:
         """The replies, which must be equal."""

@@ -21,10 +21,10 @@ from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.blink.image_format import HEADER_BYTES
 from glintfpga.firmware.device.numerics import reference_model
 from glintfpga.firmware.device.software_device import SoftwareDevice
+from glintfpga.firmware.wire.byte_line import ByteLine
 from glintfpga.firmware.wire.endpoint import Endpoint, Role
 from glintfpga.firmware.wire.messages import Counters, Done, Generate, take_message
 from glintfpga.firmware.wire.protocol import (
-    BAUDS,
     Hello,
     HelloFlag,
     HelloInfo,
@@ -183,13 +183,10 @@ def _load(data: bytes):
     return reference_model(data, lanes=LANES, plan=PLAN)
 
 
-class _ScriptedDevice:
+class _ScriptedDevice(ByteLine):
     """A line to a device that says ``script`` after the host's first message."""
 
     name = "liar"
-    real_time = False
-    rate_factors: tuple[int, ...] = (1,)
-    first_baud = BAUDS[0]
 
     def __init__(self, script: bytes, info: HelloInfo):
         self._script = script
@@ -213,9 +210,6 @@ class _ScriptedDevice:
 
     def set_baud(self, baud: int) -> bool:
         return True
-
-    def close(self) -> None:
-        pass
 
 
 def _scripted(ask: Callable[[Client], object]) -> Target:

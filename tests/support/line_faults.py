@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: MIT
 """A bad line: what can happen to bytes between host and device, at a rate, from a seed."""
 
+import math
 import random
+from abc import abstractmethod
 from collections import Counter
 from enum import StrEnum
 from typing import Protocol
 
-from glintfpga.quant.errors import DeviceError
+from glintfpga.firmware.wire.byte_line import ByteLine, LinkLost
 
-__all__ = ["BRIDGE_DIVIDER", "MAX_EVENTS", "Board", "Fault", "FaultyPort"]
+__all__ = ["BRIDGE_DIVIDER", "MAX_EVENTS", "Fault", "FaultyLine", "HungError", "ResettableLine"]
 
 BURST_BYTES = 64
 SWAP_BYTES = 16
@@ -39,14 +41,16 @@ class Fault(StrEnum):
 _EVENTS = (Fault.UNPLUG, Fault.RESET)
 
 
-class Board(Protocol):
-    """What `FaultyPort` needs of a device with a line."""
+class HungError(Exception):
+    """A conversation has not ended in its time."""
 
-    def clock(self) -> float: ...
-    def read(self, size: int, timeout: float) -> bytes: ...
-    def write(self, data: bytes) -> None: ...
-    def set_baud(self, baud: float) -> None: ...
-    def reset(self) -> None: ...
+
+class ResettableLine(ByteLine, Protocol):
+    """A line to a device that can be reset from here."""
+
+    @abstractmethod
+    def reset(self) -> None:
+        """As the button on the board does; bytes on the line are lost."""
 
 
 class _Way:
@@ -62,23 +66,35 @@ class _Way:
         self.calm_until = self.until + seconds
 
 
-class FaultyPort:
-    """A line to ``board`` that keeps its bytes and order only now and then.
+class FaultyLine(ByteLine):
+    """A line to a device that keeps its bytes and order only now and then.
 
     Parameters:
+        inner: the line without faults.
         faults: the kinds, one of which is drawn at each fault.
         rate: faults a byte, each way.
         seed: of everything that is drawn.
         divider: what the bridge divides rates by.
 
-    Members: ``done``, the faults by kind. `read` and `write` raise ``DeviceError`` from a
-    disconnection on until `replug`; events do not strike more than `MAX_EVENTS` times.
+    Members: ``done``, the faults by kind; ``limit``, seconds of the clock after which `read` raises
+    `HungError`, whatever the host does. `read` and `write` raise `LinkLost` from a disconnection on
+    until `replug`; events do not strike more than `MAX_EVENTS` times.
     """
 
+    name = "board"
+    rate_factors = (1, BRIDGE_DIVIDER)
+
     def __init__(
-        self, board: Board, *, faults: tuple[Fault, ...], rate: float, seed: str, divider: int = 1
+        self,
+        inner: ResettableLine,
+        *,
+        faults: tuple[Fault, ...],
+        rate: float,
+        seed: str,
+        divider: int = 1,
     ):
-        self.board = board
+        self.inner = inner
+        self.limit = math.inf
         self.done: Counter[Fault] = Counter()
         self._faults = faults
         self._rate = rate
@@ -90,7 +106,7 @@ class FaultyPort:
         self._until_fault = {arriving: self._gap() for arriving in (True, False)}
 
     def clock(self) -> float:
-        return self.board.clock()
+        return self.inner.clock()
 
     def heal(self) -> None:
         """No faults from now on; stalls end."""
@@ -99,23 +115,22 @@ class FaultyPort:
             way.until = 0.0
         self._until_fault = dict.fromkeys(self._ways, self._gap())
 
-    def replug(self) -> None:
-        """Open the line again; raises ``DeviceError`` while it is away."""
+    def replug(self) -> "FaultyLine":
+        """This line, opened again; raises `LinkLost` while it is away."""
         if not self._plugged:
             if self.clock() < self._back_at:
-                raise DeviceError("there is no port 'board'; plug the board in")
+                raise LinkLost("there is no port 'board'; plug the board in")
             self._plugged = True
             self._ways = {True: _Way(), False: _Way()}
-        self.set_baud(115_200)
+        self.set_baud(self.first_baud)
+        return self
 
-    def set_baud(self, baud: int) -> None:
-        self.board.set_baud(baud / self._divider)
-
-    def close(self) -> None:
-        pass
+    def set_baud(self, baud: int) -> bool:
+        return self.inner.set_baud(baud // self._divider)
 
     def read(self, size: int, timeout: float) -> bytes:
-        """1..size bytes as soon as there are any, or none after ``timeout`` seconds."""
+        if self.clock() > self.limit:
+            raise HungError
         end = self.clock() + timeout
         arriving = self._ways[True]
         while True:
@@ -127,7 +142,7 @@ class FaultyPort:
                 return out
             left = end - self.clock()
             wakes = [way.until - self.clock() for way in self._ways.values() if way.held]
-            data = self.board.read(4096, min([max(left, 0.0), *wakes]))
+            data = self.inner.read(4096, min([max(left, 0.0), *wakes]))
             arriving.held += self._struck(data, True)
             if left <= 0 and not (arriving.held and arriving.until <= self.clock()):
                 return b""
@@ -140,12 +155,12 @@ class FaultyPort:
     def _release(self) -> None:
         leaving = self._ways[False]
         if leaving.held and leaving.until <= self.clock():
-            self.board.write(bytes(leaving.held))
+            self.inner.write(bytes(leaving.held))
             leaving.held.clear()
 
     def _check(self) -> None:
         if not self._plugged:
-            raise DeviceError("port 'board' was lost; plug the board in again")
+            raise LinkLost("port 'board' was lost; plug the board in again")
 
     def _gap(self) -> int:
         """Bytes that pass before the next fault."""
@@ -197,6 +212,6 @@ class FaultyPort:
                 self._back_at = self.clock() + AWAY_S
                 del out[at:]
             case Fault.RESET:
-                self.board.reset()
+                self.inner.reset()
                 del out[at:]
         return at + 1

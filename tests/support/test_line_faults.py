@@ -6,18 +6,20 @@ import random
 import pytest
 
 from glintfpga.quant.errors import DeviceError
-from support.line_faults import AWAY_S, MAX_EVENTS, Fault, FaultyPort
+from support.line_faults import AWAY_S, MAX_EVENTS, Fault, FaultyLine, ResettableLine
 
 SIZE = 200_000
 DATA = random.Random(1).randbytes(SIZE)
 
 
-class Loop:
-    """A board that says what it hears."""
+class Loop(ResettableLine):
+    """An echo."""
+
+    name = "echo"
 
     def __init__(self):
         self.now = 0.0
-        self.heard = b""
+        self.waiting = b""
         self.resets = 0
         self.rates = []
 
@@ -25,23 +27,24 @@ class Loop:
         return self.now
 
     def read(self, size, timeout):
-        data, self.heard = self.heard[:size], self.heard[size:]
+        data, self.waiting = self.waiting[:size], self.waiting[size:]
         self.now += 0.0001 if data else timeout
         return data
 
     def write(self, data):
-        self.heard += data
+        self.waiting += data
 
     def set_baud(self, baud):
         self.rates.append(baud)
+        return True
 
     def reset(self):
         self.resets += 1
-        self.heard = b""
+        self.waiting = b""
 
 
 def line(*faults, rate=0.01, seed="1", **options):
-    return FaultyPort(Loop(), faults=faults, rate=rate, seed=seed, **options)
+    return FaultyLine(Loop(), faults=faults, rate=rate, seed=seed, **options)
 
 
 def carried(port, data=DATA):
@@ -99,9 +102,9 @@ def test_a_lost_line_comes_back():
         port.write(b"x")
     with pytest.raises(DeviceError, match="there is no port"):
         port.replug()
-    port.board.now += AWAY_S
+    port.inner.now += AWAY_S
     port.replug()
-    assert port.board.rates == [115_200]
+    assert port.inner.rates == [115_200]
     port.heal()
     assert carried(port)[-1000:] == DATA[-1000:]
 
@@ -109,11 +112,11 @@ def test_a_lost_line_comes_back():
 def test_resets_come_to_an_end():
     port = line(Fault.RESET)
     out = carried(port)
-    assert port.board.resets == port.done[Fault.RESET] == MAX_EVENTS
+    assert port.inner.resets == port.done[Fault.RESET] == MAX_EVENTS
     assert out[-100_000:] == DATA[-100_000:]
 
 
 def test_bridge():
     port = line(rate=0.0, divider=4)
     port.set_baud(460_800)
-    assert port.board.rates == [115_200]
+    assert port.inner.rates == [115_200]

@@ -6,11 +6,16 @@ A second of it costs milliseconds, so that a thousand bad conversations take min
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
+from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.device.numerics import reference_model
 from glintfpga.firmware.device.software_device import SoftwareDevice
 from glintfpga.firmware.wire.protocol import BAUDS, FALLBACK_ERRORS
+from glintfpga.quant.numbers.sampler import Sampler
+from support.line_faults import ResettableLine
 
-__all__ = ["VirtualBoard", "resampled"]
+__all__ = ["VirtualUart", "reference_line", "resampled"]
 
 BUSY_S = 0.0005
 """A token or a step of a command takes the device so long."""
@@ -51,20 +56,21 @@ def resampled(data: bytes, sent: float, read: float) -> tuple[bytes, int]:
     return bytes(out), errors
 
 
-class VirtualBoard:
+class VirtualUart(ResettableLine):
     """A software device, its UART at 8N1, and a clock in seconds from 0.
 
     Parameters: ``power_up`` makes a device as it is after a reset.
     """
 
+    name = "board"
+
     def __init__(self, power_up: Callable[[], SoftwareDevice]):
         self._power_up = power_up
         self._now = 0.0
-        self._baud: float = BAUDS[0]
+        self._baud = BAUDS[0]
         self.reset()
 
     def reset(self) -> None:
-        """As the button on the board does; bytes on the line are lost."""
         self.device = self._power_up()
         self._framing_errors = 0
         self._to_device: deque[tuple[float, bytes]] = deque()
@@ -74,9 +80,10 @@ class VirtualBoard:
     def clock(self) -> float:
         return self._now
 
-    def set_baud(self, baud: float) -> None:
+    def set_baud(self, baud: int) -> bool:
         """Rate of the host's side; what is on the line still arrives at the old one."""
         self._baud = baud
+        return True
 
     def write(self, data: bytes) -> None:
         """Put ``data`` onto the line; waits while more than `BUFFER_BYTES` are on it already."""
@@ -88,7 +95,6 @@ class VirtualBoard:
         self._send(self._to_device, 0, heard, self._baud)
 
     def read(self, size: int, timeout: float) -> bytes:
-        """1..size bytes as soon as there are any, or none after ``timeout`` seconds."""
         end = self._now + timeout
         while True:
             self._turn()
@@ -140,3 +146,14 @@ class VirtualBoard:
                 self._framing_errors = 0
                 self.device.fall_back()
         return heard
+
+
+def reference_line(image: Image, *, lanes: int) -> VirtualUart:
+    """The software device of an image behind a UART: what a right device answers."""
+    plan = image.model.plan.code
+    load = partial(reference_model, lanes=lanes, plan=plan)
+    return VirtualUart(
+        lambda: SoftwareDevice(
+            model=load(image.data), load=load, sampler=Sampler(), lanes=lanes, plan=plan
+        )
+    )

@@ -22,10 +22,11 @@ from glintfpga.host.files.output_folder import fill
 from glintfpga.quant.blink.plan import PLAN12, plan_of
 from glintfpga.quant.blink.spec import PRESETS
 from glintfpga.sim.compiled import CompiledSim, NativeProgram
-from glintfpga.sim.exchange import SimHost, SoftwareLine
-from glintfpga.sim.port import SimPort
+from glintfpga.sim.exchange import SimHost
+from glintfpga.sim.line import SimLine
 from support.cxxrtl import harness_text
 from support.models import random_image
+from support.virtual_uart import reference_line
 
 pytestmark = pytest.mark.slow
 
@@ -144,8 +145,8 @@ def test_it_answers_as_the_software_device(tmp_path):
     subprocess.run(["g++", *options, f"-I{headers}", "-o", library, source], check=True)
 
     sim = CompiledSim(NativeProgram(library), clk_hz=54e6)
-    device = SimHost(SimPort(sim))
-    oracle = SimHost(SoftwareLine(image(), lanes=2))
+    device = SimHost(SimLine(sim))
+    oracle = SimHost(reference_line(image(), lanes=2))
     messages = (prompt(list(b"To be"), SPEC.vocab), generate(24, temperature=205, seed=7, crc=True))
     assert answers(device, *messages) == answers(oracle, *messages)
     assert device.info.image_crc == image().crc

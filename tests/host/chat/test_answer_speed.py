@@ -17,7 +17,7 @@ class Played:
     def __init__(self, name="ref:", clock_hz=0, counters=()):
         self.now = 0.0
         self._counters = iter(counters)
-        self.link = SimpleNamespace(clock=lambda: self.now, transport=SimpleNamespace(name=name))
+        self.link = SimpleNamespace(clock=lambda: self.now, line=SimpleNamespace(name=name))
         self.info = SimpleNamespace(clock_hz=clock_hz, build_id=bytes(8))
 
     def counters(self):

@@ -3,8 +3,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from glintfpga.firmware.wire.byte_line import LinkLost
 from glintfpga.host.chat.slash_commands import HELP, LEAVE, Orders
-from glintfpga.host.ports.transport import LinkLost
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 import pytest
 
 from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.wire.byte_line import LinkLost
 from glintfpga.firmware.wire.protocol import Reason, SelfTest
-from glintfpga.host.ports.transport import LinkLost
 from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
 from glintfpga.quant.errors import DeviceError, InputError
 

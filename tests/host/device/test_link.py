@@ -7,12 +7,12 @@ from functools import partial
 
 import pytest
 
+from glintfpga.firmware.wire.byte_line import LinkLost
 from glintfpga.firmware.wire.messages import message
 from glintfpga.firmware.wire.protocol import BAUDS, RING, Kind, Op, encode_frame
 from glintfpga.host.console import progress
 from glintfpga.host.device import link as link_module
 from glintfpga.host.device.link import Link
-from glintfpga.host.ports.transport import LinkLost
 from glintfpga.quant.errors import DeviceError
 
 
@@ -140,7 +140,7 @@ def test_device_that_is_gone_after_the_change_of_rate(world, damage, found):
         world.damage = damage
         return True
 
-    link.transport.set_baud = change
+    link.line.set_baud = change
     wanted = (
         f"^the device at 'board' answered, and {found}.* since it was to go to 3000000 baud; reset"
     )
@@ -201,7 +201,7 @@ def test_idle_sends_keep_alives_in_real_time(world, monkeypatch):
     link.fastest()
     sent = []
     world.damage = lambda data, arriving: sent.append(data) or data
-    link.transport.real_time = True
+    link.line.real_time = True
     deadline = time.monotonic() + 20
     with link.idle():
         while len([data for data in sent if data]) < 2 and time.monotonic() < deadline:
@@ -216,7 +216,7 @@ def test_idle_survives_a_lost_line(world):
     link = Link(opener=world.open)
     link.connect()
     link.fastest()
-    link.transport.real_time = True
+    link.line.real_time = True
     with link.idle():
         world.plugged = False
         time.sleep(0.1)

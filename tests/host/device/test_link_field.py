@@ -5,10 +5,10 @@ import re
 
 import pytest
 
+from glintfpga.firmware.wire.byte_line import ByteLine, LinkLost
 from glintfpga.firmware.wire.endpoint import HELLO_S
 from glintfpga.firmware.wire.protocol import BAUDS
 from glintfpga.host.device.link import Link
-from glintfpga.host.ports.transport import LinkLost
 from glintfpga.quant.errors import DeviceError
 
 
@@ -96,13 +96,12 @@ def test_rate_that_fails_costs_little(world):
     assert works(client)
 
 
-class Thing:
+class Thing(ByteLine):
     """A line to something that is no device; ``answer`` makes what comes back of what went."""
 
     name = "COM5"
     real_time = True
     rate_factors = (1, 4)
-    first_baud = BAUDS[0]
 
     def __init__(self, answer):
         self.now = 0.0
@@ -124,9 +123,6 @@ class Thing:
 
     def set_baud(self, baud):
         return baud == BAUDS[0]
-
-    def close(self):
-        pass
 
 
 @pytest.mark.parametrize(
@@ -192,13 +188,13 @@ def test_board_unplugged_during_a_load_and_plugged_in_again(world, image):
 
 def test_line_lost_between_two_rates(world):
     client = world.client()
-    set_baud = client.link.transport.set_baud
+    set_baud = client.link.line.set_baud
 
     def pull(baud):
         world.plugged = False
         return set_baud(baud)
 
-    client.link.transport.set_baud = pull
+    client.link.line.set_baud = pull
     with pytest.raises(LinkLost):
         client.fastest()
     world.plugged = True

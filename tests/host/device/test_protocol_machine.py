@@ -20,6 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from glintfpga.firmware.wire.byte_line import ByteLine
 from glintfpga.firmware.wire.messages import (
     Counters,
     Done,
@@ -31,8 +32,7 @@ from glintfpga.firmware.wire.messages import (
 )
 from glintfpga.firmware.wire.protocol import BAUDS, Op, Reason
 from glintfpga.host.device.link import Link
-from glintfpga.host.ports.open_port import PortTransport
-from glintfpga.sim.port import SimPort
+from glintfpga.sim.line import SimLine
 from glintfpga.sim.shipped import shipped_sim
 from support.damage import TALLY, Tally, damaged
 from support.oracle import Oracle
@@ -42,14 +42,12 @@ TO_DEVICE, TO_HOST = 0, 1
 FAULTS = ("drop", "double", "flip", "cut", "join", "swap", "noise")
 
 
-class BadLine:
-    """A transport that does what it was told to the next frames; else it carries them whole."""
+class BadLine(ByteLine):
+    """A line that does what it was told to the next frames; else it carries them whole."""
 
     def __init__(self, inner, title):
         self.inner, self.title = inner, title
-        self.name, self.real_time, self.rate_factors = inner.name, False, (1,)
-        self.first_baud = inner.first_baud
-        self.clock, self.set_baud, self.close = inner.clock, inner.set_baud, inner.close
+        self.name = inner.name
         self.plans = ([], [])
         self.parts = [b"", b""]
         self.waiting = b""
@@ -86,6 +84,12 @@ class BadLine:
     def take_count(self):
         octets, self.octets = self.octets, 0
         return octets
+
+    def clock(self):
+        return self.inner.clock()
+
+    def set_baud(self, baud):
+        return self.inner.set_baud(baud)
 
     def write(self, data):
         self.inner.write(self.carry(data, TO_DEVICE))
@@ -398,9 +402,7 @@ def test_software_device(new_world, images, examples):
 @pytest.fixture(scope="module")
 def board():
     """The simulated board at its highest rate; opening one takes as long as many commands."""
-    port = SimPort(shipped_sim())
-    line = PortTransport(name="sim:", port=port, clock=port.clock, set_baud=port.set_baud)
-    bad = BadLine(line, "gateware")
+    bad = BadLine(SimLine(shipped_sim()), "gateware")
     link = Link(opener=lambda: bad)
     link.connect()
     assert link.set_baud(BAUDS[-1])

@@ -4,7 +4,7 @@
 import pytest
 
 from glintfpga.firmware.blink.layout import Layout
-from glintfpga.sim import port as sim_port
+from glintfpga.sim import line as sim_line
 from glintfpga.sim.shipped import shipped_sim
 from support.shipping.rebuild_sim import LANES, default_image
 
@@ -33,7 +33,7 @@ def flip(monkeypatch):
         before = item.peek(row // LANES)
         item.poke(before ^ 1 << BIT, row // LANES)
         assert item.peek(row // LANES) == before ^ 1 << BIT
-        monkeypatch.setattr(sim_port, "shipped_sim", lambda: sim)
+        monkeypatch.setattr(sim_line, "shipped_sim", lambda: sim)
 
     return prepare
 

@@ -10,9 +10,10 @@ import pytest
 import serial
 from serial.tools.list_ports_common import ListPortInfo
 
-from glintfpga.host.ports import open_port, transport, usb
+from glintfpga.firmware.wire.byte_line import LinkLost
+from glintfpga.host.ports import open_port, serial_line, usb
 from glintfpga.host.ports.open_port import choose_port, how_timed, port_opener
-from glintfpga.host.ports.transport import LinkLost, SerialTransport
+from glintfpga.host.ports.serial_line import SerialLine
 from glintfpga.quant.errors import DeviceError, InputError
 
 
@@ -148,7 +149,7 @@ def test_where_times_come_from(name, build_id, how):
 
 def test_a_found_board_may_come_back_under_another_name(plugged, monkeypatch):
     opened = []
-    monkeypatch.setattr(open_port, "SerialTransport", lambda name, baud: opened.append(name))
+    monkeypatch.setattr(open_port, "SerialLine", lambda name, baud: opened.append(name))
     plugged(LINUX)
     opener = port_opener(choose_port(None), model=None, lanes=4)
     opener()
@@ -162,7 +163,7 @@ REPLUGGED = [info("/dev/ttyUSB2", "1-2:1.0"), info("/dev/ttyUSB3", "1-2:1.1")]
 
 def test_a_named_board_may_come_back_under_another_name(plugged, monkeypatch, notes):
     opened = []
-    monkeypatch.setattr(open_port, "SerialTransport", lambda name, baud: opened.append(name))
+    monkeypatch.setattr(open_port, "SerialLine", lambda name, baud: opened.append(name))
     plugged(LINUX)
     opener = port_opener(choose_port("/dev/ttyUSB0"), model=None, lanes=4)
     opener()
@@ -176,7 +177,7 @@ def test_a_named_board_may_come_back_under_another_name(plugged, monkeypatch, no
 
 def test_another_board_does_not_stand_in_for_a_named_one(plugged, monkeypatch):
     opened = []
-    monkeypatch.setattr(open_port, "SerialTransport", lambda name, baud: opened.append(name))
+    monkeypatch.setattr(open_port, "SerialLine", lambda name, baud: opened.append(name))
     other = [info("/dev/ttyUSB2", "1-3:1.0"), info("/dev/ttyUSB3", "1-3:1.1")]
     plugged([*LINUX, *other])
     opener = port_opener("/dev/ttyUSB1", model=None, lanes=4)
@@ -197,8 +198,8 @@ def test_another_board_does_not_stand_in_for_a_named_one(plugged, monkeypatch):
     ],
 )
 def test_behind_a_pseudo_terminal_time_is_slow(monkeypatch, name, slowness):
-    monkeypatch.setattr(transport.serial, "serial_for_url", MagicMock())
-    assert SerialTransport(name=name, baud=115200).slowness == slowness
+    monkeypatch.setattr(serial_line.serial, "serial_for_url", MagicMock())
+    assert SerialLine(name=name, baud=115200).slowness == slowness
 
 
 LEAKS = [
@@ -215,8 +216,8 @@ LEAKS = [
 @pytest.mark.parametrize("error", LEAKS, ids=lambda error: type(error).__name__)
 def test_port_that_is_gone(monkeypatch, error):
     lost = MagicMock()
-    monkeypatch.setattr(transport.serial, "serial_for_url", lambda *a, **k: lost)
-    port = SerialTransport(name="P", baud=115200)
+    monkeypatch.setattr(serial_line.serial, "serial_for_url", lambda *a, **k: lost)
+    port = SerialLine(name="P", baud=115200)
     lost.flush.side_effect = lost.write.side_effect = lost.read.side_effect = error
     for act in (lambda: port.set_baud(1), lambda: port.write(b"x"), lambda: port.read(1, 0.1)):
         with pytest.raises(LinkLost) as caught:
@@ -231,10 +232,10 @@ def test_port_that_is_gone(monkeypatch, error):
 
 def test_port_that_takes_nothing(monkeypatch):
     full = MagicMock()
-    monkeypatch.setattr(transport.serial, "serial_for_url", lambda *a, **k: full)
+    monkeypatch.setattr(serial_line.serial, "serial_for_url", lambda *a, **k: full)
     full.write.side_effect = serial.SerialTimeoutException("Write timeout")
     with pytest.raises(LinkLost, match="^port 'P' takes no more bytes; plug the board in again$"):
-        SerialTransport(name="P", baud=115200).write(b"x")
+        SerialLine(name="P", baud=115200).write(b"x")
 
 
 @pytest.mark.parametrize("error", LEAKS, ids=lambda error: type(error).__name__)
@@ -246,8 +247,8 @@ def test_rate_that_a_port_does_not_have(monkeypatch, error):
             if baud > 115200:
                 raise error
 
-    monkeypatch.setattr(transport.serial, "serial_for_url", lambda *a, **k: Port())
-    port = SerialTransport(name="P", baud=115200)
+    monkeypatch.setattr(serial_line.serial, "serial_for_url", lambda *a, **k: Port())
+    port = SerialLine(name="P", baud=115200)
     assert not port.set_baud(3_000_000)
     assert port.set_baud(115200)
 
@@ -285,9 +286,9 @@ def test_why_a_port_does_not_open(monkeypatch, error, text):
     def refuse(*arguments, **options):
         raise error
 
-    monkeypatch.setattr(transport.serial, "serial_for_url", refuse)
+    monkeypatch.setattr(serial_line.serial, "serial_for_url", refuse)
     with pytest.raises(DeviceError) as caught:
-        SerialTransport(name="P", baud=115200)
+        SerialLine(name="P", baud=115200)
     assert text in str(caught.value)
 
 
@@ -296,7 +297,7 @@ def test_files_and_folders_are_no_ports(tmp_path):
     path.touch()
     for name in (path, tmp_path):
         with pytest.raises(DeviceError) as caught:
-            SerialTransport(name=str(name), baud=115200)
+            SerialLine(name=str(name), baud=115200)
         assert str(caught.value) == (
             f"{str(name)!r} is not a serial port; name a device such as /dev/ttyUSB1 or COM5"
         )
@@ -323,7 +324,7 @@ def test_rates_without_a_name_on_newer_c_libraries(terminal, monkeypatch, refuse
         real(handle, when, settings)
 
     monkeypatch.setattr(termios, "tcsetattr", like_glibc)
-    port = SerialTransport(name=terminal[1], baud=115200)
+    port = SerialLine(name=terminal[1], baud=115200)
     assert port.set_baud(4 * 1_000_000)
     assert port.set_baud(factor * 3_000_000) == works
     assert port.set_baud(115200)
@@ -344,9 +345,9 @@ def test_a_driver_that_refuses_all_settings(terminal, monkeypatch, command):
 
 def test_serial_port_carries_bytes(terminal):
     near, name = terminal
-    port = SerialTransport(name=name, baud=115200)
+    port = SerialLine(name=name, baud=115200)
     with pytest.raises(DeviceError, match="is busy"):
-        SerialTransport(name=name, baud=115200)
+        SerialLine(name=name, baud=115200)
     port.write(b"to")
     assert os.read(near, 9) == b"to"
     os.write(near, b"and back")

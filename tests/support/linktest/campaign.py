@@ -18,13 +18,13 @@ from glintfpga.host.console.progress import counting
 from glintfpga.host.models import image_of
 from glintfpga.quant.numbers.sampler import Sampler
 from glintfpga.sim.shipped import shipped_sim
-from support.line_faults import BRIDGE_DIVIDER, Board, Fault, FaultyPort
+from support.line_faults import BRIDGE_DIVIDER, Fault, FaultyLine, ResettableLine
 from support.linktest.doc_section import write_section
 from support.linktest.scenario import Item, Outcome, Script, run_script, undamaged
 from support.linktest.table import Cell, table, verdict
-from support.linktest.watched_line import GatewareBoard, LinkMonitors, MonitoredDevice
+from support.linktest.watched_line import GatewareLine, LinkMonitors, MonitoredDevice
 from support.numerics_cache import NumericsCache
-from support.virtual_uart import VirtualBoard
+from support.virtual_uart import VirtualUart
 
 __all__ = ["GOOD", "KINDS", "RATES", "Campaign", "main"]
 
@@ -61,17 +61,17 @@ class Campaign:
         """One conversation: ``number`` chooses script and faults."""
         script = self._script(number % SCRIPTS)
         monitors = LinkMonitors()
-        board = self._board(monitors)
-        port = FaultyPort(
-            board,
+        device = self._device(monitors)
+        line = FaultyLine(
+            device,
             faults=KINDS[kind],
             rate=rate,
             seed=f"{kind}, {rate}, {number}",
             divider=BRIDGE_DIVIDER if kind == BRIDGE else 1,
         )
-        counters = partial(_counters, board) if isinstance(board, VirtualBoard) else None
+        counters = partial(_counters, device) if isinstance(device, VirtualUart) else None
         right = self._right(number % SCRIPTS)
-        return run_script(script, port, monitors, right=right, counters=counters)
+        return run_script(script, line, monitors, right=right, counters=counters)
 
     def _script(self, number: int) -> Script:
         image = self._image if number % 3 == 0 else None
@@ -80,16 +80,16 @@ class Campaign:
     def _right(self, number: int) -> list[Item]:
         if number not in self._rights:
             monitors = LinkMonitors()
-            port = FaultyPort(self._software(monitors), faults=(), rate=0.0, seed="")
-            self._rights[number] = undamaged(self._script(number), port, monitors)
+            line = FaultyLine(self._software(monitors), faults=(), rate=0.0, seed="")
+            self._rights[number] = undamaged(self._script(number), line, monitors)
         return self._rights[number]
 
-    def _board(self, monitors: LinkMonitors) -> Board:
+    def _device(self, monitors: LinkMonitors) -> ResettableLine:
         return (
-            GatewareBoard(self._gateware, monitors) if self._gateware else self._software(monitors)
+            GatewareLine(self._gateware, monitors) if self._gateware else self._software(monitors)
         )
 
-    def _software(self, monitors: LinkMonitors) -> VirtualBoard:
+    def _software(self, monitors: LinkMonitors) -> VirtualUart:
         load = partial(self._numerics_cache.load, lanes=LANES, plan=PLAN)
 
         def power_up() -> SoftwareDevice:
@@ -98,11 +98,11 @@ class Campaign:
             )
             return device.attach(monitors)
 
-        return VirtualBoard(power_up)
+        return VirtualUart(power_up)
 
 
-def _counters(board: VirtualBoard) -> Counters:
-    return board.device.counters
+def _counters(line: VirtualUart) -> Counters:
+    return line.device.counters
 
 
 def cells(campaign: Campaign, each: int, rates: Sequence[float]) -> Iterator[Cell]:

@@ -5,14 +5,14 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from glintfpga.firmware.wire.byte_line import LinkLost
 from glintfpga.firmware.wire.messages import Counters
 from glintfpga.firmware.wire.protocol import RETRY_S
 from glintfpga.host.device.client import Client
-from glintfpga.host.ports.transport import LinkLost
 from glintfpga.quant.errors import DeviceError
-from support.line_faults import FaultyPort
+from support.line_faults import FaultyLine, HungError
 from support.link_monitor import LinkMonitor
-from support.linktest.watched_line import FaultyTransport, HungError, LinkMonitors, MonitoredLink
+from support.linktest.watched_line import LinkMonitors, MonitoredLink
 
 __all__ = ["LIMIT_S", "Item", "Outcome", "Script", "run_script", "undamaged"]
 
@@ -83,16 +83,16 @@ class Outcome:
     transcript: list[Item] = field(default_factory=list, repr=False)
 
 
-def undamaged(script: Script, port: FaultyPort, monitors: LinkMonitors) -> list[Item]:
-    """What the device answers over this port, which must have no faults."""
-    outcome = run_script(script, port, monitors, right=None)
+def undamaged(script: Script, line: FaultyLine, monitors: LinkMonitors) -> list[Item]:
+    """What the device answers over this line, which must have no faults."""
+    outcome = run_script(script, line, monitors, right=None)
     assert not outcome.complaint and outcome.attempts == 1, outcome
     return outcome.transcript
 
 
 def run_script(
     script: Script,
-    port: FaultyPort,
+    line: FaultyLine,
     monitors: LinkMonitors,
     *,
     right: list[Item] | None,
@@ -103,29 +103,30 @@ def run_script(
     ``counters`` tells those of the device, where they can be had without asking it.
     """
     outcome = Outcome()
-    link = MonitoredLink(opener=lambda: FaultyTransport(port, LIMIT_S), monitors=monitors)
+    line.limit = LIMIT_S
+    link = MonitoredLink(opener=line.replug, monitors=monitors)
     client = Client(link)
     try:
         while True:
             try:
                 _listen(script, client, right, outcome)
-                outcome.seconds = port.clock()
-                port.heal()
+                outcome.seconds = line.clock()
+                line.heal()
                 link.receive_soon(SETTLE_S)
                 counted = client.counters()
                 break
             except LinkLost:
                 outcome.attempts += 1
-                _pass_time(port, WAIT_S)
+                _pass_time(line, WAIT_S)
         _check_counters(outcome, link, monitors, counted)
         if counters is not None and counted != counters():
             outcome.complaint = f"the device counts {counters()} and says {counted}"
     except HungError:
-        outcome.hung, outcome.seconds = True, port.clock()
+        outcome.hung, outcome.seconds = True, line.clock()
         outcome.complaint = f"no end after {LIMIT_S} s"
     except DeviceError as error:
         outcome.complaint = f"the host says: {error}"
-    outcome.faults = sum(port.done.values())
+    outcome.faults = sum(line.done.values())
     outcome.sent = monitors.from_host.total() + monitors.from_device.total()
     return outcome
 
@@ -143,11 +144,11 @@ def _listen(script: Script, client: Client, right: list[Item] | None, outcome: O
         outcome.complaint = f"{outcome.wrong} items differ"
 
 
-def _pass_time(port: FaultyPort, seconds: float) -> None:
+def _pass_time(line: FaultyLine, seconds: float) -> None:
     """Let the device's clock go on while the line is away; what it says is lost."""
-    end = port.clock() + seconds
-    while port.clock() < end:
-        port.board.read(1 << 16, end - port.clock())
+    end = line.clock() + seconds
+    while line.clock() < end:
+        line.inner.read(1 << 16, end - line.clock())
 
 
 def _check_counters(

@@ -1,33 +1,25 @@
 # SPDX-License-Identifier: MIT
-"""Host and device with an ear at each end: every frame that is sent or heard is counted."""
+"""Host and device with a monitor at each end: every frame sent or received is counted."""
 
 from collections import Counter
 from collections.abc import Callable
 
 from glintfpga.firmware.device.software_device import SoftwareDevice
+from glintfpga.firmware.wire.byte_line import ByteLine
 from glintfpga.firmware.wire.endpoint import Endpoint, Role
 from glintfpga.firmware.wire.protocol import BAUDS
 from glintfpga.host.device.link import Link
-from glintfpga.host.ports.open_port import PortTransport
-from glintfpga.host.ports.transport import LinkLost, Transport
-from glintfpga.quant.errors import DeviceError
 from glintfpga.sim.compiled import CompiledSim
-from glintfpga.sim.port import SimPort
-from support.line_faults import FaultyPort
+from glintfpga.sim.line import SimLine
+from support.line_faults import ResettableLine
 from support.link_monitor import LinkMonitor, frames_of
 
 __all__ = [
-    "FaultyTransport",
-    "GatewareBoard",
-    "HungError",
+    "GatewareLine",
     "LinkMonitors",
     "MonitoredDevice",
     "MonitoredLink",
 ]
-
-
-class HungError(Exception):
-    """A conversation has not ended in its time."""
 
 
 class LinkMonitors:
@@ -51,7 +43,7 @@ class LinkMonitors:
 
 
 class MonitoredDevice(SoftwareDevice):
-    """A software device; ``monitors`` hear it."""
+    """A software device; ``monitors`` see what it receives and sends."""
 
     def attach(self, monitors: LinkMonitors) -> "MonitoredDevice":
         self._monitors = monitors
@@ -68,19 +60,21 @@ class MonitoredDevice(SoftwareDevice):
         return data
 
 
-class GatewareBoard:
-    """The simulated board as a `Board`; a reset is that of its power-up."""
+class GatewareLine(ResettableLine):
+    """The simulated board; a reset is that of its power-up."""
+
+    name = "board"
 
     def __init__(self, sim: CompiledSim, monitors: LinkMonitors):
         self._sim = sim
         self._monitors = monitors
-        self._baud: float = BAUDS[0]
+        self._baud = BAUDS[0]
         self._past = 0.0
         self._power_up()
 
     def _power_up(self) -> None:
         self._sim.reset()
-        self._port = SimPort(self._sim, baud=self._baud)
+        self._line = SimLine(self._sim, baud=self._baud)
         self._part = b""
         self._monitors.power_up()
 
@@ -89,21 +83,21 @@ class GatewareBoard:
         self._power_up()
 
     def clock(self) -> float:
-        return self._past + self._port.clock()
+        return self._past + self._line.clock()
 
     def read(self, size: int, timeout: float) -> bytes:
-        data = self._port.read(size, timeout)
+        data = self._line.read(size, timeout)
         *frames, self._part = (self._part + data).split(b"\0")
         self._monitors.from_device.update(raw for raw in frames if raw)
         return data
 
     def write(self, data: bytes) -> None:
         self._monitors.device.on_rx(data)
-        self._port.write(data)
+        self._line.write(data)
 
-    def set_baud(self, baud: float) -> None:
+    def set_baud(self, baud: int) -> bool:
         self._baud = baud
-        self._port.set_baud(baud)
+        return self._line.set_baud(baud)
 
 
 class _MonitoredEndpoint(Endpoint):
@@ -123,34 +117,12 @@ class _MonitoredEndpoint(Endpoint):
 
 
 class MonitoredLink(Link):
-    """A link whose end of the line the ``monitors`` hear; ``dropped`` as its endpoint counts."""
+    """A link whose end of the line the ``monitors`` see; ``dropped`` as its endpoint counts."""
 
-    def __init__(self, *, opener: Callable[[], Transport], monitors: LinkMonitors):
+    def __init__(self, *, opener: Callable[[], ByteLine], monitors: LinkMonitors):
         super().__init__(opener=opener)
         self._endpoint = _MonitoredEndpoint(monitors)
 
     @property
     def dropped(self) -> int:
         return self._endpoint.dropped
-
-
-class FaultyTransport(PortTransport):
-    """A faulty port as a transport, whose bridge may divide rates.
-
-    Raises ``HungError`` from ``limit`` seconds of its clock on, whatever the host is doing.
-    """
-
-    rate_factors: tuple[int, ...] = (1, 4)
-
-    def __init__(self, port: FaultyPort, limit: float):
-        try:
-            port.replug()
-        except DeviceError as error:
-            raise LinkLost(str(error)) from error
-        super().__init__(name="board", port=port, clock=port.clock, set_baud=port.set_baud)
-        self._limit = limit
-
-    def read(self, size: int, timeout: float) -> bytes:
-        if self.clock() > self._limit:
-            raise HungError
-        return super().read(size, timeout)

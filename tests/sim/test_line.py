@@ -3,12 +3,12 @@ import pytest
 
 from glintfpga.quant.errors import DeviceError
 from glintfpga.sim.idle import Rest
-from glintfpga.sim.port import SimPort
+from glintfpga.sim.line import SimLine
 
 
 @pytest.fixture
 def port(swapper):
-    return SimPort(swapper, baud=3_000_000)
+    return SimLine(swapper, baud=3_000_000)
 
 
 def test_answers(port):
@@ -41,7 +41,7 @@ def test_nothing_moves_between_calls(port):
 
 
 def test_rests_after_silence(swapper):
-    port = SimPort(swapper, baud=3_000_000, rest=Rest(swapper))
+    port = SimLine(swapper, baud=3_000_000, rest=Rest(swapper))
     assert port.read(1, 0.02) == b""
     assert port.resting
     cycles, began = port.sim.cycles, port.clock()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Software devices as ports: read, write and close in place of a serial line."""
+"""A software device as a line: it works while the host waits in `SoftwareLine.read`."""
 
 import time
 from collections.abc import Callable
@@ -8,31 +8,39 @@ from functools import partial
 from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.device.numerics import float_model, reference_model
 from glintfpga.firmware.device.software_device import SoftwareDevice
+from glintfpga.firmware.wire.byte_line import ByteLine, LinkLost
 from glintfpga.quant.blink.checkpoint import Checkpoint
-from glintfpga.quant.errors import DeviceError, InputError
+from glintfpga.quant.errors import InputError
 from glintfpga.quant.numbers.sampler import Sampler
 
-__all__ = ["SoftwarePort", "open_software_port"]
+__all__ = ["SoftwareLine", "open_software_line"]
 
 _NAP_S = 0.001
 
 
-class SoftwarePort:
-    """A software device behind the calls of a serial port. It works while `read` waits.
+class SoftwareLine(ByteLine):
+    """A software device in place of a board and its serial port. It has all rates.
 
-    Parameters: the device, and a clock in seconds (for tests).
+    Parameters: the device, what the user calls it, and a clock in seconds (for tests).
     """
 
     def __init__(
-        self, device: SoftwareDevice, *, clock: Callable[[], float] = time.monotonic
+        self,
+        device: SoftwareDevice,
+        *,
+        name: str = "ref:",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.device = device
+        self.name = name
         self._clock = clock
         self._ready = bytearray()
         self._closed = False
 
+    def clock(self) -> float:
+        return self._clock()
+
     def read(self, size: int, timeout: float) -> bytes:
-        """1..size bytes as soon as there are any, or none after ``timeout`` seconds."""
         self._check()
         deadline = self._clock() + timeout
         while not self._ready:
@@ -47,22 +55,23 @@ class SoftwarePort:
         return data
 
     def write(self, data: bytes) -> None:
-        """Hand all of ``data`` to the device."""
         self._check()
         self.device.feed(data, self._clock())
 
+    def set_baud(self, baud: int) -> bool:
+        return True
+
     def close(self) -> None:
-        """Forget the device; closing twice is harmless."""
         self._closed = True
 
     def _check(self) -> None:
         if self._closed:
-            raise DeviceError("the port of the software device is closed: open it again")
+            raise LinkLost("the port of the software device is closed: open it again")
 
 
-def open_software_port(
+def open_software_line(
     kind: str, *, image: bytes, lanes: int = 4, checkpoint: Checkpoint | None = None
-) -> SoftwarePort:
+) -> SoftwareLine:
     """A ``"ref"`` device (exact for ``lanes``) or a ``"float"`` one, which takes no LOAD.
 
     ``image`` is what it holds at power-up: the bytes of a `.glint` file. ``"float"`` needs the
@@ -80,7 +89,7 @@ def open_software_port(
         load, model = None, float_model(image, checkpoint)
     else:
         raise InputError(f"unknown software device {kind!r}: use 'ref' or 'float'")
-    return SoftwarePort(
+    return SoftwareLine(
         SoftwareDevice(
             model=model,
             load=load,
@@ -88,5 +97,6 @@ def open_software_port(
             lanes=lanes,
             plan=plan,
             build_id=kind.encode().ljust(8, b"\0"),
-        )
+        ),
+        name=f"{kind}:",
     )

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from glintfpga.firmware.device.software_port import open_software_port
+from glintfpga.firmware.device.software_line import open_software_line
 from glintfpga.firmware.wire.endpoint import Endpoint, Role
 from glintfpga.firmware.wire.messages import Done, generate, message, prompt, score, take_message
 from glintfpga.firmware.wire.protocol import Op, Reason, Status
@@ -71,7 +71,7 @@ class TestReference:
     @pytest.mark.parametrize("plan", [PLAN12, PLAN9])
     def test_generate(self, lanes, plan):
         image = image_of(SMALL, plan)
-        host = Host(open_software_port("ref", image=image.data, lanes=lanes))
+        host = Host(open_software_line("ref", image=image.data, lanes=lanes))
         info = host.end.info
         assert (info.lanes, info.plan, info.flags) == (lanes, plan.code, 3)
         assert (info.image_header, info.image_crc) == (image.header, image.crc)
@@ -82,7 +82,7 @@ class TestReference:
 
     def test_score(self):
         image = image_of(WIDE)
-        host = Host(open_software_port("ref", image=image.data))
+        host = Host(open_software_line("ref", image=image.data))
         ids = [0, 299, 256, 7]
         body, done = host.ask(score(ids, 300, logits=True))
         assert done.count == 4
@@ -92,7 +92,7 @@ class TestReference:
         assert [int(word) & 0xFFFFFFFF for word in words[:, 0]] == [logit_crc(r) for r in logits]
 
     def test_load(self):
-        host = Host(open_software_port("ref", image=image_of(SMALL).data))
+        host = Host(open_software_line("ref", image=image_of(SMALL).data))
         other = image_of(SMALL, seed=1)
         host.ask(prompt([5, 6], 40))
         assert host.ask(message(Op.LOAD, other.data))[1].status == Status.OK
@@ -102,7 +102,7 @@ class TestReference:
 
     @pytest.mark.parametrize("spoil", ["flip", "cut", "plan"])
     def test_load_of_what_is_not_for_it(self, spoil):
-        host = Host(open_software_port("ref", image=image_of(SMALL).data))
+        host = Host(open_software_line("ref", image=image_of(SMALL).data))
         data = image_of(SMALL, PLAN9 if spoil == "plan" else PLAN12).data
         if spoil == "flip":
             data = data[:200] + bytes([data[200] ^ 1]) + data[201:]
@@ -121,7 +121,7 @@ def random_checkpoint(spec):
 class TestFloat:
     def test_scores_are_the_float_model(self):
         checkpoint = random_checkpoint(SMALL)
-        host = Host(open_software_port("float", image=image_of(SMALL).data, checkpoint=checkpoint))
+        host = Host(open_software_line("float", image=image_of(SMALL).data, checkpoint=checkpoint))
         body, done = host.ask(score([1, 2], 40, logits=True))
         assert (done.status, done.count) == (Status.OK, 2)
         logits = np.frombuffer(body, "<i4").reshape(2, 41)[:, 1:] / 256 * np.log(2)
@@ -132,7 +132,7 @@ class TestFloat:
     def test_load_is_refused_and_changes_nothing(self):
         checkpoint = random_checkpoint(SMALL)
         image = image_of(SMALL)
-        host = Host(open_software_port("float", image=image.data, checkpoint=checkpoint))
+        host = Host(open_software_line("float", image=image.data, checkpoint=checkpoint))
         assert host.ask(message(Op.LOAD, image.data))[1].status == Status.UNSUPPORTED
         assert host.ask(generate(2))[1].count == 2
 
@@ -140,26 +140,26 @@ class TestFloat:
 class TestErrors:
     def test_kind(self):
         with pytest.raises(InputError, match="'rel'"):
-            open_software_port("rel", image=image_of(SMALL).data)
+            open_software_line("rel", image=image_of(SMALL).data)
 
     def test_image(self):
         with pytest.raises(InputError, match="not a .glint image"):
-            open_software_port("ref", image=b"abc")
+            open_software_line("ref", image=b"abc")
 
     def test_lanes(self):
         with pytest.raises(InputError, match="lanes"):
-            open_software_port("ref", image=image_of(SMALL).data, lanes=3)
+            open_software_line("ref", image=image_of(SMALL).data, lanes=3)
 
     def test_checkpoint(self):
         with pytest.raises(InputError, match="needs a checkpoint"):
-            open_software_port("float", image=image_of(SMALL).data)
+            open_software_line("float", image=image_of(SMALL).data)
         with pytest.raises(InputError, match="quantize this checkpoint"):
-            open_software_port(
+            open_software_line(
                 "float", image=image_of(SMALL).data, checkpoint=random_checkpoint(WIDE)
             )
 
     def test_closed(self):
-        port = open_software_port("ref", image=image_of(SMALL).data)
+        port = open_software_line("ref", image=image_of(SMALL).data)
         port.close()
         port.close()
         for use in (lambda: port.read(1, 0.0), lambda: port.write(b"")):
@@ -168,7 +168,7 @@ class TestErrors:
 
 
 def test_read_times_out_and_cuts():
-    port = open_software_port("ref", image=image_of(SMALL).data)
+    port = open_software_line("ref", image=image_of(SMALL).data)
     assert port.read(10, 0.01) == b""
     Host(port)
     end = Endpoint(Role.HOST)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The seam between the link and whatever carries its bytes: a serial port, or none at all."""
+"""A serial port as a line to a device, and why it cannot be opened, in one sentence."""
 
 import contextlib
 import errno
@@ -8,14 +8,14 @@ import os
 import re
 import time
 from pathlib import Path
-from typing import Protocol
 
 import serial
 
+from glintfpga.firmware.wire.byte_line import ByteLine, LinkLost
 from glintfpga.host.ports.user_groups import access_step
 from glintfpga.quant.errors import DeviceError
 
-__all__ = ["LinkLost", "SerialTransport", "Transport"]
+__all__ = ["SerialLine"]
 
 _PYSERIAL: tuple[type[Exception], ...] = (
     *(OSError, ValueError),  # its own, and those of a handle that is gone or beyond `select`
@@ -40,39 +40,7 @@ SLICE_S = 0.02
 _log = logging.getLogger("glintfpga.link")
 
 
-class LinkLost(DeviceError):
-    """The device went away or fell silent; connecting again may help."""
-
-
-class Transport(Protocol):
-    """A line to a device. Losing it raises ``LinkLost``."""
-
-    name: str
-    """As the user wrote it or as it was found."""
-    real_time: bool
-    """Whether ``clock`` goes on when nobody reads; a simulation's only moves with ``read``."""
-    rate_factors: tuple[int, ...]
-    """What a rate may have to be multiplied with; some bridges divide it by four."""
-    first_baud: int
-    """Rate of both ends when it is opened."""
-
-    def clock(self) -> float:
-        """Seconds of the device's time, from any origin."""
-
-    def read(self, size: int, timeout: float) -> bytes:
-        """1..size bytes, as soon as there are any, or none after ``timeout`` seconds."""
-
-    def write(self, data: bytes) -> None:
-        """Send all of ``data``."""
-
-    def set_baud(self, baud: int) -> bool:
-        """Change the rate of both directions; returns whether the line has such a rate."""
-
-    def close(self) -> None:
-        """Give the line back; closing twice is harmless."""
-
-
-class SerialTransport:
+class SerialLine(ByteLine):
     """A serial port, 8N1, opened for this process alone.
 
     Parameters: ``name`` as ``/dev/ttyUSB1``, ``COM5`` or a pyserial URL; ``baud`` at the start.
@@ -81,7 +49,7 @@ class SerialTransport:
     """
 
     real_time = True
-    rate_factors: tuple[int, ...] = (1, 4)
+    rate_factors = (1, 4)
 
     def __init__(self, *, name: str, baud: int):
         self.name = name

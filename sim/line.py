@@ -1,29 +1,32 @@
 # SPDX-License-Identifier: MIT
-"""The simulated board as a port: its time passes while the host waits in `SimPort.read`."""
+"""The simulated board as a line: its time passes while the host waits in `SimLine.read`."""
 
+from glintfpga.firmware.wire.byte_line import ByteLine, LinkLost
 from glintfpga.firmware.wire.protocol import BAUDS
-from glintfpga.quant.errors import DeviceError
 from glintfpga.sim.compiled import CompiledSim
 from glintfpga.sim.idle import BAUD, Rest
 from glintfpga.sim.shipped import shipped_sim
 
-__all__ = ["SimPort", "open_sim_port"]
+__all__ = ["SimLine", "open_sim_line"]
 
 SLICE_CYCLES = 200_000
-"""At most this many cycles a call, so that Ctrl-C is heard at once."""
+"""At most this many cycles a call, so that Ctrl-C acts at once."""
 GATHER_BYTES = 32
 """After the first byte, wait as long as this many take: one call a byte would be slow."""
 
 
-class SimPort:
+class SimLine(ByteLine):
     """A UART of a compiled simulation, 8N1, any rate.
 
     Nothing moves between calls. With ``rest`` nothing is computed either while the device only
     waits: the time of a `read` then passes at once.
     """
 
-    def __init__(self, sim: CompiledSim, *, baud: float = BAUDS[0], rest: Rest | None = None):
+    name = "sim:"
+
+    def __init__(self, sim: CompiledSim, *, baud: int = BAUDS[0], rest: Rest | None = None):
         self.sim = sim
+        self.first_baud = baud
         self._rest = rest
         self._skipped = 0
         self._closed = False
@@ -64,13 +67,14 @@ class SimPort:
             self.sim.put(data)
             self._wake()
 
-    def set_baud(self, baud: float) -> None:
+    def set_baud(self, baud: int) -> bool:
         """Let what was written go out at the old rate, then change it for both directions."""
         self._check()
         while self.sim.unsent:
             self.sim.run(SLICE_CYCLES // 100)
         self._gather_cycles = round(GATHER_BYTES * 10 * self.sim.clk_hz / baud)
         self.sim.set_baud(baud)
+        return True
 
     def close(self) -> None:
         """Forget the simulation; closing twice is harmless."""
@@ -92,10 +96,10 @@ class SimPort:
 
     def _check(self) -> None:
         if self._closed:
-            raise DeviceError("the simulated port is closed; open it again")
+            raise LinkLost("the simulated port is closed; open it again")
 
 
-def open_sim_port(*, baud: int = BAUDS[0]) -> SimPort:
+def open_sim_line(*, baud: int = BAUDS[0]) -> SimLine:
     """The shipped simulation, just powered up, with both ends at ``baud``, one of `BAUDS`.
 
     A board always starts at 115200 baud, and a host takes it to another rate; the device that
@@ -106,4 +110,4 @@ def open_sim_port(*, baud: int = BAUDS[0]) -> SimPort:
     sim = shipped_sim()
     if baud != BAUDS[0]:
         sim.item(BAUD).poke(BAUDS.index(baud))
-    return SimPort(sim, baud=baud, rest=Rest(sim))
+    return SimLine(sim, baud=baud, rest=Rest(sim))
