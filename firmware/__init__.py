@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: MIT
+"""What both ends of the wire agree on; nothing here runs on a processor of the device.
+
+`device_config` says what a device is, apart from its model. ``wire`` has the protocol as formats
+and state machines without I/O, ``device`` a device in software that follows it, ``blink`` what a
+machine for that family is given: its image, and the schedule that it plays.
+
+Gateware, builds, simulation and host import this; it imports ``quant`` only, and no Amaranth.
+"""

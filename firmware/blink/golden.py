@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The golden value of the self-test: what a model answers to a fixed context."""
+"""Golden values of the self-test: a CRC of the logits after a fixed context."""
 
 from collections.abc import Callable
 
@@ -15,8 +15,9 @@ GOLDEN_LANES = LANES
 """Lane counts that an image has a golden value for, in the order of its header."""
 
 GOLDEN_TOKENS = 8
-"""Length of the context: ids 0, 1, 0, 1, which every vocabulary has. One position a lane of the
-widest device, so that each lane's softmax takes part and, with fewer lanes, more groups follow."""
+"""Length of the context: ids 0, 1, 0, 1, ..., which every vocabulary has. One position for each
+lane of the widest device, so that all lanes take part in softmax; with fewer lanes there are more
+groups."""
 
 
 def golden_crc(enter: Callable[[int], None], logits: Callable[[], np.ndarray]) -> int:
@@ -29,7 +30,7 @@ def golden_crc(enter: Callable[[int], None], logits: Callable[[], np.ndarray]) -
 def golden_crcs(model: QuantizedModel) -> tuple[int, ...]:
     """Golden values for `GOLDEN_LANES`, computed with the integer reference.
 
-    They may differ, as the softmax groups do.
+    They differ where the groups of softmax do.
     """
     return tuple(_of_reference(model, lanes) for lanes in GOLDEN_LANES)
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Where a model's rows lie in the lanes' memories.
 
-There are two banks of 4,096 logical rows: dot bank (weights, output rows, K rings) and sum bank
-(down columns, V' rings). Logical row r is lane r mod P, address r // P, so a layout is the same
-for every P.
+There are two banks of 4,096 logical rows: the dot bank (weights, output rows, K rings), whose rows
+are multiplied with one operand each, and the sum bank (down columns, V' rings), whose rows are
+scaled and summed. Logical row r is address r // P of lane r mod P, so a layout is the same for
+every P.
 """
 
 from dataclasses import dataclass
@@ -34,7 +35,8 @@ def align(rows: int) -> int:
 
 @dataclass(frozen=True)
 class PassPlace:
-    """First rows of one pass: q, k, v' and gate, up in dot bank; down in sum bank; ring in both."""
+    """First rows of one pass: k, q, v' and gate, up in the dot bank; down in the sum bank; the KV
+    ring in both."""
 
     qkv: int
     gate: int
@@ -64,7 +66,7 @@ class Layout:
     passes: tuple[PassPlace, ...]
     out_base: int
     dot_rows: int
-    """Rows of dot bank that the image holds."""
+    """Rows of the dot bank in the image, those of the outputs included."""
     sum_rows: int
     ring_rows: int
     """Rows of one pass's KV ring."""
@@ -93,7 +95,7 @@ class Layout:
         return cls(places, out_base, dot_rows, sum_bank.used, ring)
 
     def dot_bank(self, model: QuantizedModel) -> np.ndarray:
-        """Rows (dot_rows, 3) of dot bank."""
+        """Rows of the dot bank, (dot_rows, 3)."""
         rows = np.zeros((self.dot_rows, 3), np.int64)
         for place, weights in zip(self.passes, model.passes, strict=True):
             for base, block in ((place.qkv, _qkv(weights)), (place.gate, _gate_up(weights))):
@@ -102,7 +104,7 @@ class Layout:
         return rows
 
     def sum_bank(self, model: QuantizedModel) -> np.ndarray:
-        """Rows (sum_rows, 3) of sum bank."""
+        """Rows of the sum bank, (sum_rows, 3)."""
         rows = np.zeros((self.sum_rows, 3), np.int64)
         for place, weights in zip(self.passes, model.passes, strict=True):
             rows[place.down : place.down + weights.hidden] = weights.down.T

@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""The timed schedule of the row machine: one control word a cycle, generated from P.
+"""The timed schedule of the row machine: one control word per cycle, generated from P.
 
-The sequencer plays EMBED once a token, PASS once a pass and LOGITS when logits are wanted. A word
-issues at most one group of rows to the lanes; what happens to that group later follows from fixed
-latencies, counted here from the cycle of the word:
+The sequencer plays EMBED once per token, PASS once per pass and LOGITS when logits are wanted. A
+word issues at most one group of rows to the lanes; what happens to that group later follows from
+fixed latencies, counted here from the cycle of the word:
 
     word      0        1         2            3        4       5        6       ...
     lanes   issue | address | row and    | product |  sum  | value | softmax
                             | operand at |         |       | out   | weight p
                             | multiplier |
 
-A softmax group (SCORE) goes on: 7 product p*v, 8 sum over lanes, 9 accumulate; the divide takes
+A softmax group (SCORE) continues: 7 product p*v, 8 sum over lanes, 9 accumulate; the divide takes
 10 to 13 and x is new at 14. A hidden group (GATE, UP a cycle later): 6 SiLU, 8 z, 11 accumulate,
 12 add, x is new at 13. RMSNorm takes six cycles from x to its operand at the multiplier.
 
-The operand is h with the first group of K, GATE and LOGIT, the rotated q with the first of SCORE,
-and holds between.
+The operand becomes h with the first group of K, GATE and LOGIT, the rotated q with the first of
+SCORE, and stays between.
 
 The same words give the cycles of a token, so listing, bench and gateware cannot disagree.
 """
@@ -79,7 +79,7 @@ class ScheduleWord:
     count: Count = Count.NONE
     loop: Loop = Loop.NONE
     loop_embedding: bool = False
-    """The norm sees x + loop embedding."""
+    """The norm reads x + loop embedding."""
     clear: bool = False
     """Start a new weighted sum, or arg max."""
     x_embed: bool = False
@@ -103,7 +103,7 @@ _K_READABLE = 8
 
 @dataclass(frozen=True)
 class Schedule:
-    """Words of all three parts, with their first addresses. ScheduleWord 0 is idle."""
+    """Words of all three parts, with their first addresses. Word 0 is idle."""
 
     lanes: int
     words: tuple[ScheduleWord, ...]
@@ -111,7 +111,7 @@ class Schedule:
     passes: int
     logits: int
     min_score_groups: int
-    """Cycles that the SCORE word takes at least, so that the newest K row is written in time."""
+    """Fewest cycles of the SCORE word, so that the newest K row is written in time."""
 
 
 def build_schedule(lanes: int) -> Schedule:
@@ -176,11 +176,11 @@ def _groups(rows: int, lanes: int) -> int:
 
 
 def step_cycles(spec: ModelSpec, lanes: int, position: int) -> dict[str, int]:
-    """Cycles of each step of one token that is the ``position``-th of the context (from 1)
-    when logits were computed for every one.
+    """Cycles of each step of the ``position``-th token of a context (from 1), with logits for
+    every token.
 
-    Keys: embed, norm and projections, attention, feed-forward, logits. Their sum is
-    ``token_cycles``; the hand-over from one token to the next is part of embed.
+    Keys: embed, norm and q, k, v, attention, feed-forward, logits. Their sum is `token_cycles`;
+    the hand-over from one token to the next is part of embed.
     """
     schedule = build_schedule(lanes)
     pass_words = schedule.words[schedule.passes : schedule.logits]
