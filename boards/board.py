@@ -69,7 +69,7 @@ class Board:
     capacity: Capacity
     floor: TileGrid
     platform_class: str
-    """`module:class` of the Amaranth platform."""
+    """``module:class`` of the Amaranth platform."""
     dividers: Mapping[float, tuple[int, int, int]]
     """PLL settings (IDIV_SEL, FBDIV_SEL, ODIV_SEL) of the clocks; none for the oscillator's."""
     pack_options: tuple[str, ...]
@@ -83,7 +83,7 @@ class Board:
         return getattr(import_module(module), name)()
 
     def check_clock(self, clock_mhz: float) -> float:
-        """Return `clock_mhz`, or raise InputError when the board cannot make it."""
+        """Return ``clock_mhz``, or raise ``InputError`` when the board cannot make it."""
         if clock_mhz not in self.clocks_mhz:
             valid = ", ".join(f"{clock:g}" for clock in self.clocks_mhz)
             raise InputError(f"{self.name} has no clock of {clock_mhz!r} MHz: use one of {valid}")
@@ -129,7 +129,7 @@ BOARDS: Mapping[str, Board] = MappingProxyType({TANGNANO20K.name: TANGNANO20K})
 
 
 def board_of(name: str) -> Board:
-    """The board of that name; InputError lists the names there are."""
+    """The board of that name; ``InputError`` lists the names there are."""
     try:
         return BOARDS[name]
     except KeyError:

@@ -13,8 +13,8 @@
     pack        netlist to bitstream
     report      report.json, floorplan.json and manifest.json
 
-A step runs again only when something it depends on changed: other weights redo `elaborate` and
-everything from `memory` on, another seed everything from `route` on.
+A step runs again only when something it depends on changed: other weights redo ``elaborate`` and
+everything from `memory` on, another seed everything from ``route`` on.
 """
 
 import hashlib
@@ -65,7 +65,7 @@ class BuildOptions:
 
     board: str = "tangnano20k"
     image: bytes | None = None
-    """A `.glint` file; None builds a device that waits for one."""
+    """A ``.glint`` file; None builds a device that waits for one."""
     model_name: str | None = None
     """What the manifest calls the model."""
     lanes: int = 4
@@ -93,8 +93,8 @@ class BuildResult:
 def build(options: BuildOptions, progress: Progress | None = None) -> BuildResult:
     """Build the device for a board.
 
-    Raises InputError for options outside the board's or device's limits, for a failed step, and
-    when another process builds in the same folder; EnvironmentProblem when a tool is missing or
+    Raises ``InputError`` for options outside the board's or device's limits, for a failed step, and
+    when another process builds in the same folder; ``EnvironmentProblem`` when a tool is missing or
     does not fit, or the folder cannot be written to.
     """
     board = board_of(options.board)
@@ -139,7 +139,7 @@ def build_design(
     facts: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> BuildResult:
-    """Build any design as `<name>.fs`; `facts` go into the manifest. Errors as of `build`."""
+    """Build any design as ``<name>.fs``; ``facts`` go into the manifest. Errors as of `build`."""
     versions = check_tools()
     run = _Run(Cache(out / CACHE), progress)
     steps = Steps(design=design, board=board, clock_mhz=clock_mhz, seed=seed, logs=out)
@@ -204,7 +204,7 @@ class _Run:
         return result
 
     def tell(self, step: str, detail: str, fraction: float, seconds: float) -> None:
-        """Report; `fraction` is that of the step."""
+        """Report; ``fraction`` is that of the step."""
         if self.progress is None:
             return
         names = list(STEPS)

@@ -44,11 +44,11 @@ class StepResult:
 
 
 class Cache:
-    """Folder of finished steps: `<folder>/<step>/<key>/`.
+    """Folder of finished steps: ``<folder>/<step>/<key>/``.
 
     A step writes into a draft, a temporary folder that is renamed when it is complete, so a build
-    that was killed leaves nothing that could be taken for a result. Of each step the `keep` results
-    that were used last stay.
+    that was killed leaves nothing that could be mistaken for a result. Of each step, the ``keep``
+    results that were used last stay.
     """
 
     def __init__(self, folder: Path, *, keep: int = 6):
@@ -56,9 +56,9 @@ class Cache:
         self.keep = keep
 
     def step(self, name: str, inputs: Sequence[str], make: Callable[[Path], None]) -> StepResult:
-        """The files that `make` writes into the folder it is given.
+        """The files that ``make`` writes into the folder it is given.
 
-        They are taken from an earlier run when that had the same `inputs` and its files are
+        They are taken from an earlier run when that had the same ``inputs`` and its files are
         whole.
         """
         key = digest_of(name, *inputs)[:24]

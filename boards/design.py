@@ -52,8 +52,8 @@ def expected_resources(lanes: int, plan_code: int) -> Resources:
     """Multipliers and memories of the device, exactly.
 
     A lane has seven multipliers of the plan's width and, up to four lanes, a wide one for noise;
-    RoPE has four of the plan's width; norm and divide have nine wide ones. Raises InputError for
-    other lanes.
+    RoPE has four of the plan's width; norm and divide have nine wide ones. Raises ``InputError``
+    for other numbers of lanes.
     """
     if (lanes, plan_code) not in _BLOCK_RAMS:
         raise InputError(f"no device has {lanes!r} lanes of plan {plan_code!r}")
@@ -77,11 +77,11 @@ def device_design(
 ) -> Design:
     """The device with a model in it, or without one.
 
-    Its build id, unless given, is made from the sources, the options and `tools`, the identities
+    Its build id, unless given, is made from the sources, the options and ``tools``, the identities
     of the tools, but not from the model. It lies in a memory, so another one needs no new
     synthesis.
 
-    Raises InputError for an image of another number plan.
+    Raises ``InputError`` for an image of another number plan.
     """
     from glintfpga.firmware.blink.image import Image
     from glintfpga.quant.blink.plan import plan_of

@@ -104,7 +104,7 @@ def _slots(board: Board) -> dict[str, Any]:
 
 
 def _bel_of(cell: Mapping[str, Any]) -> str:
-    """Place of a cell, such as `X18Y29/LUT3`; empty for one without a place."""
+    """Place of a cell, such as ``X18Y29/LUT3``; empty for one without a place."""
     return str(cell.get("attributes", {}).get("NEXTPNR_BEL", ""))
 
 

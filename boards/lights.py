@@ -23,15 +23,15 @@ class StatusLeds(wiring.Component):
     Parameters
     ----------
     clk_hz : int
-        Clock of `sync`.
+        Clock of ``sync``.
     count : int
         LEDs in the row.
 
     Members
     -------
     busy, error, failed : In(1)
-        A pulse of `busy` shows for 1/16 s; `error` shows while it is 1 and comes before it,
-        `failed` before both.
+        A pulse of ``busy`` shows for 1/16 s; ``error`` shows while it is 1 and comes before it,
+        ``failed`` before both.
     led : Out(count)
         1 is lit.
     """

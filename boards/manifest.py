@@ -38,7 +38,7 @@ class Manifest:
     model: str | None
     """Name of the model inside; None for a device that waits for one."""
     image_sha256: str | None
-    """Of the model's `.glint` file, as `sha256sum` prints it; its header has another."""
+    """Of the model's ``.glint`` file, as ``sha256sum`` prints it; its header has another."""
     gateware_sha256: str
     contents_sha256: str
 
@@ -50,7 +50,7 @@ class Manifest:
 
 
 def gateware_facts(digests: Mapping[str, str]) -> dict[str, str]:
-    """Hashes of what the step `elaborate` wrote, from those of its files.
+    """Hashes of what the step ``elaborate`` wrote, from those of its files.
 
     `gateware_sha256` is of the logic and its constraints, without source paths, model or build
     id. `contents_sha256` is of the words of the memories, model and build id among them.
@@ -62,7 +62,7 @@ def gateware_facts(digests: Mapping[str, str]) -> dict[str, str]:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read a manifest. Raises InputError when it is missing, damaged or lacks something."""
+    """Read a manifest. Raises ``InputError`` when it is missing, damaged or lacks something."""
     data = read_limited(path, MAX_BYTES)
     try:
         facts = parse_object(data)
@@ -80,8 +80,8 @@ def read_manifest(path: Path) -> Manifest:
 def manifest_beside(bitstream: Path, *, board: str) -> Manifest | None:
     """The manifest in the folder of a bitstream; None when there is none, or of another file.
 
-    Raises InputError when the bitstream is not the one that its manifest describes, or is for
-    another board than `board`.
+    Raises ``InputError`` when the bitstream is not the one that its manifest describes, or is for
+    another board than ``board``.
     """
     path = bitstream.parent / MANIFEST
     try:

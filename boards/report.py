@@ -48,11 +48,26 @@ def summary(
 ) -> dict[str, Any]:
     """The contents of report.json.
 
-    `routed` is the report of the router and `untimed_pins` counts the pins that it gives no delay,
-    `timing` is timing.json, `luts` counts what `boards.gowin.lut4` changed, `cells` counts cells
-    after synthesis, `memories` gives depth, width and cells of each, `lut_slots` is from
-    `count_lut_slots`, `steps` name, seconds and cached. `cycles` is the table of cycles a token,
-    where the gateware has one.
+    Parameters
+    ----------
+    routed
+        Report of the router.
+    untimed_pins
+        Counts of pins to which the router gives no delay.
+    timing
+        Contents of timing.json.
+    luts
+        Counts of what `boards.gowin.lut4` changed.
+    cells
+        Counts of cells after synthesis.
+    memories
+        Depth, width and cells of each memory.
+    lut_slots
+        From `count_lut_slots`.
+    steps
+        Name, seconds and cached of each step.
+    cycles
+        Cycles per token, where the gateware has such a table.
     """
     used = utilization(routed)
     used["LUT4"]["used"] = lut_slots["logic"]

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""The bitstream that ships: `release/<board>/`, so that a board needs no build.
+"""The bitstream that ships: ``release/<board>/``, so that a board needs no build.
 
     blink.fs.xz      the bitstream, 7.3 MB of text unpacked
     manifest.json    what it is
     report.json      what it is made of and how fast it is
     floorplan.json   where its cells lie
-    proof.json       what `glintfpga prove` says of it
+    proof.json       what ``glintfpga prove`` says of it
 
-`support.shipping.renew_release` writes the folder, `make proof` the last file.
+`support.shipping.renew_release` writes the folder, ``make proof`` the last file.
 """
 
 import contextlib
@@ -57,8 +57,8 @@ class Release:
 def shipped(board: str) -> Release:
     """The bitstream that ships for a board.
 
-    Raises InputError for an unknown board or one without a shipped bitstream, EnvironmentProblem
-    when a file is missing or damaged.
+    Raises ``InputError`` for an unknown board or one without a shipped bitstream, and
+    ``EnvironmentProblem`` when a file is missing or damaged.
     """
     folder = release_folder() / board_of(board).name
     if not folder.is_dir():
@@ -77,7 +77,7 @@ def release_folder() -> Path:
 
 
 def read_release(folder: Path, *, board: str) -> Release:
-    """Read a folder and compare the bitstream with its manifest; InputError when they differ."""
+    """Read a folder; ``InputError`` when bitstream and manifest differ."""
     manifest = read_manifest(folder / MANIFEST)
     for what, found, wanted in (
         ("board", manifest.board, board),

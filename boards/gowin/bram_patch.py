@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Memory contents in a netlist: find the signatures of `boards.gowin.bram_signatures`, put words in
-their place.
+"""Patch block RAM contents: find the signatures of `boards.gowin.bram_signatures` in a netlist and
+put words in their place.
 
 Works on the JSON netlists of yosys and nextpnr. Two kinds of cells hold memory:
 
-- block RAM: `INIT_RAM_00`..`INIT_RAM_3F`, 256 bits each (288 with the ninth bits). Word `a`,
-  column `c` of a cell that is `w` columns wide is bit `a*w + c` of their concatenation, whatever
-  the primitive.
-- LUT RAM: `INIT_0`..`INIT_3`, one piece each. In a routed netlist the packer reads the contents
+- block RAM: ``INIT_RAM_00``..``INIT_RAM_3F``, 256 bits each (288 with the ninth bits). Word ``a``,
+  column ``c`` of a cell that is ``w`` columns wide is bit ``a*w + c`` of their concatenation, for
+  every primitive.
+- LUT RAM: ``INIT_0``..``INIT_3``, one piece each. In a routed netlist the packer reads the contents
   from four LUT cells beside the RAM cell, named after it, so both are rewritten.
 """
 
@@ -53,7 +53,7 @@ class Placement:
 
 
 def cells_of(netlist: Netlist, top: str = "top") -> dict[str, Any]:
-    """The cells of the flat netlist; InputError when `top` is not in it."""
+    """The cells of the flat netlist; ``InputError`` when ``top`` is not in it."""
     try:
         cells: dict[str, Any] = netlist["modules"][top]["cells"]
     except KeyError:
@@ -62,10 +62,10 @@ def cells_of(netlist: Netlist, top: str = "top") -> dict[str, Any]:
 
 
 def locate_memories(netlist: Netlist, contents: Mapping[str, MemoryContents]) -> Placement:
-    """Find every piece of `contents` by its signature.
+    """Find every piece of ``contents`` by its signature.
 
-    Raises InputError when a piece is nowhere, which means that the memory did not become block RAM
-    or LUT RAM, or when a LUT RAM holds something else.
+    Raises ``InputError`` when a piece is missing, which means that the memory did not become block
+    RAM or LUT RAM, or when a LUT RAM contains something else.
     """
     width_of = np.zeros(1 + sum(item.size for item in contents.values()), np.int64)
     for item in contents.values():
@@ -108,7 +108,7 @@ def _is_signature(pieces: NDArray[np.int64], width_of: NDArray[np.int64]) -> boo
 def fill_memories(
     netlist: Netlist, contents: Mapping[str, MemoryContents], placement: Placement
 ) -> None:
-    """Write the words of `contents` over the signatures, in place, and check by reading back."""
+    """Write the words of ``contents`` over the signatures, in place, and check by reading back."""
     table = np.zeros(1 + sum(item.size for item in contents.values()), np.int64)
     for item in contents.values():
         table[item.first : item.first + item.size] = item.values().reshape(-1)
@@ -125,8 +125,8 @@ def read_words(
 ) -> dict[str, NDArray[np.uint8]]:
     """The words of each memory as the netlist holds them, uint8 of shape (depth, width).
 
-    `shapes` names the memories; their own words are not used. Raises InputError when two copies
-    of a memory (one a read port) differ.
+    ``shapes`` names the memories; their own words are not used. Raises ``InputError`` when two
+    copies of a memory (one per read port) differ.
     """
     shapes = list(shapes)
     cells = cells_of(netlist)

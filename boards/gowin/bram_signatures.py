@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Memory contents, kept apart from the logic that is synthesized.
+"""Signatures in place of memory contents, which stay apart from the logic that is synthesized.
 
 A design is synthesized and routed once with *signatures* in place of its memory contents; the
-words of a model go into the routed netlist afterwards (`boards.gowin.bram_patch`), so new weights
+words of a model go into the routed netlist afterward (`boards.gowin.bram_patch`), so new weights
 need no new route.
 
-A memory of `width` columns and `depth` words, rounded up to a multiple of 16, is cut into pieces:
-16 consecutive words of one column. Each piece gets a 16-bit code of its own, unique over the whole
-design and never zero. Whatever the tools do (split by depth or width, reorder bits, pad, duplicate
-for a second read port), a code found later says which piece lies there.
+A memory of ``width`` columns and ``depth`` words, rounded up to a multiple of 16, is cut into
+pieces: 16 consecutive words of one column. Each piece gets a 16-bit code of its own, unique over
+the whole design and never zero. Whatever the tools do (split by depth or width, reorder bits, pad, duplicate
+for a second read port), a code found later identifies the piece.
 
-Codes: piece `k` (from 1, in the order of the RTLIL) has `k * 40503 mod 65536`, which is a
-bijection. The chip holds 868,000 memory bits, 54,300 pieces.
+Codes: piece ``k`` (from 1, in the order of the RTLIL) has ``k * 40503 mod 65536``, which is a
+bijection. The chip has 868,000 memory bits, 54,300 pieces.
 """
 
 import json
@@ -118,11 +118,11 @@ def load(text: str) -> dict[str, MemoryContents]:
 
 
 def split(rtlil: str) -> tuple[str, dict[str, MemoryContents]]:
-    """Take the loadable memory contents out of `rtlil` and put signatures there.
+    """Take the loadable memory contents out of ``rtlil`` and put signatures there.
 
     Loadable is every memory with a write port, and every one that carries `LOADABLE`. Returns
-    the RTLIL of the logic alone, the same for all contents, and the contents by `module.memory`.
-    Raises InputError when there are more pieces than codes.
+    the RTLIL of the logic alone, the same for all contents, and the contents by ``module.memory``.
+    Raises ``InputError`` when there are more pieces than codes.
     """
     lines = rtlil.split("\n")
     declared, loadable, initial = _scan(lines)

@@ -25,9 +25,9 @@ _CONSTANT_HEADS = {"C2L", "ONE2C"}  # carry-out 0 and 1, whatever the carry-in
 
 
 def repair(netlist: Netlist) -> int:
-    """Repair `netlist` in place; returns the number of cells changed.
+    """Repair ``netlist`` in place; returns the number of cells changed.
 
-    Every cell that starts a chain must be of a known kind, else InputError names the cell.
+    Every cell that starts a chain must be of a known kind, else ``InputError`` names the cell.
     """
     repaired = 0
     for name, cell in cells_of(netlist).items():

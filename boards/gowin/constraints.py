@@ -27,10 +27,10 @@ _TOLERANCE_MHZ = 0.01
 def check_constraints(
     routed: Netlist, report: Mapping[str, Any], log: str, *, cst: str, sdc: str
 ) -> dict[str, float]:
-    """Check every line of the pin and clock constraints, the texts `cst` and `sdc`.
+    """Check every line of the pin and clock constraints, the texts ``cst`` and ``sdc``.
 
-    `report` is the router's, `log` all it said. Returns MHz asked of each clock that the report
-    has a path of. Raises InputError that names a line which had no effect.
+    ``report`` is the router's, ``log`` all it said. Returns MHz asked of each clock that the report
+    has a path of. Raises ``InputError`` that names a line which had no effect.
     """
     _check_pads(routed, cst)
     return _check_clocks(report, log, sdc)

@@ -43,7 +43,7 @@ _ADDED = {
     "clock_entries": re.compile(r"_BUFG$"),
     "other": re.compile(r"^(GSR|PINCFG|\$PACKER_(GND|VCC)_DRV)$|_LUT[0-3]$"),
 }
-"""Names of cells that the router adds; `_LUT<n>` hold the contents of a LUT RAM."""
+"""Names of cells that the router adds; ``_LUT<n>`` hold the contents of a LUT RAM."""
 _EXACT = (
     (re.compile(r"(MULT|PADD|ALU54D)\w*"), re.compile(r"\w*REG\d?"), ("0", "1")),
     (re.compile(r"\w+"), re.compile(r"\w*RESET_MODE"), ("SYNC", "ASYNC")),
@@ -65,15 +65,15 @@ def check_routed(
 ) -> dict[str, Any]:
     """All that is known of what the router may have lost.
 
-    `synthesized` is the netlist it read, `routed` the one it wrote, before anything was changed;
-    `report` and `log` are its own, `cst` and `sdc` the texts of its constraints. Returns
+    ``synthesized`` is the netlist it read, ``routed`` the one it wrote, before any other change;
+    ``report`` and ``log`` are its own, ``cst`` and ``sdc`` the texts of its constraints. Returns
 
     - "compared": numbers of cells and pins compared, and of cells that it added;
     - "clocks_mhz": the frequency that each clock was held against;
     - "untimed_pins": numbers of pins without a delay, see `boards.gowin.untimed`;
     - "warnings": what it complained of, to be shown.
 
-    Raises InputError for the first cell, pin, constraint or clock that was lost.
+    Raises ``InputError`` for the first cell, pin, constraint or clock that was lost.
     """
     return {
         "compared": compare(synthesized, routed),
@@ -87,7 +87,7 @@ def compare(synthesized: Netlist, routed: Netlist) -> dict[str, int]:
     """Compare what the router read with what it wrote.
 
     Returns how many cells and pins were compared, and how many cells of each kind were added.
-    Raises InputError that names the first cell that is lost, different, or from nowhere.
+    Raises ``InputError`` that names the first cell that is lost, different, or from nowhere.
     """
     before = {
         name: cell

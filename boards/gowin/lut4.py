@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """LUTs of a synthesized netlist as the router can time them: LUT4, and all of them.
 
-The router has delays for cells of type LUT4 only (nextpnr 0.11.1, `create_timing_info`): it sees
+The router has delays for cells of type LUT4 only (nextpnr 0.11.1, ``create_timing_info``): it sees
 no path through a LUT1, LUT2 or LUT3, so neither its report nor its placer know of them, though
 they are half of the LUTs and the same hardware. And where the input of a register comes from
 neither a LUT nor a carry cell, it puts a LUT in between when all is placed, too late to be given
@@ -30,9 +30,9 @@ _PASS_I3 = "1" * 8 + "0" * 8
 
 
 def make_lut4(netlist: Netlist) -> dict[str, int]:
-    """Change `netlist` in place; returns how many LUTs were widened and put in front of registers.
+    """Change ``netlist`` in place; returns the counts of LUTs widened and LUTs added to registers.
 
-    Raises InputError for a LUT whose table does not fit its inputs.
+    Raises ``InputError`` for a LUT whose table does not fit its inputs.
     """
     cells = cells_of(netlist)
     narrow = {name: cell for name, cell in cells.items() if cell["type"] in _NARROW}

@@ -49,7 +49,7 @@ _OPPOSITE = {"input": "output", "output": "input"}
 def compare_pins(synthesized: Netlist, routed: Netlist, cells: Iterable[str]) -> int:
     """Compare every input pin of the synthesized cells of these names; returns how many.
 
-    Each cell is in the routed netlist too. Raises InputError that names a pin with another
+    Each cell is in the routed netlist too. Raises ``InputError`` that names a pin with another
     signal, or a LUT with another table.
     """
     before = {**cells_of(synthesized), _TOP: _ports(synthesized)}

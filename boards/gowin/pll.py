@@ -45,10 +45,10 @@ class PLLSettings:
 
 
 def solve(input_hz: int, output_hz: int) -> PLLSettings:
-    """Settings that make exactly `output_hz`.
+    """Settings that make exactly ``output_hz``.
 
     Takes the highest phase detector frequency, then the highest VCO frequency: both lower the
-    jitter. Raises InputError when no setting within the limits gives the frequency.
+    jitter. Raises ``InputError`` when no setting within the limits gives the frequency.
     """
     if _OUT[0] <= output_hz <= _OUT[1]:
         for idiv in range(_SEL):
@@ -72,7 +72,7 @@ def solve(input_hz: int, output_hz: int) -> PLLSettings:
 
 
 class ClockGenerator(Elaboratable):
-    """Drives the domain `sync`: its clock, its constraint and its reset.
+    """Drives the domain ``sync``: its clock, its constraint and its reset.
 
     Reset is released two cycles after the PLL has locked. A clock equal to the oscillator uses no
     PLL.
@@ -85,7 +85,7 @@ class ClockGenerator(Elaboratable):
     device : str
         Name of the chip in the tools' database.
 
-    Raises InputError when the PLL cannot make `output_hz`.
+    Raises ``InputError`` when the PLL cannot make `output_hz`.
     """
 
     def __init__(self, *, oscillator, input_hz: int, output_hz: int, device: str):

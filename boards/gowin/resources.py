@@ -51,9 +51,9 @@ def count(netlist: Netlist) -> tuple[Resources, dict[str, int]]:
 
 
 def check(netlist: Netlist, expected: Resources | None, board: Board) -> dict[str, int]:
-    """Compare with `expected`, if given, and with the chip; returns all cells by type.
+    """Compare with ``expected``, if given, and with the chip; returns all cells by type.
 
-    Raises InputError that names every difference, what the chip lacks, or a latch.
+    Raises ``InputError`` that names every difference, what the chip lacks, or a latch.
     """
     found, types = count(netlist)
     problems = [] if expected is None else _differences(asdict(found), asdict(expected))

@@ -47,7 +47,7 @@ _HARMLESS: _Patterns = (
 def complaints_of(tool: str, log: str) -> list[str]:
     """Complaints in a tool's log that are neither faults nor harmless, each once.
 
-    Raises InputError for a fault. All that gowin_pack says is a complaint.
+    Raises ``InputError`` for a fault. All that gowin_pack says is a complaint.
     """
     found: dict[str, None] = {}
     for line in log.splitlines():

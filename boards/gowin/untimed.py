@@ -2,7 +2,7 @@
 """Which pins the router gives no delay.
 
 It drops every path through such a pin, from its report and while it places and routes, and says
-nothing. Its delays are compiled in by cell type and pin name (`create_timing_info` of its Gowin
+nothing. Its delays are compiled in by cell type and pin name (``create_timing_info`` of its Gowin
 part); what is named otherwise, or put in after the types were looked up, has none:
 
 - LUT1, LUT2 and LUT3, as only LUT4 is there;
@@ -47,7 +47,7 @@ _ELSEWHERE = re.compile(r"\w*BUF|BUFG|GSR|PINCFG|rPLL|DUMMY_CELL")
 def untimed_pins(routed: Netlist, *, known: Container[str] = ()) -> dict[str, int]:
     """Numbers of connected pins without a delay, by type of cell and bus, in order.
 
-    `known` are the cells that the router was given: a LUT in front of a register is timed then.
+    ``known`` are the cells that the router was given: a LUT in front of a register is timed then.
     A pin at a constant has no paths and is not counted, neither is an output that nothing reads.
     """
     cells = cells_of(routed)

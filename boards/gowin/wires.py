@@ -3,11 +3,11 @@
 
 A wire of the database is (row, column, name). The same piece of metal has several:
 
-- `N251` is what the tile one further north calls `N250` of its neighbor: direction, length,
+- ``N251`` is what the tile one further north calls ``N250`` of its neighbor: direction, length,
   number, and how far from its origin. At the chip's edge such a wire turns back.
 - The one-hop wires N11 and S11 of a tile are one, called SN10; E11 and W11 are EW10; likewise
   N12, E12 of SN20, EW20.
-- `nodes` of the database join clock wires and the wires between the tiles of one block.
+- ``nodes`` of the database join clock wires and the wires between the tiles of one block.
 - A long wire is a column of a segment with taps (LT...) in each row, and rows that leave it
   (LBO0 to LB01, LB11 ...).
 """
@@ -47,7 +47,7 @@ class Wires:
             self._join_segment(column, number, segment)
 
     def node(self, row: int, column: int, name: str) -> Wire:
-        """The one name of the node that tile (row, column) calls `name`."""
+        """The one name of the node that tile (row, column) calls ``name``."""
         parts = self._parts.get(name, ())
         if parts == ():
             match = _SPAN.fullmatch(name)

@@ -26,8 +26,8 @@ class TangNano20kPlatform(GowinPlatform):
     database name that does not exist for this part, and writes no clock constraints. The overrides
     here repair that; `boards.build` takes the rendered files and runs the tools itself.
 
-    Resources: `clk27`, `led` 0..5 (lit by 1), `button` 0..1 (S1, S2; pressed is 1), `uart`,
-    `ws2812`, `spi_flash_1x`.
+    Resources: ``clk27``, ``led`` 0..5 (lit by 1), ``button`` 0..1 (S1, S2; pressed is 1), `uart`,
+    ``ws2812``, ``spi_flash_1x``.
     """
 
     part = TANGNANO20K.part
@@ -93,7 +93,7 @@ class TangNano20kPlatform(GowinPlatform):
     ]
 
     def toolchain_prepare(self, fragment, name, **kwargs):
-        """Render the files of a build; `kwargs` override the options given here."""
+        """Render the files of a build; ``kwargs`` override the options given here."""
         defaults = {
             # Wide multiplexers cost this design a third more LUTs than they save levels.
             # Multipliers are instances; what is left as a product is meant to be logic.

@@ -52,7 +52,7 @@ def ok(check: str, text: str) -> Finding:
 
 
 def optional(check: str, text: str, next_step: str) -> Finding:
-    """All is well; `next_step` is what to do for more."""
+    """All is well; ``next_step`` is what to do for more."""
     return Finding(check=check, level=Level.OPTIONAL, text=text, next_step=next_step)
 
 

@@ -15,7 +15,7 @@ class Machine:
     """A machine, as far as checks differ by it."""
 
     system: str
-    """As `sys.platform`: linux, darwin, win32 or another."""
+    """As ``sys.platform``: linux, darwin, win32 or another."""
     architecture: str
     """As `platform.machine()`: x86_64, arm64..."""
     root: Path

@@ -18,7 +18,7 @@ class UsbDevice:
 
 
 def usb_devices(root: Path) -> Iterator[UsbDevice]:
-    """The devices under `root`/sys/bus/usb; none on systems without it."""
+    """The devices under ``root``/sys/bus/usb; none on systems without it."""
     for folder in sorted((root / "sys/bus/usb/devices").glob("*")):
         try:
             vendor, product = (_read(folder, name, 16) for name in ("idVendor", "idProduct"))

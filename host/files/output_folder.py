@@ -20,7 +20,7 @@ _SCRIPT = "#!"
 
 
 def check(folder: Path) -> None:
-    """Raise InputError when `fill` would refuse the folder whatever is to be written."""
+    """Raise ``InputError`` when `fill` would refuse the folder whatever is to be written."""
     _written(folder)
 
 
@@ -29,7 +29,7 @@ def fill(folder: Path, files: Mapping[str, str], facts: Mapping[str, Any]) -> No
 
     Files that the last call wrote and this one does not are removed. Others stay. Nothing is
     written when the folder is in use for something else or a file to replace is not as the last
-    call left it; InputError names the file. Each file appears whole or not at all.
+    call left it; ``InputError`` names the file. Each file appears whole or not at all.
     """
     before = _written(folder)
     data = {name: text.encode() for name, text in files.items()}

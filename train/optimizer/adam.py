@@ -67,7 +67,7 @@ class Adam:
         return found
 
     def adopt(self, tensors: Mapping[str, Vector], steps: int) -> None:
-        """Take over what `tensors` of one with the same bases returned after ``steps``."""
+        """Take over what ``tensors`` of one with the same bases returned after ``steps``."""
         self.steps = steps
         for name, mine in self.tensors().items():
             mine[:] = tensors[name]

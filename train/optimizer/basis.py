@@ -51,7 +51,7 @@ class Eigenbasis:
         return (self._rows(vector) @ self.axes).ravel()
 
     def rotated_back(self, part: Vector) -> Vector:
-        """The inverse of `turned`."""
+        """The inverse of ``turned``."""
         return (part.reshape(-1, self.width) @ self.axes.T).ravel()
 
     def update(self, gradient: Vector, step: int) -> Vector | None:

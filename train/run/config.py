@@ -156,7 +156,7 @@ class TrainConfig:
         )
 
     def lasting(self, seconds: float, *, tokens_per_s: float, workers: int) -> "TrainConfig":
-        """The same run scaled to take about ``seconds``; see `seconds`."""
+        """The same run scaled to take about `seconds`; see ``seconds``."""
         low, high = 1, math.ceil(seconds * tokens_per_s * workers)
         while high - low > max(1, low // 1000):
             middle = (low + high) // 2
@@ -175,7 +175,7 @@ class TrainConfig:
 
     @classmethod
     def from_json(cls, data: object) -> "TrainConfig":
-        """Read what ``to_json`` wrote; missing fields take their defaults. Raises InputError."""
+        """Read what ``to_json`` wrote; missing fields get their defaults. Raises ``InputError``."""
         values = _fields_of(cls, data, "training config")
         if "spec" in values:
             values["spec"] = _spec_of(values["spec"])

@@ -135,9 +135,9 @@ class Timing:
 def analyze(netlist: Netlist, delays: Delays, assumed: Assumptions = ASSUMED) -> Timing:
     """Time every path of a routed netlist.
 
-    Raises InputError for cells without delays, for more than one clock, for a combinational loop,
-    for an input that is not on its net or whose driver nothing times, and for what is no routed
-    netlist.
+    Raises ``InputError`` for cells without delays, for more than one clock, for a combinational
+    loop, for an input that is not on its net or whose driver has no arrival, and for what is no
+    routed netlist.
     """
     try:
         return _analyze(netlist, delays, assumed)
@@ -257,7 +257,7 @@ class _Graph:
                         yield name, port
 
     def skew(self) -> float:
-        """Between clock pins. Raises InputError when there is more than one clock."""
+        """Between clock pins. Raises ``InputError`` when there is more than one clock."""
         reaches = [
             (self.bit(pin), self.reach(pin).total)
             for pin in self._clock_pins()
@@ -284,7 +284,7 @@ class _Graph:
     def in_order(self) -> Iterator[Pin]:
         """Outputs that start or pass on paths, each after those that it follows.
 
-        Raises InputError for a combinational loop.
+        Raises ``InputError`` for a combinational loop.
         """
         sorter: TopologicalSorter[Pin] = TopologicalSorter()
         for pin in {*self.started, *self.passed}:

@@ -75,7 +75,7 @@ _NO_DELAY = Delay(0.0, 0.0)
 
 
 class Delays:
-    """The tables of one chip and grade. Raises InputError for a grade that they do not have."""
+    """The tables of one chip and grade. Raises ``InputError`` for a grade that they do not have."""
 
     def __init__(self, database: Any, *, part: str):
         match = _GRADE.search(part)
@@ -93,7 +93,7 @@ class Delays:
         return Delay(max(four), min(four))
 
     def hop(self, wire: str) -> Delay | None:
-        """Delay of a hop that starts on `wire`; None where the database has no number."""
+        """Delay of a hop that starts on ``wire``; None where the database has no number."""
         kind = self.database.wire_delay.get(wire)
         if kind is None:
             return None
@@ -111,7 +111,7 @@ class Delays:
         return self.database.wire_delay.get(wire) in _LONG_WIRES
 
     def load(self, wire: str) -> float:
-        """What each hop that leaves `wire` adds to the delay of all of them."""
+        """What each hop that leaves ``wire`` adds to the delay of all of them."""
         kind = self.database.wire_delay.get(wire, "")
         name = _FAN_OUT.get(kind, f"{kind}Fan")
         if name not in self._table["fanout"]:
@@ -132,6 +132,6 @@ def _delays(chip_database: str, part: str) -> Delays:
 def delays_of(board: Board) -> Delays:
     """The delays of a board's chip, loaded once (a second).
 
-    Raises EnvironmentProblem when the package with the database is not installed.
+    Raises ``EnvironmentProblem`` when the package with the database is not installed.
     """
     return _delays(board.chip_database, board.part)

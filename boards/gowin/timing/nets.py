@@ -5,7 +5,7 @@ The router writes a net as a tree: ``wire;pip;strength`` for each of its wires, 
 ``X40Y2/XD2/F2`` is a switch in a tile, with the names that the tile gives to both ends. One node
 has many names, so both are taken to the node's own (`boards.gowin.wires`).
 
-    delay(wire) = delay(before) + hop(before) + hops that leave `before` x load(before)
+    delay(wire) = delay(before) + hop(before) + hops that leave it x load(before)
 
 Wires and switches of which the database says nothing count as 0, and are counted.
 """
@@ -58,7 +58,7 @@ class Tree:
 
 
 def wire_at(delays: Delays, tile: str, name: str) -> Wire:
-    """The node that the tile ``X40Y2`` calls `name`."""
+    """The node that the tile ``X40Y2`` calls ``name``."""
     match = _TILE.match(tile)
     if match is None:
         raise InputError(f"the routed netlist has a wire at {tile!r}, no tile: route again")
@@ -66,7 +66,7 @@ def wire_at(delays: Delays, tile: str, name: str) -> Wire:
 
 
 def tree_of(routing: str, delays: Delays) -> Tree:
-    """Read the attribute ROUTING of a net. Raises InputError when it is not a tree."""
+    """Read the attribute ROUTING of a net. Raises ``InputError`` when it is not a tree."""
     parts = routing.split(";")
     before: dict[Wire, tuple[Wire, str]] = {}
     roots = []
@@ -91,7 +91,7 @@ def _reach(
     tree: Tree,
     delays: Delays,
 ) -> None:
-    """Enter `wire` and all before it; without recursion, as nets are longer than stacks."""
+    """Enter ``wire`` and all before it; without recursion, as nets are longer than stacks."""
     chain: list[Wire] = []
     while wire not in tree.at:
         if wire not in before or len(chain) > len(before):

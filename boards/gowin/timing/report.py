@@ -57,8 +57,8 @@ def summary(
 ) -> dict[str, Any]:
     """The contents of timing.json.
 
-    `routed` is the report of the router; `sources` gives file and line of signals of the
-    gateware, by their names in the netlist. Raises InputError when wires that the router timed
+    ``routed`` is the report of the router; ``sources`` gives file and line of signals of the
+    gateware, by their names in the netlist. Raises ``InputError`` when wires that the router timed
     differ by more than 0.5 %: then either the tool or the tables are not those this was made for.
     """
     router = router_view(timing, routed)
@@ -84,7 +84,7 @@ def summary(
 
 
 def check_margin(timing: Mapping[str, Any]) -> None:
-    """Raise InputError when the clock leaves less than MARGIN, with the path that does."""
+    """Raise ``InputError`` when the clock leaves less than MARGIN, with the path that does."""
     if timing["margin"] >= timing["margin_wanted"]:
         return
     path = timing["paths"][0]
