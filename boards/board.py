@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""The boards as data; nothing here needs the gateware library."""
+"""What a board is, as data; nothing here needs the gateware library."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 from glintfpga.quant.errors import InputError
 
-__all__ = ["BOARDS", "TANGNANO20K", "Board", "Capacity", "TileGrid", "board_of"]
+__all__ = ["Board", "Capacity", "TileGrid"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +66,8 @@ class Board:
     default_clock_mhz: float
     capacity: Capacity
     floor: TileGrid
-    platform_class: str
-    """``module:class`` of the Amaranth platform."""
+    platform: Callable[[], Any]
+    """Makes a new Amaranth platform; imports the gateware library."""
     dividers: Mapping[float, tuple[int, int, int]]
     """PLL settings (IDIV_SEL, FBDIV_SEL, ODIV_SEL) of the clocks; none for the oscillator's."""
     pack_options: tuple[str, ...]
@@ -77,60 +75,9 @@ class Board:
     apio_board: str
     """What apio calls the board."""
 
-    def platform(self) -> Any:
-        """A new Amaranth platform; imports the gateware library."""
-        module, _, name = self.platform_class.partition(":")
-        return getattr(import_module(module), name)()
-
     def check_clock(self, clock_mhz: float) -> float:
         """Return ``clock_mhz``, or raise ``InputError`` when the board cannot make it."""
         if clock_mhz not in self.clocks_mhz:
             valid = ", ".join(f"{clock:g}" for clock in self.clocks_mhz)
             raise InputError(f"{self.name} has no clock of {clock_mhz!r} MHz: use one of {valid}")
         return clock_mhz
-
-
-TANGNANO20K = Board(
-    name="tangnano20k",
-    title="Sipeed Tang Nano 20K",
-    part="GW2AR-LV18QN88C8/I7",
-    chip_database="GW2A-18C",
-    idcode=0x0000081B,
-    tile_frames=1342,
-    contents_frames=768,
-    frame_bytes=422,
-    clock_pin="4",
-    clock_hz=27_000_000,
-    clocks_mhz=(27.0, 54.0, 67.5, 81.0, 94.5, 108.0),
-    default_clock_mhz=54.0,
-    capacity=Capacity(lut4=20736, dff=15552, bsram=46, mult18x18=48, mult9x9=96, ram16=648),
-    floor=TileGrid(
-        columns=56,
-        rows=55,
-        bsram=MappingProxyType(
-            {
-                9: tuple(range(4, 50, 3)),
-                27: (*range(1, 23, 3), *range(31, 47, 3)),
-                45: tuple(range(4, 50, 3)),
-            }
-        ),
-        dsp=MappingProxyType(dict.fromkeys((18, 36), tuple(range(1, 47, 9)))),
-    ),
-    platform_class="glintfpga.boards.tangnano20k.platform:TangNano20kPlatform",
-    dividers=MappingProxyType(
-        {54.0: (0, 1, 16), 67.5: (1, 4, 16), 81.0: (0, 2, 8), 94.5: (1, 6, 8), 108.0: (0, 3, 8)}
-    ),
-    # Only the pins of the SPI flash need this. JTAG stays as it is.
-    pack_options=("--sspi_as_gpio", "--mspi_as_gpio"),
-    apio_board="sipeed-tang-nano-20k",
-)
-
-BOARDS: Mapping[str, Board] = MappingProxyType({TANGNANO20K.name: TANGNANO20K})
-
-
-def board_of(name: str) -> Board:
-    """The board of that name; ``InputError`` lists the names there are."""
-    try:
-        return BOARDS[name]
-    except KeyError:
-        raise InputError(f"unknown board {name!r}: use one of {', '.join(BOARDS)}") from None

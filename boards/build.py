@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From a design to a bitstream, in named steps that are kept by content.
+"""From a design to a bitstream, in named steps whose results are kept by content.
 
     elaborate   gateware to RTLIL, memory contents set apart          boards.gowin.bram_signatures
     synth       RTLIL to a netlist of cells
@@ -25,13 +25,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from glintfpga.boards.board import Board, board_of
+from glintfpga.boards.board import Board
 from glintfpga.boards.cache import Cache, StepResult, file_digest
+from glintfpga.boards.catalog import board_of
 from glintfpga.boards.design import Design, device_design
 from glintfpga.boards.floorplan import FLOORPLAN
+from glintfpga.boards.gowin.steps import Steps
 from glintfpga.boards.gowin.timing.report import TIMING, check_margin
 from glintfpga.boards.manifest import gateware_facts
-from glintfpga.boards.steps import Step, Steps
+from glintfpga.boards.step import Step
 from glintfpga.boards.toolchain import TOOLS, check_tools
 from glintfpga.quant.files.atomic import write_atomic
 from glintfpga.quant.files.lock import locked

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
-from glintfpga.boards.board import board_of
+from glintfpga.boards.catalog import board_of
 from glintfpga.boards.manifest import MANIFEST, Manifest, read_manifest
 from glintfpga.quant.errors import EnvironmentProblem, InputError
 from glintfpga.quant.files.bounded import read_limited

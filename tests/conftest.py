@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import settings
 
-from glintfpga.boards.board import TANGNANO20K
 from glintfpga.boards.gowin.bitstream_file import footer, header
+from glintfpga.boards.tangnano20k.board import TANGNANO20K
 from support.damage import TALLY, sealed
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)

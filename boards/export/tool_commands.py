@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from glintfpga.boards.steps import Steps
+from glintfpga.boards.gowin.steps import Steps
 
 __all__ = ["ToolCommands", "tool_commands", "without"]
 

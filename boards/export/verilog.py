@@ -17,14 +17,15 @@ from typing import Any
 
 from amaranth._toolchain.yosys import YosysError, find_yosys
 
-from glintfpga.boards.board import Board, board_of
+from glintfpga.boards.board import Board
 from glintfpga.boards.build import BuildOptions
+from glintfpga.boards.catalog import board_of
 from glintfpga.boards.design import device_design
 from glintfpga.boards.export.apio import apio_files
 from glintfpga.boards.export.cells import black_boxes
 from glintfpga.boards.export.readme import readme
 from glintfpga.boards.export.tool_commands import tool_commands
-from glintfpga.boards.steps import Steps
+from glintfpga.boards.gowin.steps import Steps
 from glintfpga.boards.toolchain import INSTALL
 from glintfpga.quant.errors import EnvironmentProblem
 

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from glintfpga.boards.board import Board, board_of
+from glintfpga.boards.board import Board
+from glintfpga.boards.catalog import board_of
 from glintfpga.boards.flash.failures import INSTALL, WHEELS, explain
 from glintfpga.boards.gowin.bitstream_file import check_bitstream
 from glintfpga.quant.errors import EnvironmentProblem

@@ -7,8 +7,8 @@ need no new route.
 
 A memory of ``width`` columns and ``depth`` words, rounded up to a multiple of 16, is cut into
 pieces: 16 consecutive words of one column. Each piece gets a 16-bit code of its own, unique over
-the whole design and never zero. Whatever the tools do (split by depth or width, reorder bits, pad, duplicate
-for a second read port), a code found later identifies the piece.
+the whole design and never zero. Whatever the tools do (split by depth or width, reorder bits, pad,
+duplicate for a second read port), a code found later identifies the piece.
 
 Codes: piece ``k`` (from 1, in the order of the RTLIL) has ``k * 40503 mod 65536``, which is a
 bijection. The chip has 868,000 memory bits, 54,300 pieces.

@@ -12,7 +12,7 @@ from amaranth_boards.resources import (
     UARTResource,
 )
 
-from glintfpga.boards.board import TANGNANO20K
+from glintfpga.boards.tangnano20k.board import TANGNANO20K
 
 __all__ = ["TangNano20kPlatform"]
 

@@ -49,8 +49,8 @@ def command(
     glintfpga build --board tangnano20k
     glintfpga build --model my-model.safetensors
     """
-    from glintfpga.boards.board import board_of
     from glintfpga.boards.build import BuildOptions, build
+    from glintfpga.boards.catalog import board_of
     from glintfpga.boards.gowin.timing.report import headline
     from glintfpga.host.console.progress import counting
     from glintfpga.host.console.signals import tidy_end

@@ -48,7 +48,7 @@ def command(
     glintfpga flash
     glintfpga flash build/tangnano20k/blink.fs --persist
     """
-    from glintfpga.boards.board import board_of
+    from glintfpga.boards.catalog import board_of
     from glintfpga.boards.flash.openfpgaloader import flash
     from glintfpga.host.console.progress import counting
     from glintfpga.host.console.signals import tidy_end

@@ -99,7 +99,7 @@ class _Board(StringParamType):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        from glintfpga.boards.board import BOARDS
+        from glintfpga.boards.catalog import BOARDS
 
         return _beginning(incomplete, BOARDS)
 

@@ -88,7 +88,7 @@ def _open(page: Path) -> None:
 
 def folder_of(board: str) -> Path:
     """``build/<board>`` when it has a report, else the shipped one, else ``InputError``."""
-    from glintfpga.boards.board import board_of
+    from glintfpga.boards.catalog import board_of
     from glintfpga.boards.shipped import release_folder
     from glintfpga.host.report.inputs import REPORT
     from glintfpga.quant.errors import InputError

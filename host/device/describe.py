@@ -84,7 +84,7 @@ def _held(info: HelloInfo) -> Facts:
 
 def shipped_facts() -> Facts:
     """Of the models and bitstreams that come with the package."""
-    from glintfpga.boards.board import BOARDS
+    from glintfpga.boards.catalog import BOARDS
     from glintfpga.boards.manifest import MANIFEST, read_manifest
     from glintfpga.boards.shipped import release_folder
 

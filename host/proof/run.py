@@ -40,7 +40,7 @@ def run(
     ``InputError`` for a bitstream that cannot be decoded, or that holds another model than
     ``image``, and for a file that is no such library.
     """
-    from glintfpga.boards.board import board_of
+    from glintfpga.boards.catalog import board_of
     from glintfpga.boards.manifest import manifest_beside
     from glintfpga.sim.gowin.decode.bitstream import decode
     from glintfpga.sim.gowin.netlist.icarus import available

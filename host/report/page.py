@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib import resources
 
-from glintfpga.boards.board import BOARDS
+from glintfpga.boards.catalog import BOARDS
 from glintfpga.boards.gowin.timing.report import assumptions
 from glintfpga.firmware.blink.schedule import step_cycles
 from glintfpga.host.report.attention import attention_picture, attention_weights

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 import pytest
 
-from glintfpga.boards.board import BOARDS, board_of
+from glintfpga.boards.catalog import BOARDS, board_of
 from glintfpga.boards.gowin.pll import solve
 from glintfpga.quant.errors import InputError
 

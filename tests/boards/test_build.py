@@ -8,8 +8,8 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
-from glintfpga.boards.board import board_of
 from glintfpga.boards.build import STEPS, build_design
+from glintfpga.boards.catalog import board_of
 from glintfpga.boards.design import Design
 from glintfpga.boards.gowin.bram_patch import cells_of
 from glintfpga.boards.gowin.resources import Resources

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from glintfpga.boards.board import board_of
+from glintfpga.boards.catalog import board_of
 from glintfpga.boards.design import device_design
 from glintfpga.boards.gowin.bram_signatures import split
 from glintfpga.hdl.service.hello import HEADER_AT

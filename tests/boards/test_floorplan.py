@@ -7,8 +7,8 @@ import pytest
 from amaranth.hdl import Fragment
 
 from glintfpga.boards import floorplan as module
-from glintfpga.boards.board import TANGNANO20K
 from glintfpga.boards.floorplan import block_of, floorplan
+from glintfpga.boards.tangnano20k.board import TANGNANO20K
 from glintfpga.hdl.device import Device
 from glintfpga.quant.blink.plan import PLANS
 

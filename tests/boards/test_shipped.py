@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from glintfpga.boards import shipped as module
-from glintfpga.boards.board import board_of
+from glintfpga.boards.catalog import board_of
 from glintfpga.boards.gowin.bitstream_file import check_bitstream
 from glintfpga.boards.manifest import manifest_beside
 from glintfpga.boards.shipped import MAX_PACKED, MAX_UNPACKED, read_release, shipped

@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
-from glintfpga.boards.board import board_of
+from glintfpga.boards.catalog import board_of
 from glintfpga.boards.top import BoardTop
 from glintfpga.quant.errors import InputError
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from glintfpga.boards.board import TANGNANO20K
 from glintfpga.boards.gowin.bitstream_file import footer, header
+from glintfpga.boards.tangnano20k.board import TANGNANO20K
 from glintfpga.firmware.wire.messages import Counters, Done, generate, message, prompt, score
 from glintfpga.firmware.wire.protocol import Data, DataFlag, HelloFlag, HelloInfo, Op
 from glintfpga.host.models import image_of

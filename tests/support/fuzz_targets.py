@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from glintfpga.boards.board import BOARDS
+from glintfpga.boards.catalog import BOARDS
 from glintfpga.boards.gowin.bitstream_file import check_bitstream
 from glintfpga.boards.manifest import read_manifest
 from glintfpga.firmware.blink.image import Image

@@ -21,8 +21,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from glintfpga.boards.board import TANGNANO20K, Board
+from glintfpga.boards.board import Board
 from glintfpga.boards.gowin.bitstream_file import read_frames
+from glintfpga.boards.tangnano20k.board import TANGNANO20K
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.gowin.decode.account import Account
 from glintfpga.sim.gowin.decode.chip import Chip, chip_of

@@ -9,8 +9,10 @@ from importlib import resources
 from itertools import accumulate
 from typing import Any
 
-from glintfpga.boards.board import TANGNANO20K, Board, board_of
+from glintfpga.boards.board import Board
+from glintfpga.boards.catalog import board_of
 from glintfpga.boards.gowin.wires import Wire, Wires
+from glintfpga.boards.tangnano20k.board import TANGNANO20K
 from glintfpga.boards.toolchain import GOWIN_PACK
 from glintfpga.sim.gowin.decode.attributes import Table
 from glintfpga.sim.gowin.decode.constants import constants_of

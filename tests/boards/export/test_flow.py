@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from glintfpga.boards.board import board_of
 from glintfpga.boards.build import BuildOptions
+from glintfpga.boards.catalog import board_of
 from glintfpga.boards.design import expected_resources
 from glintfpga.boards.export.verilog import export
 from glintfpga.boards.gowin.bram_patch import cells_of

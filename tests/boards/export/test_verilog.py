@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from glintfpga.boards.board import board_of
 from glintfpga.boards.build import BuildOptions
+from glintfpga.boards.catalog import board_of
 from glintfpga.boards.design import device_design, expected_resources
 from glintfpga.boards.export.apio import OFFLINE
 from glintfpga.boards.export.tool_commands import without
 from glintfpga.boards.export.verilog import export, verilog_of
 from glintfpga.boards.gowin.bram_signatures import bits_of, split
-from glintfpga.boards.steps import Steps
+from glintfpga.boards.gowin.steps import Steps
 from glintfpga.quant.blink.spec import PRESETS
 from glintfpga.quant.errors import EnvironmentProblem, InputError
 from support.models import random_image

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from glintfpga.boards.board import board_of
+from glintfpga.boards.catalog import board_of
 from glintfpga.boards.flash import openfpgaloader as module
 from glintfpga.boards.flash.failures import install_step
 from glintfpga.boards.flash.openfpgaloader import command, flash, loader, loader_version

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glintfpga.boards.board import board_of
+from glintfpga.boards.catalog import board_of
 from glintfpga.boards.gowin.bitstream_file import MAX_BYTES, check_bitstream, crc16, footer, header
 from glintfpga.quant.errors import InputError
 from support.damage import attempt, damaged, sealed

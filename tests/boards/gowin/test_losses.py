@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from glintfpga.boards.board import board_of
+from glintfpga.boards.catalog import board_of
 from glintfpga.boards.gowin.bram_patch import cells_of
 from glintfpga.boards.gowin.losses import check_routed, compare
 from glintfpga.boards.toolchain import NEXTPNR, YOSYS

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 import pytest
 
-from glintfpga.boards.board import board_of
+from glintfpga.boards.catalog import board_of
 from glintfpga.boards.gowin.resources import Resources, check, count
 from glintfpga.quant.errors import InputError
 

@@ -12,7 +12,7 @@ import time
 from importlib import resources
 from pathlib import Path
 
-from glintfpga.boards.board import TANGNANO20K
+from glintfpga.boards.tangnano20k.board import TANGNANO20K
 from glintfpga.firmware.blink.image import Image
 from glintfpga.hdl.device import Device
 from glintfpga.quant.blink.plan import PLAN12

@@ -16,14 +16,16 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from glintfpga.boards.board import TANGNANO20K, Board, board_of
+from glintfpga.boards.board import Board
 from glintfpga.boards.build import BuildOptions
 from glintfpga.boards.cache import file_digest
+from glintfpga.boards.catalog import board_of
 from glintfpga.boards.design import device_design
 from glintfpga.boards.floorplan import FLOORPLAN
+from glintfpga.boards.gowin.steps import Steps
 from glintfpga.boards.manifest import MANIFEST, Manifest, gateware_facts, manifest_beside
 from glintfpga.boards.shipped import BITSTREAM, PACKED, read_release, release_folder, shipped
-from glintfpga.boards.steps import Steps
+from glintfpga.boards.tangnano20k.board import TANGNANO20K
 from glintfpga.quant.errors import GlintError, InputError
 
 __all__ = ["differences", "main", "pack", "renew"]

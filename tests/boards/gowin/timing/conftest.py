@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from amaranth.hdl import Cat, Elaboratable, Module, Signal
 
-from glintfpga.boards.board import TANGNANO20K as BOARD
 from glintfpga.boards.design import Design
+from glintfpga.boards.gowin.steps import Steps
 from glintfpga.boards.gowin.timing.delays import delays_of
-from glintfpga.boards.steps import Steps
+from glintfpga.boards.tangnano20k.board import TANGNANO20K as BOARD
 from glintfpga.boards.toolchain import NEXTPNR
 from glintfpga.hdl.primitives.memory import ram
 from glintfpga.hdl.primitives.multiplier import Multiplier

@@ -23,9 +23,9 @@ from amaranth.lib import io, memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from glintfpga.boards.board import TANGNANO20K
 from glintfpga.boards.gowin import carry
 from glintfpga.boards.gowin.pll import ClockGenerator
+from glintfpga.boards.tangnano20k.board import TANGNANO20K
 from glintfpga.boards.toolchain import GOWIN_PACK, NEXTPNR, YOSYS
 from glintfpga.hdl.primitives.multiplier import Multiplier
 from glintfpga.sim.gowin.decode.bitstream import decode

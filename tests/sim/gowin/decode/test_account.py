@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from glintfpga.boards.board import TANGNANO20K
 from glintfpga.boards.flash.openfpgaloader import flash
 from glintfpga.boards.gowin.bitstream_file import check_bitstream, footer, header, read_frames
 from glintfpga.boards.shipped import shipped
+from glintfpga.boards.tangnano20k.board import TANGNANO20K
 from glintfpga.host.models import image_of
 from glintfpga.host.proof.run import run
 from glintfpga.quant.errors import InputError

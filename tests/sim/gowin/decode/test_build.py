@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from glintfpga.boards.board import TANGNANO20K
+from glintfpga.boards.tangnano20k.board import TANGNANO20K
 from glintfpga.boards.toolchain import GOWIN_PACK
 from glintfpga.sim.gowin.decode.bitstream import decode
 from glintfpga.sim.gowin.netlist.netlist import FLOATING

@@ -3,9 +3,9 @@
 
 import pytest
 
-from glintfpga.boards.board import TANGNANO20K
 from glintfpga.boards.gowin.bitstream_file import footer, header
 from glintfpga.boards.gowin.carry import FAULTY, REPAIRED
+from glintfpga.boards.tangnano20k.board import TANGNANO20K
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.gowin.decode.attributes import Table, fuses_of
 from glintfpga.sim.gowin.decode.chip import chip_of

@@ -6,8 +6,8 @@ from fractions import Fraction
 import pytest
 from apycula import gowin_pack
 
-from glintfpga.boards.board import TANGNANO20K
 from glintfpga.boards.gowin.pll import solve
+from glintfpga.boards.tangnano20k.board import TANGNANO20K
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.gowin.decode.attributes import fuses_of
 from glintfpga.sim.gowin.decode.chip import PLL_TILES, chip_of

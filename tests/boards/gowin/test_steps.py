@@ -7,12 +7,13 @@ from amaranth.hdl import ClockDomain, Elaboratable, Module, Signal
 from amaranth.lib import io, memory
 
 from glintfpga.boards import build as build_module
-from glintfpga.boards import steps as steps_module
-from glintfpga.boards.board import board_of
 from glintfpga.boards.build import STEPS, build_design
+from glintfpga.boards.catalog import board_of
 from glintfpga.boards.design import Design, source_digest
+from glintfpga.boards.gowin import steps as steps_module
 from glintfpga.boards.gowin.bram_signatures import split
 from glintfpga.boards.gowin.resources import Resources
+from glintfpga.boards.step import PhaseReporter
 from glintfpga.quant.errors import InputError
 
 BOARD = board_of("tangnano20k")
@@ -263,13 +264,13 @@ def test_source_digest_is_stable():
     assert source_digest(("quant",)) != source_digest(("boards",))
 
 
-def test_phases_go_by_what_the_tool_says_and_by_its_lines():
+def test_phases_follow_what_the_tool_prints_and_how_many_lines():
     told = []
     phases = (("begin", "beginning", 0.2, 10), ("Routing..", "routing", 0.6, 4))
-    hear = steps_module._Phases(phases, lambda *event: told.append(event))
+    reporter = PhaseReporter(phases, lambda *event: told.append(event))
     lines = ["noise", "Preparing to run x", "we begin", *["..."] * 3, "Routing..", *["at"] * 6]
     for line in lines:
-        hear(line)
+        reporter(line)
     expected = [
         ("Preparing to run x", 0.0),
         *[("beginning", 0.2 + 0.04 * count) for count in range(4)],

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The steps of a build: what each depends on and what it writes."""
+"""The steps of a build for a Gowin chip: what each depends on and what it writes."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +18,18 @@ from glintfpga.boards.gowin.timing.analysis import analyze
 from glintfpga.boards.gowin.timing.delays import delays_of
 from glintfpga.boards.gowin.tool_warnings import complaints_of
 from glintfpga.boards.report import count_lut_slots, summary
-from glintfpga.boards.toolchain import FIRST_RUN, GOWIN_PACK, NEXTPNR, YOSYS
+from glintfpga.boards.step import OnProgress, PhaseReporter, Results, Step
+from glintfpga.boards.toolchain import GOWIN_PACK, NEXTPNR, YOSYS
 
-__all__ = ["Step", "Steps"]
-
-OnProgress = Callable[[str, float], None]
-Results = Mapping[str, StepResult]
+__all__ = ["Steps"]
 
 # The packer knows the top level by this name only.
 _TOP = "top"
 _WARNINGS = "warnings.json"
 
-# What the tools say on their way, what we say then, how far they are, and about how many lines
-# there are until the next: measured on default builds, where "routing clocks" is wide nets too.
+# Per phase of a tool: a line that it prints, our name of the phase, the share done by then, and
+# about how many lines it prints until the next phase. Measured on default builds, where "routing
+# clocks" is wide nets too.
 _SYNTH_PHASES = (
     ("Executing PROC pass", "reading the design", 0.05, 4100),
     ("Executing TECHMAP pass", "mapping", 0.4, 2100),
@@ -47,17 +44,6 @@ _ROUTE_PHASES = (
     ("Routing..", "routing", 0.8, 50),
     ("Critical path report", "timing", 0.99, 100),
 )
-_REPORT_STEP = 0.005
-"""Less progress within a phase is not worth telling."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One step: `inputs` are texts that its files depend on, `make` writes them into a folder."""
-
-    name: str
-    inputs: Callable[[Results], Sequence[str]]
-    make: Callable[[Path, Results, OnProgress], None]
 
 
 class Steps:
@@ -191,7 +177,7 @@ class Steps:
             ["top.ys"],
             folder=folder,
             log=self.logs / "synth.log",
-            on_line=_Phases(_SYNTH_PHASES, on_progress),
+            on_line=PhaseReporter(_SYNTH_PHASES, on_progress),
         )
         _write(folder / _WARNINGS, complaints_of(YOSYS.name, _text_of(self.logs / "synth.log")))
 
@@ -216,7 +202,7 @@ class Steps:
             self.route_arguments(),
             folder=folder,
             log=self.logs / "route.log",
-            on_line=_Phases(_ROUTE_PHASES, on_progress),
+            on_line=PhaseReporter(_ROUTE_PHASES, on_progress),
         )
         compared = check_routed(
             json.loads(_text_of(folder / "top.syn.json")),
@@ -296,39 +282,6 @@ class Steps:
             *self.board.pack_options,
             "top.pnr.json",
         ]
-
-
-class _Phases:
-    """A listener for tool output: tells each phase as it begins, and how far its lines are."""
-
-    def __init__(self, phases: Sequence[tuple[str, str, float, int]], on_progress: OnProgress):
-        self._phases = phases
-        self._on_progress = on_progress
-        self._at = -1
-        self._lines = 0
-        self._last_reported = 0.0
-
-    def __call__(self, line: str) -> None:
-        if line.startswith(FIRST_RUN):
-            self._on_progress(line, 0.0)
-        self._lines += 1
-        for number in range(self._at + 1, len(self._phases)):
-            pattern, detail, fraction, _ = self._phases[number]
-            if pattern in line:
-                self._at, self._lines, self._last_reported = number, 0, fraction
-                self._on_progress(detail, fraction)
-                return
-        if self._at >= 0:
-            self._tell_lines()
-
-    def _tell_lines(self) -> None:
-        following = [fraction for _, _, fraction, _ in self._phases[self._at + 1 :]]
-        _, detail, fraction, lines = self._phases[self._at]
-        share = min(1.0, self._lines / lines)
-        reached = fraction + share * ((following or [1.0])[0] - fraction)
-        if reached - self._last_reported >= _REPORT_STEP:
-            self._last_reported = reached
-            self._on_progress(detail, reached)
 
 
 def _digests(results: Results, step: str, *names: str) -> list[str]:
