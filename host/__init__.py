@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: MIT
+"""The command line: what a person starts, and everything that talks to a port or a screen.
+
+`cli` lists the commands and turns what they raise into one line and an exit code; ``commands``
+has one file per command. The other folders are what commands are made of, by purpose:
+
+    console     the terminal: errors, progress, signals, streams, text
+    files       input and output files that a user names
+    ports, device, chat    serial ports, the client of a device, conversations
+    doctor, report, training, proof    what the commands of these names do
+
+`models` finds the model that a user means. May import every other folder, always inside functions
+where that is slow: ``glintfpga --help`` loads neither NumPy nor Amaranth. Nothing imports host.
+"""

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: MIT
+"""Writing a bitstream to a board.
+
+`openfpgaloader` finds the flash tool, checks the bitstream and runs the tool; `failures` maps what
+the tool prints when it fails to an error with the next step, and has the advice that ``doctor``
+gives too.
+
+Imports `boards.catalog` and the check of `boards.gowin.bitstream_file`; needs no Amaranth.
+"""

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: MIT
+"""One file per command of ``glintfpga``; each has a click command named ``command``.
+
+Begin with `show`, the shortest, then `generate`. `options` has the options that several commands
+share. To use a device: `chat`, `generate`, `bench`, `verify`, `load`, `sim`, `show`. To make one:
+`build`, `timing`, `report`, `flash`, `export`, `prove`. To make a model: `data`, `train`, `merge`,
+`quantize`, `evaluate` (``eval``), `release`. `doctor` checks the machine.
+
+A command parses its options and prints; the work is in the folders it imports. It imports them
+inside its function, as the help of all commands must not wait for NumPy.
+"""

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: MIT
+"""A model as it is published: weights, image, scores and a card.
+
+`publish` fills the folder of a release, `card` writes its README.md from ``eval.json``, `samples`
+lets the model write. The folders beside them are the shipped models, which no code changes.
+
+Imports all of ``train`` but ``merge``, and ``firmware`` for the image.
+"""
