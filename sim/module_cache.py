@@ -18,7 +18,7 @@ import wasmtime
 
 from glintfpga.quant.errors import GlintError
 from glintfpga.quant.files.atomic import write_atomic
-from glintfpga.quant.files.cache_folder import cache_dir, check_own_folder, read_own
+from glintfpga.quant.files.cache_folder import cache_dir, own_folder, read_own
 
 __all__ = ["compiled"]
 
@@ -26,6 +26,7 @@ KEPT = 4
 """Files in the folder; the oldest go first."""
 MOST_BYTES = 64 << 20
 _DIGEST_BYTES = hashlib.sha256().digest_size
+_FOLDER = "modules"
 _SUFFIX = ".cwasm"
 
 _log = logging.getLogger("glintfpga.sim")
@@ -57,7 +58,7 @@ def _place(code: bytes) -> Path:
     """The file of this code, release and kind of machine (a home can be that of several)."""
     made_for = f"{importlib.metadata.version('wasmtime')} {os.uname().machine}"
     key = hashlib.sha256(made_for.encode() + b"\0" + code).hexdigest()
-    return cache_dir() / "modules" / (key + _SUFFIX)
+    return cache_dir() / _FOLDER / (key + _SUFFIX)
 
 
 def _checked(data: bytes) -> bytes:
@@ -69,10 +70,7 @@ def _checked(data: bytes) -> bytes:
 
 
 def _keep(path: Path, content: bytes) -> None:
-    folder = path.parent
-    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    check_own_folder(folder)
+    folder = own_folder(_FOLDER)
     write_atomic(path, hashlib.sha256(content).digest() + content, private=True)
     files = sorted(folder.glob(f"*{_SUFFIX}"), key=lambda file: file.stat().st_mtime)
     for old in files[:-KEPT]:

@@ -64,18 +64,19 @@ def find_sources(
     manifest: Path | None, folder: Path | None, selection: tuple[Path, ...]
 ) -> "Sources":
     """The sources of these options; without a manifest that of Python's documentation."""
-    from glintfpga.quant.files.cache_folder import cache_dir
+    from glintfpga.quant.files.cache_folder import make_cache_dir
     from glintfpga.train.data.python_docs import python_manifest
     from glintfpga.train.run.worker import Sources
 
+    cache = make_cache_dir()
     if manifest is None:
         if folder is not None:
             raise InputError("--data says where a manifest's files lie: give --manifest too")
         with counting("reading Python's documentation", 1) as show:
             manifest = python_manifest(
-                cache_dir(), progress=lambda done, total: show(done / max(total, 1))
+                cache, progress=lambda done, total: show(done / max(total, 1))
             )
-    return Sources(manifest=manifest, folder=folder, cache=cache_dir(), selection=selection)
+    return Sources(manifest=manifest, folder=folder, cache=cache, selection=selection)
 
 
 def reviewed(sources: "Sources", *, named: bool, unreviewed: bool) -> bool:

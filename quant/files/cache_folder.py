@@ -1,11 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""Where compiled simulations are kept between runs, and whether that place is safe to run from."""
+"""Where compiled code is kept between runs, and whether that place is safe to run from."""
 
+import contextlib
 import os
 import stat
 from pathlib import Path
 
-__all__ = ["cache_dir", "check_own_folder", "read_own"]
+__all__ = [
+    "cache_dir",
+    "check_own_file",
+    "check_own_folder",
+    "make_cache_dir",
+    "own_folder",
+    "read_own",
+]
 
 _OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
@@ -19,6 +27,32 @@ def cache_dir() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "glintfpga"
 
 
+def make_cache_dir() -> Path:
+    """`cache_dir`, made for its owner alone: what is executed is not kept where others can write.
+
+    Where it cannot be made, the first one to write there reports it.
+    """
+    folder = cache_dir()
+    with contextlib.suppress(OSError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def own_folder(name: str) -> Path:
+    """A folder of the cache that only this user, and root, can change; made if it is not there.
+
+    Raises ``PermissionError`` as `check_own_folder`, another ``OSError`` where it cannot be made
+    or written to, and ``RuntimeError`` for a user without a home. Windows: nothing is checked.
+    """
+    folder = make_cache_dir() / name
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if hasattr(os, "geteuid"):
+        check_own_folder(folder)
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"{str(folder)!r} cannot be written to")
+    return folder
+
+
 def check_own_folder(folder: Path) -> None:
     """Raise ``PermissionError`` unless only this user, and root, can change what is in a folder.
 
@@ -30,6 +64,17 @@ def check_own_folder(folder: Path) -> None:
     for above in folder.parents:
         info = above.lstat()
         _check(above, info, is_kind=stat.S_ISDIR(info.st_mode), own=False)
+
+
+def check_own_file(path: Path) -> None:
+    """Raise ``PermissionError`` unless nobody but this user, and root, can have written a file.
+
+    Its folder is checked by `check_own_folder`, or was. Another ``OSError`` when it is not there.
+    Windows: nothing else is checked.
+    """
+    info = path.lstat()
+    if hasattr(os, "geteuid"):
+        _check(path, info, is_kind=stat.S_ISREG(info.st_mode), own=True)
 
 
 def read_own(path: Path, *, most: int) -> bytes:

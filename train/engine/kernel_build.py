@@ -1,27 +1,25 @@
 # SPDX-License-Identifier: MIT
 """Compiles ``kernel.cpp`` for one shape, once a machine.
 
-With ``$CXX`` or g++ and ``-march=native``, into ``$XDG_CACHE_HOME/glintfpga``
-(``~/.cache/glintfpga``), under a name that holds sources, flags, compiler and processor.
+With ``$CXX`` or g++ and ``-march=native``; kept by sources, flags, compiler and processor.
 """
 
 import ctypes
-import hashlib
 import os
 import shutil
-import subprocess
 from functools import cache
 from importlib import resources
-from pathlib import Path
 
 from glintfpga.quant.blink.plan import NumberPlan
 from glintfpga.quant.blink.spec import LORA_TARGETS, ModelSpec
 from glintfpga.quant.blink.tables import EPSILON_SUM, RECIPROCAL_LOG2, RSQRT_LOG2
 from glintfpga.quant.errors import EnvironmentProblem
+from glintfpga.quant.files.native import compile_cached, run_compiler
 
 __all__ = ["load_kernel"]
 
-_SOURCES = ("vectors.h", "fold.h", "fixed.h", "passes.h", "kernel.cpp")
+_WHAT = "the training kernel"
+_SOURCES = ("kernel.cpp", "vectors.h", "fold.h", "fixed.h", "passes.h")
 _FLAGS = (
     "-O3", "-march=native", "-std=gnu++17", "-shared", "-fPIC", "-Wno-psabi",
     # The last two turn a > b ? a : b into one instruction.
@@ -69,27 +67,12 @@ def _load(defines: tuple[str, ...]) -> ctypes.CDLL:
     compiler = shutil.which(os.environ.get("CXX", "g++"))
     if compiler is None:
         raise EnvironmentProblem("no C++ compiler for the training kernel; apt install g++")
-    folder = Path(str(resources.files("glintfpga.train.engine")))
-    sources = [(folder / name).read_text(encoding="utf-8") for name in _SOURCES]
+    folder = resources.files("glintfpga.train.engine")
+    sources = {name: folder.joinpath(name).read_text("utf-8") for name in _SOURCES}
     # The predefined macros name the compiler's version and all instructions of this processor.
-    macros = _compile([compiler, *_FLAGS, "-dM", "-E", "-x", "c++", os.devnull])
-    content = "\0".join([compiler, macros, *defines, *_FLAGS, *sources])
-    base = os.environ.get("XDG_CACHE_HOME")
-    place = (Path(base) if base else Path.home() / ".cache") / "glintfpga"
-    library = place / f"kernel-{hashlib.sha256(content.encode()).hexdigest()[:20]}.so"
-    if not library.exists():
-        place.mkdir(parents=True, exist_ok=True)
-        draft = library.with_suffix(f".{os.getpid()}")
-        _compile([compiler, *_FLAGS, *defines, "-o", str(draft), str(folder / "kernel.cpp")])
-        draft.replace(library)
+    macros = run_compiler([compiler, *_FLAGS, "-dM", "-E", "-x", "c++", os.devnull], _WHAT)
+    command = [compiler, *_FLAGS, *defines]
+    library = compile_cached("kernel.so", command, sources, what=_WHAT, key=[macros])
     loaded = ctypes.CDLL(str(library))
     loaded.run.restype = ctypes.c_double
     return loaded
-
-
-def _compile(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        first = (done.stderr.strip().splitlines() or ["no message"])[0]
-        raise EnvironmentProblem(f"{command[0]} cannot compile the training kernel: {first[:200]}")
-    return done.stdout

@@ -6,11 +6,8 @@ Copy 0 is the chip as it is; the others may be mutated. `BitParallelSim` has the
 """
 
 import ctypes
-import hashlib
 import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -22,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glintfpga.quant.errors import EnvironmentProblem, InputError
-from glintfpga.quant.files.cache_folder import cache_dir
+from glintfpga.quant.files.native import compile_cached
 from glintfpga.sim.gowin.netlist.flat_netlist import FlatNetlist
 from glintfpga.sim.gowin.netlist.netlist import Netlist
 
@@ -368,26 +365,10 @@ def _library() -> ctypes.CDLL:
 
 
 def _compiled() -> Path:
-    """The simulator as a shared library, compiled once a machine and kept by its content."""
+    """The simulator as a shared library."""
     folder = resources.files("glintfpga.sim.gowin.netlist")
     sources = {name: folder.joinpath(name).read_text("utf-8") for name in _SOURCES}
-    command = [*_compiler(), *_FLAGS]
-    name = hashlib.sha256("\0".join([*sources.values(), *command]).encode()).hexdigest()
-    library = cache_dir() / f"{name}.so"
-    if not library.exists():
-        library.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=library.parent) as scratch:
-            for source, text in sources.items():
-                Path(scratch, source).write_text(text, encoding="utf-8")
-            built, path = Path(scratch, "lanes.so"), Path(scratch, _SOURCES[0])
-            done = subprocess.run(
-                [*command, "-o", str(built), str(path)], capture_output=True, text=True, check=False
-            )
-            if done.returncode:
-                first = (done.stderr.splitlines() or ["?"])[0]
-                raise EnvironmentProblem(f"the simulator could not be compiled: {first!r}")
-            built.replace(library)
-    return library
+    return compile_cached("bitparallel.so", [*_compiler(), *_FLAGS], sources, what="the simulator")
 
 
 def _compiler() -> list[str]:

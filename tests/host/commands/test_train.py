@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from glintfpga.host.training.recipe import engine_for, sized
 from glintfpga.quant.blink.checkpoint import read_checkpoint
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import EnvironmentProblem
-from glintfpga.quant.files.cache_folder import cache_dir
+from glintfpga.quant.files.cache_folder import cache_dir, own_folder
 from glintfpga.train.data.manifest import Manifest, describe, write_manifest
 from glintfpga.train.engine.kernel import Kernel
 from glintfpga.train.engine.shape import Shape
@@ -38,11 +39,10 @@ SPEC = ModelSpec()
 def text(tmp_path, monkeypatch):
     """A manifest that nobody has signed, and a cache of its own with the compiled kernel."""
     Kernel(SPEC)
-    cache = tmp_path / "cache" / "glintfpga"
-    cache.mkdir(parents=True)
-    for library in cache_dir().glob("kernel-*.so"):
-        (cache / library.name).symlink_to(library)
+    libraries = list(cache_dir().glob("native/kernel-*.so"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for library in libraries:
+        shutil.copy2(library, own_folder("native"))
     rng = np.random.default_rng(1)
     documents = [" ".join(rng.choice(WORDS, 80)) for _ in range(200)]
     (tmp_path / "text.txt").write_text("\n\n".join(documents))

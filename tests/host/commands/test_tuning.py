@@ -4,6 +4,7 @@
 import hashlib
 import json
 import re
+import shutil
 
 import pytest
 
@@ -12,7 +13,7 @@ from glintfpga.firmware.blink.image_format import is_for_chat
 from glintfpga.host.console.text import ShownText
 from glintfpga.host.models import find_model
 from glintfpga.quant.blink.spec import ModelSpec
-from glintfpga.quant.files.cache_folder import cache_dir
+from glintfpga.quant.files.cache_folder import cache_dir, own_folder
 from glintfpga.train.data.manifest import Manifest, describe, write_manifest
 from glintfpga.train.engine.kernel import Kernel
 
@@ -21,11 +22,10 @@ from glintfpga.train.engine.kernel import Kernel
 def dialogues(tmp_path, monkeypatch):
     """A manifest that nobody has signed, and a cache of its own with the compiled kernel."""
     Kernel(ModelSpec())
-    cache = tmp_path / "cache" / "glintfpga"
-    cache.mkdir(parents=True)
-    for library in cache_dir().glob("kernel-*.so"):
-        (cache / library.name).symlink_to(library)
+    libraries = list(cache_dir().glob("native/kernel-*.so"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for library in libraries:
+        shutil.copy2(library, own_folder("native"))
     rows = [
         {"messages": [
             {"role": "user", "content": f"Is {number} even?"},
