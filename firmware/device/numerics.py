@@ -8,6 +8,7 @@ import numpy as np
 
 from glintfpga.firmware.blink.golden import GOLDEN_LANES
 from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.quant.blink.checkpoint import Checkpoint
 from glintfpga.quant.blink.float_model import FloatModel
 from glintfpga.quant.blink.reference import ReferenceModel
@@ -86,16 +87,20 @@ class FloatNumerics:
         return np.asarray(np.clip(np.floor(base_2 * 256 + 0.5), -limit, limit), np.int64)
 
 
-def reference_model(data: bytes, *, lanes: int, plan: int) -> LoadedModel:
-    """The model of an image's bytes; raises ``InputError`` for a bad image or another plan."""
+def reference_model(data: bytes, config: DeviceConfig) -> LoadedModel:
+    """The model of an image's bytes as a device computes it.
+
+    Raises ``InputError`` for a bad image or another plan.
+    """
     image = Image.from_bytes(data)
-    if image.model.plan.code != plan:
+    if image.model.plan != config.plan:
+        plan = config.plan.code
         raise InputError(
             f"the image is of plan {image.model.plan.code} and the device of plan {plan}: "
             f"quantize the model for plan {plan}"
         )
-    numerics = ReferenceNumerics(image, lanes=lanes)
-    return _loaded(image, numerics, image.golden[GOLDEN_LANES.index(lanes)])
+    numerics = ReferenceNumerics(image, lanes=config.lanes)
+    return _loaded(image, numerics, image.golden[GOLDEN_LANES.index(config.lanes)])
 
 
 def float_model(data: bytes, checkpoint: Checkpoint) -> LoadedModel:

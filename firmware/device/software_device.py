@@ -2,9 +2,11 @@
 """The software device: bytes in, bytes out, with the rules of the gateware and no clock."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from glintfpga.firmware.device.executor import CommandExecutor, StepOutcome
 from glintfpga.firmware.device.numerics import LoadedModel
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.endpoint import Endpoint, Role
 from glintfpga.firmware.wire.messages import Counters
 from glintfpga.firmware.wire.protocol import FALLBACK_S, IMAGE_HEADER, HelloFlag, HelloInfo
@@ -20,9 +22,7 @@ class SoftwareDevice:
         model: what it holds at power-up, or None.
         load: turns the bytes of an image into a model, raising ``InputError``; None refuses LOAD.
         sampler: the noise stream; it outlives models.
-        lanes: P, as the hello reports it.
-        plan: number plan, 12 or 9, as the hello reports it.
-        build_id: eight bytes for the hello.
+        config: what the hello reports of the device.
     """
 
     def __init__(
@@ -31,13 +31,9 @@ class SoftwareDevice:
         model: LoadedModel | None,
         load: Callable[[bytes], LoadedModel] | None,
         sampler: Sampler,
-        lanes: int,
-        plan: int = 12,
-        build_id: bytes = b"software",
+        config: DeviceConfig,
     ) -> None:
-        self.lanes = lanes
-        self.plan = plan
-        self.build_id = build_id
+        self.config = config
         self._default = model
         self._endpoint = Endpoint(Role.DEVICE, info=self._hello)
         self._executor = CommandExecutor(self._endpoint, model=model, load=load, sampler=sampler)
@@ -87,11 +83,9 @@ class SoftwareDevice:
         flags = 0
         if model is not None:
             flags = HelloFlag.MODEL | HelloFlag.DEFAULT_IMAGE * (model is self._default)
-        return HelloInfo(
+        return replace(
+            self.config.hello(),
             flags=flags,
-            lanes=self.lanes,
-            plan=self.plan,
-            build_id=self.build_id,
             baud_index=self.baud_index,
             self_test=self._executor.self_test,
             image_crc=model.image_crc if model else 0,

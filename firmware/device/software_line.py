@@ -8,8 +8,10 @@ from functools import partial
 from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.device.numerics import float_model, reference_model
 from glintfpga.firmware.device.software_device import SoftwareDevice
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.byte_line import ByteLine, LinkLost
 from glintfpga.quant.blink.checkpoint import Checkpoint
+from glintfpga.quant.blink.machine import DEFAULT_LANES
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.numbers.sampler import Sampler
 
@@ -70,7 +72,11 @@ class SoftwareLine(ByteLine):
 
 
 def open_software_line(
-    kind: str, *, image: bytes, lanes: int = 4, checkpoint: Checkpoint | None = None
+    kind: str,
+    *,
+    image: bytes,
+    lanes: int = DEFAULT_LANES,
+    checkpoint: Checkpoint | None = None,
 ) -> SoftwareLine:
     """A ``"ref"`` device (exact for ``lanes``) or a ``"float"`` one, which takes no LOAD.
 
@@ -79,9 +85,10 @@ def open_software_line(
 
     Raises ``InputError`` for a bad image, P, kind, or a checkpoint of another spec.
     """
-    plan = Image.from_bytes(image).model.plan.code
+    plan = Image.from_bytes(image).model.plan
+    config = DeviceConfig(lanes=lanes, plan=plan, build_id=kind[:8].encode())
     if kind == "ref":
-        load = partial(reference_model, lanes=lanes, plan=plan)
+        load = partial(reference_model, config=config)
         model = load(image)
     elif kind == "float":
         if checkpoint is None:
@@ -90,13 +97,6 @@ def open_software_line(
     else:
         raise InputError(f"unknown software device {kind!r}: use 'ref' or 'float'")
     return SoftwareLine(
-        SoftwareDevice(
-            model=model,
-            load=load,
-            sampler=Sampler(),
-            lanes=lanes,
-            plan=plan,
-            build_id=kind.encode().ljust(8, b"\0"),
-        ),
+        SoftwareDevice(model=model, load=load, sampler=Sampler(), config=config),
         name=f"{kind}:",
     )

@@ -2,12 +2,15 @@
 import pytest
 
 from glintfpga.firmware.device.software_device import SoftwareDevice
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.endpoint import Endpoint, Role
 from glintfpga.firmware.wire.messages import Done, take_message
 from glintfpga.firmware.wire.protocol import Op
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.numbers.sampler import Sampler
 from support.models import hash_model
+
+CONFIG = DeviceConfig(build_id=b"software")
 
 
 def toy_load(data):
@@ -76,7 +79,7 @@ class Bench:
 
 def build(vocab=257, eos=256, script=(), model="toy", load=toy_load):
     model = hash_model(vocab, eos, script) if model == "toy" else model
-    device = SoftwareDevice(model=model, load=load, sampler=Sampler(), lanes=4)
+    device = SoftwareDevice(model=model, load=load, sampler=Sampler(), config=CONFIG)
     bench = Bench(device)
     bench.numerics = model.numerics if model else None
     bench.hello()

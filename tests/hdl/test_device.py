@@ -8,6 +8,7 @@ from glintfpga.firmware.blink.golden import GOLDEN_LANES
 from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.device.numerics import reference_model
 from glintfpga.firmware.device.software_device import SoftwareDevice
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.endpoint import Endpoint, Role
 from glintfpga.firmware.wire.messages import (
     Counters,
@@ -55,11 +56,13 @@ def answers_of(held):
 
 
 def oracle(commands, start):
+    config = DeviceConfig(lanes=LANES)
+
     def load(data):
-        return reference_model(data, lanes=LANES, plan=12)
+        return reference_model(data, config)
 
     device = SoftwareDevice(
-        model=load(start.data) if start else None, load=load, sampler=Sampler(), lanes=LANES
+        model=load(start.data) if start else None, load=load, sampler=Sampler(), config=config
     )
     host, now, held, left = Endpoint(Role.HOST), 0.0, bytearray(), b"".join(commands)
     host.start_session(1, now)

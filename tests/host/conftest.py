@@ -10,6 +10,7 @@ import pytest
 
 from glintfpga.firmware.device.numerics import reference_model
 from glintfpga.firmware.device.software_device import SoftwareDevice
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.byte_line import ByteLine, LinkLost
 from glintfpga.firmware.wire.protocol import BAUDS, FALLBACK_ERRORS
 from glintfpga.host.cli import run
@@ -55,11 +56,11 @@ class World:
             model=self.load(self.image.data) if self.image else None,
             load=self.load,
             sampler=Sampler(),
-            lanes=self.lanes,
+            config=DeviceConfig(lanes=self.lanes),
         )
 
     def load(self, data):
-        model = reference_model(data, lanes=self.lanes, plan=12)
+        model = reference_model(data, DeviceConfig(lanes=self.lanes))
         if self.hashed:
             model = replace(model, numerics=HashNumerics(model.vocab, never=model.eos), golden=None)
         return model

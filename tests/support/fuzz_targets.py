@@ -21,6 +21,7 @@ from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.blink.image_format import HEADER_BYTES
 from glintfpga.firmware.device.numerics import reference_model
 from glintfpga.firmware.device.software_device import SoftwareDevice
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.byte_line import ByteLine
 from glintfpga.firmware.wire.endpoint import Endpoint, Role
 from glintfpga.firmware.wire.messages import Counters, Done, Generate, take_message
@@ -49,7 +50,7 @@ __all__ = ["MAX_LINE", "SESSION", "TARGETS", "accepts", "with_valid_sums"]
 MAX_LINE = 700
 SESSION = 7
 """Nonce of the sessions in which frames are heard."""
-LANES, PLAN = 4, 12
+CONFIG = DeviceConfig()
 
 Target = Callable[[bytes], object]
 
@@ -107,7 +108,7 @@ def _bitstream(path: Path) -> None:
 
 def _frames_of_a_host(data: bytes) -> None:
     """Bytes on a device's line, within a session."""
-    end = Endpoint(Role.DEVICE, info=lambda: HelloInfo(lanes=LANES, plan=PLAN))
+    end = Endpoint(Role.DEVICE, info=CONFIG.hello)
     end.feed(Hello(SESSION).encode(), 0.0)
     _hear(end, data)
 
@@ -116,7 +117,7 @@ def _frames_of_a_device(data: bytes) -> None:
     """Bytes on a host's line, within a session."""
     end = Endpoint(Role.HOST)
     end.start_session(SESSION, 0.0)
-    end.feed(HelloReply(SESSION, HelloInfo(lanes=LANES, plan=PLAN)).encode(), 0.0)
+    end.feed(HelloReply(SESSION, CONFIG.hello()).encode(), 0.0)
     _hear(end, data)
 
 
@@ -158,7 +159,7 @@ def _messages(data: bytes) -> None:
 
 def _device(data: bytes) -> None:
     """A stream of commands to ``ref:``, which answers, and then another HELLO."""
-    device = SoftwareDevice(model=_model(), load=_load, sampler=Sampler(), lanes=LANES, plan=PLAN)
+    device = SoftwareDevice(model=_model(), load=_load, sampler=Sampler(), config=CONFIG)
     now = 0.0
     host = Endpoint(Role.HOST)
     host.start_session(SESSION, now)
@@ -180,7 +181,7 @@ def _model():
 
 
 def _load(data: bytes):
-    return reference_model(data, lanes=LANES, plan=PLAN)
+    return reference_model(data, CONFIG)
 
 
 class _ScriptedDevice(ByteLine):
@@ -227,7 +228,7 @@ def _scripted(ask: Callable[[Client], object]) -> Target:
 def _valid_info() -> HelloInfo:
     """What a liar says of itself."""
     header = image_of(None).header
-    return HelloInfo(flags=HelloFlag.MODEL, lanes=LANES, plan=PLAN, image_header=header)
+    return replace(CONFIG.hello(), flags=HelloFlag.MODEL, image_header=header)
 
 
 def _greeting(data: bytes) -> object:

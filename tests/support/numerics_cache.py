@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from glintfpga.firmware.device.numerics import LoadedModel, reference_model
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.quant.errors import InputError
 
 __all__ = ["NumericsCache"]
@@ -61,16 +62,16 @@ class NumericsCache:
     """Makes the models of software devices, which share what any of them has computed."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[bytes, int, int], _CachedModel] = {}
+        self._known: dict[tuple[bytes, DeviceConfig], _CachedModel] = {}
 
-    def load(self, data: bytes, *, lanes: int, plan: int) -> LoadedModel:
+    def load(self, data: bytes, config: DeviceConfig) -> LoadedModel:
         """As `reference_model`. Raises ``InputError`` for a model that thinks as well.
 
         Thinking makes each asking different.
         """
-        key = data, lanes, plan
+        key = data, config
         if key not in self._known:
-            model = reference_model(data, lanes=lanes, plan=plan)
+            model = reference_model(data, config)
             if data[14]:
                 raise InputError("a thinking model cannot be remembered; take one without")
             self._known[key] = _CachedModel(model)

@@ -6,6 +6,7 @@ from typing import Any
 from amaranth.sim import Simulator
 
 from glintfpga.firmware.device.software_device import SoftwareDevice
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.endpoint import Endpoint, Role
 from glintfpga.firmware.wire.messages import Done, take_message
 from glintfpga.firmware.wire.protocol import MAX_MESSAGE_BODY, Op
@@ -108,7 +109,7 @@ class Bench:
 def oracle(commands, *, vocab=257, eos=256, script=()):
     """What the software device answers: (bodies, DONE) of each command, and the context."""
     model: Any = hash_model(vocab, eos, script)
-    device = SoftwareDevice(model=model, load=None, sampler=Sampler(), lanes=4)
+    device = SoftwareDevice(model=model, load=None, sampler=Sampler(), config=DeviceConfig())
     host, now, held, answers = Endpoint(Role.HOST), 0.0, bytearray(), []
     host.start_session(1, now)
     for command in commands:

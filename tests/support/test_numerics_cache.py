@@ -5,17 +5,20 @@ from typing import Any
 import pytest
 
 from glintfpga.firmware.device.numerics import reference_model
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.quant.errors import InputError
 from support.numerics_cache import NumericsCache
 from support.shipping.rebuild_sim import default_image
+
+CONFIG = DeviceConfig()
 
 
 def test_equals_the_reference():
     """Two devices in turns, one going back: what one has computed serves the other."""
     data = default_image().data
     cache, rng = NumericsCache(), random.Random(1)
-    right = [reference_model(data, lanes=4, plan=12).numerics for _ in range(2)]
-    models = [cache.load(data, lanes=4, plan=12).numerics for _ in range(2)]
+    right = [reference_model(data, CONFIG).numerics for _ in range(2)]
+    models = [cache.load(data, CONFIG).numerics for _ in range(2)]
     for _ in range(60):
         which = rng.randrange(2)
         if rng.random() < 0.2:
@@ -30,7 +33,7 @@ def test_equals_the_reference():
 def test_computes_once(monkeypatch):
     data = default_image().data
     cache = NumericsCache()
-    first, second = (cache.load(data, lanes=4, plan=12).numerics for _ in range(2))
+    first, second = (cache.load(data, CONFIG).numerics for _ in range(2))
     first.enter(1)
     logits = first.logits()
     inside: Any = second
@@ -43,4 +46,4 @@ def test_thinking_is_refused(monkeypatch):
     data = default_image().data
     monkeypatch.setattr("support.numerics_cache.reference_model", lambda *a, **b: None)
     with pytest.raises(InputError, match="cannot be remembered"):
-        NumericsCache().load(data[:14] + b"\1" + data[15:], lanes=4, plan=12)
+        NumericsCache().load(data[:14] + b"\1" + data[15:], CONFIG)

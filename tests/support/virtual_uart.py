@@ -11,6 +11,7 @@ from functools import partial
 from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.device.numerics import reference_model
 from glintfpga.firmware.device.software_device import SoftwareDevice
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.protocol import BAUDS, FALLBACK_ERRORS
 from glintfpga.quant.numbers.sampler import Sampler
 from support.line_faults import ResettableLine
@@ -150,10 +151,8 @@ class VirtualUart(ResettableLine):
 
 def reference_line(image: Image, *, lanes: int) -> VirtualUart:
     """The software device of an image behind a UART: what a right device answers."""
-    plan = image.model.plan.code
-    load = partial(reference_model, lanes=lanes, plan=plan)
+    config = DeviceConfig(lanes=lanes, plan=image.model.plan)
+    load = partial(reference_model, config=config)
     return VirtualUart(
-        lambda: SoftwareDevice(
-            model=load(image.data), load=load, sampler=Sampler(), lanes=lanes, plan=plan
-        )
+        lambda: SoftwareDevice(model=load(image.data), load=load, sampler=Sampler(), config=config)
     )

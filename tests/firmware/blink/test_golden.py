@@ -7,6 +7,7 @@ import pytest
 from glintfpga.firmware.blink.golden import GOLDEN_LANES, GOLDEN_TOKENS, golden_crc, golden_crcs
 from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.device.numerics import reference_model
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.messages import generate, message
 from glintfpga.firmware.wire.protocol import Op, SelfTest, Status
 from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
@@ -29,7 +30,7 @@ def wrong(image):
 
 
 def load(data):
-    return reference_model(data, lanes=4, plan=12)
+    return reference_model(data, DeviceConfig())
 
 
 def test_values_are_those_of_the_reference(image):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.blink.image_format import HEADER_BYTES, MAX_BYTES
 from glintfpga.firmware.device.numerics import reference_model
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.messages import generate, message, prompt
 from glintfpga.firmware.wire.protocol import HelloFlag, Op, Status
 from glintfpga.quant.blink.plan import PLANS
@@ -108,7 +109,7 @@ def test_damaged_and_sealed_again(data, rng):
 def test_a_device_is_never_the_worse_for_it(make_bench, rng):
     """After any LOAD it holds that model or none, says so, and takes the next one."""
     good = IMAGES[0, 12]
-    bench = make_bench(load=lambda data: reference_model(data, lanes=4, plan=12))
+    bench = make_bench(load=lambda data: reference_model(data, DeviceConfig()))
     data = sealed(damaged(rng, good)) if rng.random() < 0.5 else damaged(rng, good)
     _, done = bench.ask(message(Op.LOAD, data))
     info = bench.hello()

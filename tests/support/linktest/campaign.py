@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from glintfpga.firmware.device.software_device import SoftwareDevice
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.messages import Counters
 from glintfpga.host.console.progress import counting
 from glintfpga.host.models import image_of
@@ -29,7 +30,7 @@ from support.virtual_uart import VirtualUart
 __all__ = ["GOOD", "KINDS", "RATES", "Campaign", "main"]
 
 _NAME = "support.linktest.campaign"
-LANES, PLAN = 4, 12
+CONFIG = DeviceConfig()
 SCRIPTS = 12
 """Different ones; each conversation has faults of its own."""
 BRIDGE = "a bridge that divides by 4, bits flipped"
@@ -90,11 +91,11 @@ class Campaign:
         )
 
     def _software(self, monitors: LinkMonitors) -> VirtualUart:
-        load = partial(self._numerics_cache.load, lanes=LANES, plan=PLAN)
+        load = partial(self._numerics_cache.load, config=CONFIG)
 
         def power_up() -> SoftwareDevice:
             device = MonitoredDevice(
-                model=load(self._image), load=load, sampler=Sampler(), lanes=LANES, plan=PLAN
+                model=load(self._image), load=load, sampler=Sampler(), config=CONFIG
             )
             return device.attach(monitors)
 
