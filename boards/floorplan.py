@@ -66,7 +66,7 @@ def block_of(cell: str) -> str:
 
 
 def floorplan(netlist: Netlist, timing: Mapping[str, Any], board: Board) -> dict[str, Any]:
-    """Contents of floorplan.json from a routed netlist and its timing (`boards.timing`)."""
+    """Contents of floorplan.json from a routed netlist and its timing (`boards.gowin.timing`)."""
     cells = cells_of(netlist)
     counts: Counter[tuple[int, int, str, str]] = Counter()
     for name, cell in cells.items():

@@ -24,7 +24,7 @@ class ToolCommands:
 def tool_commands(steps: Steps, script: str) -> ToolCommands:
     """What a build passes; ``script`` is the yosys script of the platform.
 
-    The router may fail on a clock that is missed; in a build `boards.timing` says it instead.
+    The router may fail on a clock that is missed; in a build `boards.gowin.timing` says it instead.
     """
     (synth,) = (line for line in script.splitlines() if line.startswith("synth_gowin "))
     return ToolCommands(

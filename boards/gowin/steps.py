@@ -224,7 +224,7 @@ class Steps:
             *("--sdc", "top.sdc"),
             *("--freq", f"{self.clock_mhz:g}"),
             *("--seed", str(self.seed)),
-            "--timing-allow-fail",  # `boards.timing` says it better
+            "--timing-allow-fail",  # `boards.gowin.timing` says it better
             *("--json", "top.syn.json"),
             *("--write", "top.pnr.json"),
             *("--report", "report.json"),

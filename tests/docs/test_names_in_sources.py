@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""Files and modules that comments and docstrings of the product name are there."""
+
+import re
+
+import pytest
+
+from support.reachability import FOLDERS, ROOT, modules
+
+KINDS = ("*.py", "*.cpp", "*.h", "*.v", "*.css")
+SOURCES = sorted(
+    path
+    for folder in FOLDERS
+    for kind in KINDS
+    for path in (ROOT / folder).rglob(kind)
+    if path.parent.parent.name != "release"
+)
+BUILD_FILES = [ROOT / "Makefile", ROOT / "pyproject.toml", *(ROOT / ".ci").iterdir()]
+_FOLDER = rf"(?:{'|'.join((*FOLDERS, 'docs', 'tests'))})"
+PATH = re.compile(rf"(?<![\w/.-]){_FOLDER}/[\w./-]*\w")
+MODULE = re.compile(rf"`(?:glintfpga\.)?({_FOLDER}(?:\.[a-z_]\w*)+)")
+FILES = {"wasm", "json", "xz"}
+"""Endings, so that ``sim.wasm`` is no module."""
+
+KNOWN = {name.removeprefix("glintfpga.") for name in modules()} - set(FOLDERS)
+
+
+def wrong_modules(text):
+    for name in MODULE.findall(text):
+        parts = name.split(".")
+        # What is behind a module is a function of it.
+        if parts[-1] not in FILES and not {name, ".".join(parts[:-1])} & KNOWN:
+            yield name
+
+
+@pytest.mark.parametrize(
+    "path", [*SOURCES, *BUILD_FILES], ids=lambda path: path.relative_to(ROOT).as_posix()
+)
+def test_names(path):
+    text = path.read_text(encoding="utf-8")
+    assert [name for name in PATH.findall(text) if not (ROOT / name).exists()] == []
+    assert list(wrong_modules(text)) == []
