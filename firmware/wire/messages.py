@@ -41,14 +41,14 @@ def take_message(buffer: bytearray) -> tuple[int, bytes] | None:
 
 
 def token_bytes(vocab: int) -> int:
-    """Bytes a token takes: 1, or 2 when the vocabulary exceeds 257."""
+    """Bytes that a token takes: 1, or 2 when the vocabulary exceeds 257."""
     return 2 if vocab > 257 else 1
 
 
 def encode_tokens(tokens: Sequence[int], vocab: int) -> bytes:
     """Tokens on the wire; raises `InputError` at an id that is no token or not sendable.
 
-    With one byte a token, id 256 (of a vocabulary of 257) has no spelling.
+    With one byte per token, id 256 (of a vocabulary of 257) has no spelling.
     """
     size = token_bytes(vocab)
     limit = min(vocab, 1 << 8 * size)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""CRC-32 (IEEE) of a byte a cycle, for frames and images."""
+"""CRC-32 (IEEE) of a byte per cycle, for frames and images."""
 
 import zlib
 

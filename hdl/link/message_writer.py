@@ -30,7 +30,7 @@ class MessageWriter(wiring.Component):
 
     Resetting it (with the sender) starts a new session.
 
-    Latency: 3 cycles before the first byte of a message is taken, a byte a cycle, 1 cycle to end.
+    Latency: 3 cycles before the first byte of a message is taken, a byte per cycle, 1 cycle to end.
 
     Members
     -------

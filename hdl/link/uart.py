@@ -20,9 +20,9 @@ MIN_CLOCKS_PER_BIT = 8
 
 
 def baud_steps(clk_hz: int, bauds: Sequence[int] = BAUDS) -> list[int]:
-    """Phase steps a cycle, one for each baud rate.
+    """Phase steps per cycle, one for each baud rate.
 
-    Raises ``ValueError`` when the clock has fewer than 8 cycles a bit, or is so fast that a step
+    Raises ``ValueError`` when the clock has fewer than 8 cycles per bit, or is so fast that a step
     would be off by more than half a percent.
     """
     steps = [round((1 << PHASE_BITS) * baud / clk_hz) for baud in bauds]

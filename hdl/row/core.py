@@ -46,7 +46,7 @@ class Core(wiring.Component):
     ``o``: one ``Result`` for each operation with ``logits``.
     ``clear``: while idle; empties the context and reads the block table again (9 cycles).
     ``temperature``: T * 256, held during an answer; ``i_seed``: re-keys the noise.
-    ``load``: one row a cycle, while idle; follow the last one by ``clear``. Also reads rows back
+    ``load``: one row per cycle, while idle; follow the last one by ``clear``. Also reads rows back
     while idle, see `LoadPort`.
     ``logit_id``, ``logit``: logits of the last result, one cycle later, until the next operation.
     ``config_eos``, ``config_vocab``: of the model in memory.

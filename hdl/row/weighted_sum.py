@@ -28,8 +28,8 @@ class RunningMax(wiring.Component):
 
         cycle 0: score_floors of a group, add   1: maximum new, rise known   2: shift
 
-    Members: ``clear``; ``add``, ``score_floors`` of one group a cycle (lanes that take no part give
-    the lowest number); ``maximum``; ``shift``, ``lost``: how far the sums so far move down for this
+    Members: ``clear``; ``add``, ``score_floors`` of one group per cycle (unused lanes give the
+    lowest number); ``maximum``; ``shift``, ``lost``: how far the sums so far move down for this
     group, and whether nothing of them is left.
     """
 

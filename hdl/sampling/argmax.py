@@ -19,7 +19,7 @@ class ArgMax(wiring.Component):
         cycle 0: logit, noise, valid   1: sum   2: best of each lane   3: id
 
     ``id`` is final three cycles after the last group. Members: ``clear`` (before the first
-    group); ``add``, ``logits``, ``noise``, ``valid`` of one group a cycle; ``id``.
+    group); ``add``, ``logits``, ``noise``, ``valid`` of one group per cycle; ``id``.
     """
 
     def __init__(self, *, plan: NumberPlan, lanes: int) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The CRC-32 of all logits of a position, a group of logits a cycle."""
+"""The CRC-32 of all logits of a position, a group of logits per cycle."""
 
 from functools import cache
 from typing import Any

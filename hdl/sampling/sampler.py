@@ -27,7 +27,7 @@ class Sampler(wiring.Component):
     four cycles after the last group, ``crc`` three.
 
     Members: ``clear`` before a position; ``draw`` (take noise words, if T is not 0); ``add``,
-    ``values``, ``valid`` of one group a cycle (lanes not valid count as zero and are never
+    ``values``, ``valid`` of one group per cycle (lanes not valid count as zero and are never
     chosen); ``temperature``; ``i_seed``; ``id``, ``crc``; ``logit_id`` -> ``logit`` a cycle later.
     """
 

@@ -21,13 +21,13 @@ FIRST = {
 DEPTH = 256
 """More than needed: a smaller memory would be made of LUTs."""
 PENDING_BITS = {name: 7 if name.endswith("cycles") else 4 for name in NAMES}
-"""Events a counter can have in one round of the adder: one a cycle, or a few."""
+"""Events a counter can have in one round of the adder: one per cycle, or a few."""
 
 
 class CounterBank(wiring.Component):
     """The counters of `messages.Counters`, in its layout.
 
-    An adder goes round the bytes for ever, two cycles a byte. Events wait in a few bits until it
+    An adder goes round the bytes for ever, two cycles per byte. Events wait in a few bits until it
     reaches the lowest byte of their counter; from there the carry goes with it.
 
     Members

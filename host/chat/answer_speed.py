@@ -50,7 +50,7 @@ class AnswerSpeed:
         return f"[{text}{'; ' + ', '.join(rates) + f' ({how})' if rates else ''}]"
 
     def _on_chip(self) -> float | None:
-        """Tokens a second at the pace of the last token; None where no token tells one.
+        """Tokens per second at the pace of the last token; None where no token tells one.
 
         The first is no measure: its passes were run with the question, so that it takes a fifth
         of the cycles of any other, and a mean over a short answer would flatter.

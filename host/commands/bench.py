@@ -23,7 +23,7 @@ TOKENS = {"measured": 5000, "simulated": 2000, "software": 400}
 @options.json_output
 @options.verbosity
 def command(port: str, model: Path | None, lanes: int | None, as_json: bool) -> None:
-    """Measure the speed of a device: cycles, tokens a second, time to the first byte.
+    """Measure the speed of a device: cycles, tokens per second, time to the first byte.
 
     Every number says where it comes from: measured on a board, simulated (in simulated time),
     or computed from others.

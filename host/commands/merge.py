@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _log = logging.getLogger("glintfpga")
-_COLUMNS = "{:<9} {:<17} {:>5} {:>12}  {}"
+_COLUMNS = "{:<9} {:<17} {:>5} {:>13}  {}"
 
 
 @click.command("merge")
@@ -118,7 +118,7 @@ def _judged_by(run: Path) -> str:
 
 
 def _show(bracket: "Bracket", judged_by: str) -> None:
-    click.echo(_COLUMNS.format("name", "parents", "t", "nats a byte", "outcome"))
+    click.echo(_COLUMNS.format("name", "parents", "t", "nats per byte", "outcome"))
     for number in sorted({entry.round for entry in bracket.entries}):
         click.echo(f"round {number}" if number else "trained")
         entries = [entry for entry in bracket.entries if entry.round == number]

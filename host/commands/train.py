@@ -192,7 +192,7 @@ class _TrainProgress:
     def __call__(self, status: "Status") -> None:
         for index, factor in status.retreats.items():
             _log.warning(
-                "the loss of lineage %d was no number: it is back at its last save, with %g of "
+                "the loss of replica %d was no number: it is back at its last save, with %g of "
                 "its learning rate",
                 index,
                 factor,

@@ -30,7 +30,7 @@ __all__ = ["command"]
 @options.json_output
 @options.verbosity
 def command(port: str, tokens: int, model: Path | None, lanes: int | None, as_json: bool) -> None:
-    """Compare every logit of a device, through a CRC a token, with the integer reference.
+    """Compare every logit of a device, through a CRC per token, with the integer reference.
 
     The reference is computed now, from the model that the device must hold: the shipped one, or
     the one given with --load. Exit code 1 when anything differs.

@@ -27,7 +27,7 @@ Number = dict[str, Any]
 
 
 def wire_bound(baud: int, vocab: int) -> float:
-    """Tokens a second that a line at ``baud`` carries in full frames: 189 bytes of 206."""
+    """Tokens per second that a line at ``baud`` carries in full frames: 189 bytes of 206."""
     frame = MAX_BODY + 2  # COBS adds a byte, and a zero ends it
     tokens = MAX_MESSAGE_BODY // token_bytes(vocab)
     return baud / 10 * tokens / frame
@@ -147,7 +147,7 @@ def _part(progress: Callable[[float], None], done: int, steps: float) -> Callabl
 
 
 def _rate(client: Client, tokens: int, progress: Callable[[int], None]) -> float | None:
-    """Tokens a second that arrive, counted from the moment they are asked for."""
+    """Tokens per second that arrive, counted from the moment they are asked for."""
     client.reset()
     arrived = 0
     seed: int | None = SEED

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Compares a device with the integer reference, one CRC of all logits a token."""
+"""Compares a device with the integer reference, one CRC of all logits per token."""
 
 import random
 from collections.abc import Callable

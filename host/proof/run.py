@@ -36,8 +36,8 @@ def run(
 ) -> dict[str, Any]:
     """Prove a bitstream; the contents of proof.json.
 
-    ``vendor`` is the path of the vendor's simulation library; ``tell`` hears a line a stage. Raises
-    ``InputError`` for a bitstream that cannot be decoded, or that holds another model than
+    ``vendor`` is the path of the vendor's simulation library; ``tell`` gets one line per stage.
+    Raises ``InputError`` for a bitstream that cannot be decoded or has another model in it than
     ``image``, and for a file that is no such library.
     """
     from glintfpga.boards.catalog import board_of

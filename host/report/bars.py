@@ -109,7 +109,7 @@ def cycles_picture(bars: Sequence[CycleBar], clock_mhz: float) -> Markup:
     caption = (
         "Clock cycles from one token to the next, logits, sampling and CRC included, with the "
         "window full. From the schedule that the sequencer plays; tests compare it with the "
-        f"simulated gateware. Tokens a second are computed: {clock_mhz:g} MHz / cycles."
+        f"simulated gateware. Tokens per second are computed: {clock_mhz:g} MHz / cycles."
     )
     picture = element("div", legend, *rows, class_="bars cycles")
     return figure("cycles", "Where the cycles go", picture, caption)

@@ -108,8 +108,8 @@ def _header(build: Build, title: str) -> Markup:
     numbers: list[tuple[str, str, str]] = []
     if total := sum(build.cycles.values()):
         rate = build.manifest.clock_mhz * 1e6 / total
-        numbers.append((f"{rate:,.0f}", "tokens a second", "computed: clock / cycles"))
-        numbers.append((f"{total:,}", "cycles a token", "from the schedule"))
+        numbers.append((f"{rate:,.0f}", "tokens per second", "computed: clock / cycles"))
+        numbers.append((f"{total:,}", "cycles per token", "from the schedule"))
     numbers.append((f"{build.manifest.clock_mhz:g} MHz", "clock", "set by the build"))
     numbers.append((f"{build.timing.limit_mhz:.1f} MHz", "every path allows", _COMPUTED))
     if lut and lut.available:

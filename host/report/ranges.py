@@ -32,7 +32,7 @@ _TITLES = {
 
 
 def ranges_picture(report: QuantizeReport) -> Markup:
-    """A row a tensor, in it a line a pass: from the smallest step to the limit of its format."""
+    """A row a tensor, in it a line per pass: from the smallest step to the limit of its format."""
     weights = [row for row in report.rows if row.snr_db is not None]
     values = [row for row in report.rows if row.snr_db is None]
     values.sort(key=lambda row: _ORDER.find(f" {row.tensor} "))
@@ -49,7 +49,7 @@ def ranges_picture(report: QuantizeReport) -> Markup:
     saturated = sum(row.saturated for row in report.rows)
     total = sum(row.count for row in report.rows)
     caption = (
-        "One line a pass, first pass on top: it spans what the format can hold, from its step to "
+        "One line per pass, first pass on top: it spans what the format can hold, from its step to "
         "its limit; the dot is the largest number there is, red where numbers saturate "
         f"({saturated:,} of {total:,}). Rounding noise of weights as signal-to-noise ratio. "
         "Measured just now on the float checkpoint, over text that it samples itself from a fixed "

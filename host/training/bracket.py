@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Picture of a tournament: a column a round, checkpoints by score, lines from merges to parents."""
+"""Picture of a tournament: a column per round, checkpoints by score, lines to the parents."""
 
 import math
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ _FAILED = "#f3c6c2"
 
 
 def bracket_picture(bracket: "Bracket") -> Markup:
-    """An SVG file. Scores are nats a byte, lower is better; best first in each column."""
+    """An SVG file. Scores are nats per byte, lower is better; best first in each column."""
     rounds = sorted({entry.round for entry in bracket.entries})
     columns = [
         sorted(
@@ -51,7 +51,7 @@ def bracket_picture(bracket: "Bracket") -> Markup:
     ]
     legend = element(
         "text",
-        "nats a byte, lower is better; green: better than all of the round before",
+        "nats per byte, lower is better; green: better than all of the round before",
         x=_LEFT,
         y=20,
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Picture of a training: the loss of every lineage over the tokens of its life."""
+"""Picture of a training: the loss of every replica over the tokens of its life."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ _POINTS = 400
 
 
 def curves_picture(curves: Mapping[int, Sequence[Mapping[str, float]]]) -> Markup | None:
-    """An SVG file: smoothed loss in nats a token, over tokens; both axes logarithmic.
+    """An SVG file: smoothed loss in nats per token, over tokens; both axes logarithmic.
 
     ``curves`` is what ``Run.curves`` returns. ``None`` when there is no point to draw.
     """
@@ -36,7 +36,7 @@ def curves_picture(curves: Mapping[int, Sequence[Mapping[str, float]]]) -> Marku
         "Training loss",
         _frame(x, y),
         *lines,
-        element("text", "smoothed training loss, nats a token", x=_LEFT, y=20),
+        element("text", "smoothed training loss, nats per token", x=_LEFT, y=20),
         element("text", "tokens", x=_WIDTH - _RIGHT, y=_HEIGHT - 10, text_anchor="end"),
     )
 
@@ -108,7 +108,7 @@ def _line(index: int, points: Sequence[Mapping[str, float]], x: _Axis, y: _Axis)
     places = (f"{formatted(x.at(p['tokens']))},{formatted(y.at(p['loss']))}" for p in points)
     return element(
         "polyline",
-        element("title", f"lineage {index}"),
+        element("title", f"replica {index}"),
         points=" ".join(places),
         fill="none",
         stroke=_COLORS[index % len(_COLORS)],

@@ -28,7 +28,7 @@ def engine_for(config: "TrainConfig", workers: int) -> "tuple[Engine, TrainConfi
     from glintfpga.train.engine.kernel import Kernel
 
     with counting("loading what trains"):
-        # As many threads as each lineage will have, so that its speed can be measured.
+        # As many threads as each replica will have, so that its speed can be measured.
         threads = max(1, workers // config.stages[0].lineages)
         engine = open_engine(config.spec, threads=threads)
     float_stages = tuple(stage for stage in config.stages if stage.plan is None)
@@ -111,7 +111,7 @@ def sized(config: "TrainConfig", place: Path, tokens: int | None, workers: int) 
         speed = measured_throughput(engine, config)
     lasting = config.lasting(60 * config.minutes, tokens_per_s=speed, workers=workers)
     _log.info(
-        "%s for one lineage (measured): %.4g million tokens in %s",
+        "%s for one replica (measured): %.4g million tokens in %s",
         speed_text(speed),
         lasting.tokens / 1e6,
         counted(config.minutes, "minute"),
@@ -120,7 +120,7 @@ def sized(config: "TrainConfig", place: Path, tokens: int | None, workers: int) 
 
 
 def speed_text(tokens_per_s: float) -> str:
-    """Tokens a second, for people."""
+    """Tokens per second, for people."""
     if tokens_per_s < 1e5:
         return f"{tokens_per_s:,.0f} tokens/s"
     return f"{tokens_per_s / 1e6:.2f} M tokens/s"

@@ -26,7 +26,7 @@ Observer = Callable[[str, int, FloatArray], None]
 
 
 class FloatModel:
-    """Incremental float model with one KV ring of ``window`` positions a pass.
+    """Incremental float model with one KV ring of ``window`` positions per pass.
 
     Parameters
     ----------

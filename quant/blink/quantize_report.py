@@ -79,7 +79,7 @@ class QuantizeReport:
         return asdict(self)
 
     def to_text(self) -> str:
-        """Return a table of 66 columns, one line a tensor and pass."""
+        """Return a table of 66 columns, one line per tensor and pass."""
         lines = [
             f"plan {self.plan}, RoPE {self.rope} turn a token",
             f"logits, fixed ({self.lanes} lanes) against float: {self.logit_snr_db:.1f} dB",

@@ -13,7 +13,7 @@ from glintfpga.quant.numbers.arrays import FloatArray, IdArray
 __all__ = ["Passage", "Progress", "iterate_batches", "losses", "nll", "pieces"]
 
 Progress = Callable[[int, int], None]
-"""Called with positions done and positions in all, many times a second."""
+"""Called with positions done and positions in all, many times per second."""
 
 _SHORTEST_PIECE = 1024
 _GRID = 2.0**32

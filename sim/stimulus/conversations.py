@@ -41,7 +41,7 @@ SHAPES = 16
 GATE_TOKENS = 900
 """64 lookups of each table of SiLU a token: 56 of each entry."""
 DENOMINATOR_TOKENS = 1800
-"""16 reciprocals a token: 28 of each entry."""
+"""16 reciprocals per token: 28 of each entry."""
 BAD_WORDS = (8, 12, 14, 50, 57)
 """16-bit words of an image, each of them wrong in one image."""
 ANY_WORDS = (*range(4, 18), *range(48, 63))

@@ -78,7 +78,7 @@ def plain(value: Any) -> Any:
 def record(
     component: Any, inputs: Mapping[str, Sequence[Any]], outputs: Sequence[str], cycles: int
 ) -> dict[str, list[Any]]:
-    """Play values into ports, one a cycle, and record ports: the value of every cycle.
+    """Play values into ports, one per cycle, and record ports: the value of every cycle.
 
     A port holds the last value of its sequence from then on. Outputs that follow inputs without
     a register are seen in the same cycle.

@@ -72,7 +72,7 @@ class FaultyLine(ByteLine):
     Parameters:
         inner: the line without faults.
         faults: the kinds, one of which is drawn at each fault.
-        rate: faults a byte, each way.
+        rate: faults per byte, each way.
         seed: of everything that is drawn.
         divider: what the bridge divides rates by.
 

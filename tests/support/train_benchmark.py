@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tokens a second of the fused kernel and of PyTorch: ``python -m support.train_benchmark``.
+"""Tokens per second of the fused kernel and of PyTorch: ``python -m support.train_benchmark``.
 
 Both take the same training step (loss, gradients, range penalty; no optimizer) on the same tokens,
 on one thread, in turns, so that a busy machine slows both. Quote the median ratio.
@@ -91,7 +91,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     spec = ModelSpec(loops=arguments.loops, window=arguments.window)
     _log.info(
-        "%d loops, window %d, %d x %d tokens a step, one thread, median of %d rounds",
+        "%d loops, window %d, %d x %d tokens per step, one thread, median of %d rounds",
         spec.loops, spec.window, arguments.batch, arguments.length, arguments.rounds,
     )  # fmt: skip
     speeds = compare(spec, batch=arguments.batch, length=arguments.length, rounds=arguments.rounds)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Dialogues as documents in the chat template: ``.jsonl`` or ``.jsonl.xz``, one object a line.
+"""Dialogues as documents in the chat template: ``.jsonl`` or ``.jsonl.xz``, one object per line.
 
     {"messages": [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Hello."}]}
 
@@ -20,7 +20,7 @@ _ROLES = ("user", "assistant")
 
 
 def dialogues(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield one document a line, as `quant.chat_template` writes it; blank lines are passed over.
+    """Yield one document per line, as `quant.chat_template` writes it; blank lines are passed over.
 
     Raises ``InputError`` with the number of a line that is no such dialogue.
     """

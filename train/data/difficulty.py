@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Documents ranked by how hard a small trained model finds them.
 
-The measure is the model's mean surprise, in nats a byte, over 256 bytes from the middle of a
+The measure is the model's mean surprise, in nats per byte, over 256 bytes from the middle of a
 document. Tables, formulas, foreign scripts and damaged text come out hard; plain prose comes out
 easy. What is kept is the easiest share, as a model of a thousand numbers has no room for the rest.
 """

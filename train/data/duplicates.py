@@ -5,7 +5,7 @@ Exact: the same words in the same order. Near: the set of all five words in a ro
 Jaccard index of 0.8 or more with that of an earlier document. The estimate is the share of equal
 minima in 100 bins of one hash; an empty bin borrows from the next one (one-permutation MinHash
 with rotation, Shrivastava and Li, 2014). Candidates agree in one of 20 bands of 5 bins: a chance
-of 1 - (1 - 0.8**5)**20, over 0.999, at an index of 0.8. About 500 bytes a document stay in memory.
+of 1 - (1 - 0.8**5)**20, over 0.999, at an index of 0.8. Each document costs about 500 bytes.
 """
 
 import hashlib

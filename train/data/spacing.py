@@ -49,7 +49,7 @@ _ENDS = tuple(".,;:!?\"')]-")
 
 
 def spaced(document: str) -> str:
-    """Rewrite one document (a line a paragraph); the result ends with a newline.
+    """Rewrite one document (a line per paragraph); the result ends with a newline.
 
     A short line without a mark at its end before a long one is a title, ``= = Title = =``. So is
     such a first line, also before another title: ``= Title =``. A blank line stands between

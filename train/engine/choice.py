@@ -25,7 +25,7 @@ class Engine(Protocol):
     size: int
 
     def step(self, params: Vector, tokens: npt.NDArray[np.uint16]) -> tuple[float, Vector]:
-        """Return the mean loss in nats a token, and the gradient, penalty included."""
+        """Return the mean loss in nats per token, and the gradient, penalty included."""
         ...
 
     def losses(self, params: Vector, tokens: npt.NDArray[np.uint16]) -> Vector:
@@ -33,7 +33,7 @@ class Engine(Protocol):
         ...
 
     def evaluate(self, params: Vector, tokens: npt.NDArray[np.uint16]) -> float:
-        """Return the mean loss in nats a token."""
+        """Return the mean loss in nats per token."""
         ...
 
 

@@ -47,7 +47,7 @@ class Eager:
         return _to_vector(self._tensors)
 
     def step(self, params: Vector, tokens: npt.NDArray[np.uint16]) -> tuple[float, Vector]:
-        """Return the mean loss in nats a token, and the gradient, penalty included."""
+        """Return the mean loss in nats per token, and the gradient, penalty included."""
         self._load(params)
         self.model.zero_grad(set_to_none=False)
         with _memory(self._device, tokens):
@@ -69,7 +69,7 @@ class Eager:
             return np.asarray(torch.cat(found).cpu().numpy(), np.float32)
 
     def evaluate(self, params: Vector, tokens: npt.NDArray[np.uint16]) -> float:
-        """Return the mean loss in nats a token."""
+        """Return the mean loss in nats per token."""
         return float(self.losses(params, tokens).mean(dtype=np.float64))
 
     @torch.no_grad()

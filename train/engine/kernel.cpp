@@ -204,7 +204,7 @@ static void store_gradients() {
 
 extern "C" int parameter_count() { return sizeof(Model<float>) / sizeof(float); }
 
-// Mean loss in nats a token.
+// Mean loss in nats per token.
 extern "C" double run(const Call *call) {
     work.call = *call;
     load_weights();

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The fused CPU kernel: loss and gradients of blink, one core, millions of tokens a second.
+"""The fused CPU kernel: loss and gradients of blink, one core, millions of tokens per second.
 
 ``kernel.cpp`` is compiled at first use of a shape (``train.engine.kernel_build``). A library has
-one workspace, so kernels must not be used from several threads; lineages run as processes.
+one workspace, so kernels must not be used from several threads; replicas run as processes.
 """
 
 import ctypes
@@ -127,7 +127,7 @@ class Kernel:
         self._penalty = _Penalty(*astuple(limits))
 
     def step(self, params: Vector, tokens: TokenArray) -> tuple[float, Vector]:
-        """Return the mean loss in nats a token and its gradient, a vector like ``params``."""
+        """Return the mean loss in nats per token and its gradient, a vector like ``params``."""
         grads = np.empty(self.size, np.float32)
         return self._run(params, tokens, grads=grads), grads
 
@@ -139,7 +139,7 @@ class Kernel:
         return losses
 
     def evaluate(self, params: Vector, tokens: TokenArray) -> float:
-        """Return the mean loss in nats a token."""
+        """Return the mean loss in nats per token."""
         return self._run(params, tokens)
 
     def logits(self, params: Vector, tokens: TokenArray) -> Vector:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Compiles ``kernel.cpp`` for one shape, once a machine.
+"""Compiles ``kernel.cpp`` for one shape, once per machine.
 
 With ``$CXX`` or g++ and ``-march=native``; kept by sources, flags, compiler and processor.
 """

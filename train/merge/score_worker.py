@@ -2,7 +2,7 @@
 """Score one checkpoint in a process of its own: ``python -m glintfpga.train.merge.score_worker RUN
 CHECKPOINT``.
 
-Writes nats a byte over the selection texts of the run, in the numbers of its last stage, as one
+Writes nats per byte over the selection texts of the run, in the numbers of its last stage, as one
 line to stdout; lower is better. An error is one line on stderr, and an exit code other than 0.
 """
 

@@ -32,7 +32,10 @@ def _check(name: str, value: object, lo: float, hi: float) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """The best ``lineages`` of the stage before (or new ones) go on for ``tokens`` each."""
+    """The best ``lineages`` replicas of the stage before (or new ones) train ``tokens`` more each.
+
+    ``lineages`` is the stored name of the number of replicas.
+    """
 
     lineages: int
     tokens: int
@@ -123,13 +126,13 @@ class TrainConfig:
 
     @property
     def tokens(self) -> int:
-        """Tokens that the run trains on, all lineages together."""
+        """Tokens that the run trains on, all replicas together."""
         return sum(stage.lineages * stage.tokens for stage in self.stages)
 
     def scaled(self, tokens: int) -> "TrainConfig":
         """The same run with about ``tokens`` in all; every stage keeps its share.
 
-        Lineages that would get fewer than 200,000 tokens are too short to tell a good start from
+        Replicas that would get fewer than 200,000 tokens are too short to tell a good start from
         a bad one: there are fewer of them then.
         """
         factor = tokens / self.tokens
@@ -145,7 +148,7 @@ class TrainConfig:
     def seconds(self, *, tokens_per_s: float, workers: int) -> float:
         """Estimate of the time for all stages, on ``workers`` cores of that speed in float.
 
-        A quantized stage takes twice the time (measured: 2.1 against 3.9 million tokens a second).
+        A quantized stage takes twice the time (measured: 2.1 million tokens per second, not 3.9).
         """
         return (
             sum(

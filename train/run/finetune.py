@@ -23,7 +23,7 @@ TUNING_STAGES = (
     Stage(lineages=1, tokens=60_000_000, rate=3e-2, final=0.002),
     Stage(lineages=1, tokens=12_000_000, rate=3e-3, plan=DEFAULT_PLAN.code),
 )
-"""One lineage: seeds differ in where they start, and here all would start alike. The rates are
+"""One replica: seeds differ in where they start, and here all would start alike. The rates are
 those of a new training."""
 
 START = "start.safetensors"
@@ -62,7 +62,7 @@ def _read(path: Path) -> Checkpoint:
     found = read_checkpoint(path)
     if found.rope_radians_per_token != 1.0:
         raise InputError(
-            f"{str(path)!r} turns by {found.rope_radians_per_token!r} radians a token, but the "
+            f"{str(path)!r} turns by {found.rope_radians_per_token!r} radians per token, but the "
             "training by 1: start from another model"
         )
     return found

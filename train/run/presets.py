@@ -37,7 +37,7 @@ PRESETS = {
 }
 """``blink`` has 1,087 parameters, ``blink-two-loop`` 1,081, ``glimmer`` 11,905, ``glint`` 989,089.
 
-The last two train one lineage: seeds of larger models differ less, and one takes all cores.
+The last two train one replica: seeds of larger models differ less, and one takes all cores.
 """
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One lineage: a vector, its optimizer and its random stream, saved together and resumed exactly.
+"""One replica: a vector, its optimizer and its random stream, saved together and resumed exactly.
 
 A state file appears whole or not at all, so a kill at any moment costs only the steps since the
 last save.
@@ -33,7 +33,7 @@ _ASK_STEPS = 16
 _ASK_S = 1.0
 
 Step = Callable[[Vector, npt.NDArray[np.uint16]], tuple[float, Vector]]
-"""Loss (nats a token) and gradient (penalty included) for ids (batch, length + 1)."""
+"""Loss (nats per token) and gradient (penalty included) for ids (batch, length + 1)."""
 Draw = Callable[[np.random.Generator], npt.NDArray[np.uint16]]
 """A batch of ids (batch, length + 1); the same random state gives the same batch."""
 Progress = Callable[[int], None]
@@ -137,15 +137,15 @@ def train_stage(
     retreated: Progress | None = None,
     stopped: Callable[[], bool] | None = None,
 ) -> None:
-    """Take a lineage through the rest of a stage, saving it to ``path`` now and then.
+    """Take a replica through the rest of a stage, saving it to ``path`` now and then.
 
     Parameters
     ----------
     batch_tokens : predicted tokens of what ``draw`` returns.
-    retreated : called like ``progress`` after a loss that was no number: the lineage is then back
+    retreated : called like ``progress`` after a loss that was no number: the replica is then back
         at its last save, with half the learning rate. The eighth time raises ``InputError``.
     stopped : asked every 16 steps, or every second where steps are slow; when it says yes the
-        lineage is saved and ``Stopped`` raised.
+        replica is saved and ``Stopped`` raised.
     """
     steps = max(1, stage.tokens // batch_tokens)
     retreats = 0

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""A training run: a folder, its stages, and lineages that go side by side in processes.
+"""A training run: a folder, its stages, and replicas that go side by side in processes.
 
     run/config.json             what is done; a second start with the same goes on
     run/sources.json            where its text is; paths of this machine
     run/machine.json            processor, and seconds spent so far
-    run/state/NN.safetensors    one lineage each, see `train.run.replica`
+    run/state/NN.safetensors    one replica each, see `train.run.replica`
     run/state/NN.log            a JSON line every few seconds: stage, tokens, loss
     run/scores.json             scores after each stage; they decide who goes on
     run/checkpoints/S-NN.safetensors   what was scored after stage S
     run/start.safetensors       what the first stage goes on from, see `train.run.finetune`
     run/best.safetensors        the checkpoint with the lowest score of the last stage
 
-A lineage is a pure function of config, corpus and its number, so runs repeat and resume exactly;
+A replica is a pure function of config, corpus and its number, so runs repeat and resume exactly;
 only after a loss that was no number does it depend on when it was last saved. Where PyTorch
 computes it, sums also depend on the number of threads, and a GPU promises nothing.
 """
@@ -43,17 +43,17 @@ class Status:
     """Where a run is."""
 
     stage: int
-    lineages: int
-    """Lineages of the stage."""
+    replicas: int
+    """Replicas of the stage."""
     finished: int
     """Those of them that are scored."""
     tokens: int
     """Tokens done in all stages."""
     total: int
     loss: float
-    """Lowest smoothed loss of the stage, nats a token; nan before the first is known."""
+    """Lowest smoothed loss of the stage, nats per token; nan before the first is known."""
     retreats: dict[int, float] = field(default_factory=dict)
-    """Lineages whose loss just was no number, and the factor their learning rates have now."""
+    """Replicas whose loss just was no number, and the factor their learning rates have now."""
 
 
 Progress = Callable[[Status], None]
@@ -72,8 +72,8 @@ class Run:
     def go(self, *, workers: int = 1, progress: Progress | None = None) -> Path:
         """Do what is left; return the path of the best checkpoint.
 
-        Raises ``InputError`` and ``EnvironmentProblem`` of the lineages. What was saved stays, and
-        on an interrupt the lineages are saved first.
+        Raises ``InputError`` and ``EnvironmentProblem`` of the replicas. What was saved stays, and
+        on an interrupt the replicas are saved first.
         """
         # Two processes would write the same states.
         with locked(self.folder / "lock", what=f"the run in {str(self.folder)!r}"):
@@ -97,7 +97,7 @@ class Run:
         return best
 
     def scores(self) -> Scores:
-        """Scores by stage and lineage."""
+        """Scores by stage and replica."""
         return self.record.scores()
 
     def _adopt(self) -> None:
@@ -170,7 +170,7 @@ class Run:
         losses = [line["loss"] for line in lines if line["loss"] is not None]
         return Status(
             stage=stage,
-            lineages=members,
+            replicas=members,
             finished=members - unfinished,
             tokens=before + sum(int(line["stage_tokens"]) for line in lines),
             total=self.config.tokens,

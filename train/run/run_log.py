@@ -23,7 +23,7 @@ _TAIL_BYTES = 1024
 _MAX_BYTES = 1 << 24
 
 Scores = dict[int, dict[int, float]]
-"""Nats a byte by stage and lineage; lower is better."""
+"""Nats a byte by stage and replica; lower is better."""
 
 
 class Record:
@@ -33,11 +33,11 @@ class Record:
         self.folder = folder
 
     def log(self, index: int) -> Path:
-        """The log of a lineage."""
+        """The log of a replica."""
         return self.folder / "state" / f"{index:02d}.log"
 
     def curves(self) -> dict[int, list[dict[str, float]]]:
-        """The log of each lineage: stage, tokens since its start, smoothed loss.
+        """The log of each replica: stage, tokens since its start, smoothed loss.
 
         Steps that a kill lost and a second start did again appear once.
         """
@@ -72,7 +72,7 @@ class Record:
         publish_json(self.folder / "scores.json", data)
 
     def machine(self) -> dict[str, Any]:
-        """Processor, workers, and seconds of all scored lineages; empty when nothing is noted."""
+        """Processor, workers, and seconds of all scored replicas; empty when nothing is noted."""
         path = self.folder / "machine.json"
         return _read_object(path) if path.exists() else {}
 
@@ -84,7 +84,7 @@ class Record:
 
 
 class Tails:
-    """The ends of the logs of some lineages, while they grow."""
+    """The ends of the logs of some replicas, while they grow."""
 
     def __init__(self, record: Record, members: list[int]) -> None:
         self._paths = {index: record.log(index) for index in members}
@@ -98,7 +98,7 @@ class Tails:
         return [lines[-1] for lines in self._known.values() if lines]
 
     def retreats(self) -> dict[int, float]:
-        """What `last` found new: lineages that went back, and their caution."""
+        """What `last` found new: replicas that went back, and their caution."""
         found = {}
         for index, lines in self._known.items():
             marks = [line for line in lines if "caution" in line]

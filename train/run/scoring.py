@@ -21,7 +21,7 @@ Ids = npt.NDArray[np.unsignedinteger]
 
 
 def score(engine: Engine, vector: Vector, texts: list[Ids]) -> float:
-    """Mean over ``texts`` of nats a byte, in windows of 256 whose first byte is not scored.
+    """Mean over ``texts`` of nats per byte, in windows of 256 whose first byte is not scored.
 
     What is left behind the last whole window of a text is not scored.
     """
@@ -33,7 +33,7 @@ def score(engine: Engine, vector: Vector, texts: list[Ids]) -> float:
             means.append(np.average(losses, weights=[len(part) for part in parts]))
     found = float(np.mean(means)) if means else math.nan
     if not math.isfinite(found):
-        raise InputError(f"the selection texts give no score (nats a byte: {found!r}): {_SHORT}")
+        raise InputError(f"the selection texts give no score (nats per byte: {found!r}): {_SHORT}")
     return found
 
 

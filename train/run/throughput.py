@@ -20,10 +20,10 @@ __all__ = ["measured_throughput", "tokens_per_second"]
 
 
 def measured_throughput(engine: Engine, config: TrainConfig) -> float:
-    """`tokens_per_second`; of the kernel in a process such as lineages have.
+    """`tokens_per_second`; of the kernel in a process such as replicas have.
 
     Here NumPy would compute the directions of the gradients with all cores, which is far slower
-    where these are busy: 0.06 instead of 4.8 million tokens a second (measured).
+    where these are busy: 0.06 instead of 4.8 million tokens per second (measured).
     """
     if not isinstance(engine, Kernel):
         return tokens_per_second(engine, config)
@@ -37,7 +37,7 @@ def _throughput(config: TrainConfig) -> float:
 
 
 def tokens_per_second(engine: Engine, config: TrainConfig, *, seconds: float = 2.0) -> float:
-    """Tokens a second of one process: steps and updates on random ids for about ``seconds``.
+    """Tokens per second of one process: steps and updates on random ids for about ``seconds``.
 
     Drawing batches and the company of other processes are not in it; both cost some percent.
     """

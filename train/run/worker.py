@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What one process of a run does: take one lineage through one stage, then score it."""
+"""What one process of a run does: take one replica through one stage, then score it."""
 
 import contextlib
 import json
@@ -57,7 +57,7 @@ _stop: list[Event] = []
 
 
 def begin(stop: Event) -> None:
-    """Set up a process of a run, which ends its lineage early, but saved, once ``stop`` is set."""
+    """Set up a process of a run, which ends its replica early, but saved, once ``stop`` is set."""
     _stop[:] = [stop]
     # Ctrl-C reaches every process of a terminal; the parent decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -83,7 +83,7 @@ class Sources:
     """Where the manifest's files are; None: beside it."""
     cache: Path
     selection: tuple[Path, ...] = ()
-    """Texts that choose among lineages; without any, held-out documents in both spacings."""
+    """Texts that choose among replicas; without any, held-out documents in both spacings."""
 
     def easiest(
         self, keep_fraction: float, *, progress: Progress | None = None
@@ -115,7 +115,7 @@ class Sources:
         return any(are_dialogues(source.file) for source in found.sources)
 
     def texts(self, corpus: Corpus) -> list[tuple[str, Ids]]:
-        """What lineages are judged by: held-out documents as they are, and the selection.
+        """What replicas are judged by: held-out documents as they are, and the selection.
 
         Each has a name for people. A corpus of a few documents holds none out; then it is the text
         trained on.
@@ -129,10 +129,10 @@ class Sources:
 
 
 def run_replica(folder: Path, index: int, stage: int, sources: Sources) -> float:
-    """Finish a stage of a lineage, write its checkpoint, and return its score.
+    """Finish a stage of a replica, write its checkpoint, and return its score.
 
-    The score is the mean over the selection texts of nats a byte, in the numbers of the stage; for
-    a shape that only software runs, over their first 65,536 ids, as that is slow.
+    The score is the mean over the selection texts of nats per byte, in the numbers of the stage. A
+    shape that only software runs is slow and is scored over their first 65,536 ids.
     """
     config = TrainConfig.read(folder / "config.json")
     corpus = sources.corpus(config.kept)
@@ -180,7 +180,7 @@ def run_replica(folder: Path, index: int, stage: int, sources: Sources) -> float
 
 
 def checkpoint_path(folder: Path, stage: int, index: int) -> Path:
-    """Where the checkpoint of a lineage after a stage is."""
+    """Where the checkpoint of a replica after a stage is."""
     return folder / "checkpoints" / f"{stage}-{index:02d}.safetensors"
 
 
@@ -225,7 +225,7 @@ def _state_path(folder: Path, index: int) -> Path:
 
 
 def _replica(config: TrainConfig, folder: Path, index: int, stage: int, corpus: Corpus) -> Replica:
-    """The saved lineage, moved on to ``stage`` where it ended the one before; or a new one."""
+    """The saved replica, moved on to ``stage`` where it ended the one before; or a new one."""
     state = _state_path(folder, index)
     adam = Adam(count=config.spec.param_count, bases=eigenbases_of(config.spec))
     if state.exists():

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Delays of one speed grade: what the chip database has, and what is assumed where it has none.
 
-The database has four numbers a delay (an edge each of input and output); the largest counts, for
+The database has four numbers per delay (an edge each of input and output); the largest counts, for
 hold the smallest. They are of the slow corner. Read from it (groups and keys are the database's):
 
     LUT, carry        lut a_f ..., alu a_f, a0_fco, fci_fco ...

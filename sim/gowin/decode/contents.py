@@ -39,7 +39,7 @@ def positions(chip: Chip, site: Site) -> tuple[NDArray[np.int64], NDArray[np.int
 def read_contents(
     chip: Chip, bitmap: NDArray[np.uint8], used: list[Site]
 ) -> dict[tuple[int, int], int]:
-    """The contents of the block RAMs `used`, by the tile they begin in: 18 bits a word.
+    """The contents of the block RAMs `used`, by the tile they begin in: 18 bits per word.
 
     Raises InputError when there is a bit anywhere else.
     """

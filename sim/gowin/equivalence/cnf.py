@@ -114,7 +114,7 @@ class Frame:
     ):
         """``state``: literals of nets that registers drive, where they are known.
 
-        Raises ``InputError`` for a clock that is read as data: it has two values a cycle.
+        Raises ``InputError`` for a clock that is read as data: it has two values per cycle.
         """
         if any(
             net == tables.clock and pin not in clock_pins(cell)

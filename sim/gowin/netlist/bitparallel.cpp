@@ -13,7 +13,7 @@
 #define EXPORT extern "C" __attribute__((visibility("default")))
 #endif
 
-// `table` has 3 + PARAMETERS numbers a cell: kind, first input, first output, parameters.
+// `table` has 3 + PARAMETERS numbers per cell: kind, first input, first output, parameters.
 EXPORT void *sim_new(int32_t nets, int32_t count, const int32_t *table, int32_t pin_count,
                        const int32_t *pins, int32_t ordered, const int32_t *order,
                        const uint64_t *contents, int32_t content_words, int32_t clock) {

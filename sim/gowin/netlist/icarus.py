@@ -64,7 +64,7 @@ class IcarusRun:
     folder: Path
     process: subprocess.Popen[bytes]
     words: int
-    """Words of 64 nets in a line, one line a cycle."""
+    """Words of 64 nets in a line, one line per cycle."""
 
     @property
     def output(self) -> IO[bytes]:

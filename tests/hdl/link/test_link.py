@@ -22,7 +22,7 @@ from glintfpga.firmware.wire.protocol import (
 from glintfpga.hdl.link.link import Link
 
 CLK_HZ = 200_000  # a millisecond is 200 cycles
-BYTE = 5  # cycles a byte takes on the line
+BYTE = 5  # cycles that a byte takes on the line
 INFO = HelloInfo(lanes=4, plan=12, build_id=b"test\0run", image_header=bytes(range(96)))
 
 

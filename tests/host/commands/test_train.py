@@ -297,7 +297,7 @@ def test_minutes_become_tokens_once(text, tmp_path, command, monkeypatch):
     run = tmp_path / "run"
     code, out, err = command(*arguments, "--out", run)
     assert code == 0, err
-    assert "tokens/s for one lineage (measured): " in err
+    assert "tokens/s for one replica (measured): " in err
     assert "float: byte perplexity" in out.decode()
     config = json.loads((run / "config.json").read_text())
     assert config["minutes"] == 0.01 and config["unreviewed"]
@@ -407,12 +407,12 @@ def test_progress_tells_stage_loss_and_speed(notes):
     pace = _TrainProgress(show, 3, clock=lambda: now[0])
 
     def status(tokens, **more):
-        return Status(stage=1, lineages=2, finished=0, tokens=tokens, total=100, loss=2.5, **more)
+        return Status(stage=1, replicas=2, finished=0, tokens=tokens, total=100, loss=2.5, **more)
 
     pace(status(0))
     now[0] = 10.0
     pace(status(30_000_000, retreats={4: 0.5}))
     assert show.state.endswith("stage 2 of 3, loss 2.500, 3.00 M tokens/s")
     assert len(notes) == 1
-    assert notes[0].startswith("the loss of lineage 4 was no number: it is back at its last save")
+    assert notes[0].startswith("the loss of replica 4 was no number: it is back at its last save")
     assert "0.5 of its learning rate" in notes[0]

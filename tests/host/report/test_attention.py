@@ -56,7 +56,7 @@ def test_weights_are_those_of_the_chip(window, lanes, monkeypatch):
             state = states[2 * position + index]
             values = reference._values[index][0, slots]
             exact = weights[index, position, first : position + 1] @ values
-            # Half a unit of length and of values a group, where a weight of 1/2 has 2**7 units.
+            # Half a unit of length and of values per group, where a weight of 1/2 has 2**7 units.
             bound = -(-window // lanes) * (np.abs(values).max() + 1) / 2 / 2**7
             assert np.abs(exact - state.values[0] / state.denominator[0]).max() <= bound
 

@@ -129,7 +129,7 @@ def test_what_is_not_at_hand_is_said(new_build):
     assert re.findall(r'<figure id="(\w+)"', made) == PICTURES
     assert made.count("The device holds no model.") == 3
     assert "There is no path." in made
-    assert "tokens a second" not in made
+    assert "tokens per second" not in made
     Checked(made)
 
 

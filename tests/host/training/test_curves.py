@@ -25,7 +25,7 @@ def test_loss_falls_to_the_right_on_the_page():
     assert [x for x, _ in first] == pytest.approx([60, 380, 700])
     assert [y for _, y in first] == sorted(y for _, y in first)
     assert first[0][1] == pytest.approx(36) and first[-1][1] == pytest.approx(352)
-    assert "lineage 3" in picture and "100 k" in picture
+    assert "replica 3" in picture and "100 k" in picture
 
 
 def test_long_curves_are_thinned_and_empty_ones_left_out():

@@ -54,7 +54,7 @@ class Proof:
 
 
 _SLOWEST_CLOCK_HZ = 24_000_000
-"""Eight cycles a bit at 3 Mbaud: bytes come as close as they can."""
+"""Eight cycles per bit at 3 Mbaud: bytes come as close as they can."""
 
 
 def _sequencer(lanes: int, *faults: Fault) -> Proof:

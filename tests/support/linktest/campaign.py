@@ -124,7 +124,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog=f"python -m {_NAME}")
     parser.add_argument("--each", type=int, default=25, help="conversations a kind and rate")
     parser.add_argument("--port", choices=("ref:", "sim:"), default="ref:")
-    parser.add_argument("--rate", type=float, action="append", help="faults a byte (all four)")
+    parser.add_argument("--rate", type=float, action="append", help="faults per byte (all four)")
     parser.add_argument("--size", type=int, help="tokens of an answer (50; sim: 12)")
     parser.add_argument("-o", "--write", action="store_true", help="into docs/link-under-fire.md")
     asked = parser.parse_args(arguments)

@@ -63,7 +63,7 @@ class Soak:
         return (
             f"{self.tokens:,} tokens ({self.ends:,} of them ends of a text), {self.crcs:,} CRCs of "
             f"all logits, {self.mismatches} mismatches, {self.losses} frames lost or sent again, "
-            f"{self.cycles / max(1, self.tokens):.1f} cycles a token; resident memory "
+            f"{self.cycles / max(1, self.tokens):.1f} cycles per token; resident memory "
             f"{self.warm_bytes / mega:.1f} MiB after {WARM:,} tokens, "
             f"{self.last_bytes / mega:.1f} MiB at the end; {self.seconds:,.0f} s, "
             f"{self.used_seconds:,.0f} s of them on the processor"

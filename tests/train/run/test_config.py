@@ -46,13 +46,13 @@ def test_wrong_configs_are_refused(data, reason):
         TrainConfig.from_json(data)
 
 
-def test_later_stages_have_no_more_lineages():
+def test_later_stages_have_no_more_replicas():
     few, many = Stage(lineages=1, tokens=5, rate=0.1), Stage(lineages=2, tokens=5, rate=0.1)
     with pytest.raises(InputError, match="cannot continue 2 lineages of 1"):
         TrainConfig(stages=(few, many))
 
 
-def test_scaled_keeps_the_sum_and_drops_lineages_that_would_be_short():
+def test_scaled_keeps_the_sum_and_drops_replicas_that_would_be_short():
     config = TrainConfig()
     for tokens in (10**7, 10**9, 10**11):
         assert config.scaled(tokens).tokens == pytest.approx(tokens, rel=0.02)

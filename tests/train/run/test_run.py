@@ -185,7 +185,7 @@ def test_retreats_are_told_once(tmp_path):
     assert tails.retreats() == {}
 
 
-def test_states_are_lineages(sources, tmp_path):
+def test_states_are_replicas(sources, tmp_path):
     stage_by_stage(tmp_path / "a", sources)
     replica = Replica.load(
         tmp_path / "a" / "state" / "01.safetensors",

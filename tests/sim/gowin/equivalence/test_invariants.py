@@ -91,7 +91,7 @@ def test_a_state_in_which_a_clause_does_not_hold(sim):
 
 
 def test_what_a_fault_needs_is_followed_back_through_a_pipeline():
-    """Two registers a bit, the last one inverted: low and high bit were together before."""
+    """Two registers per bit, the last one inverted: low and high bit were together before."""
     lows, highs, inverted = (20, 21), (22, 23), 24
     cells = (
         register("low", NEXT_LOW, LOW_BIT),

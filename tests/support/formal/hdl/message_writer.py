@@ -80,7 +80,7 @@ class MessageWriterProperties(Elaboratable):
         full = past_used >= RING - SPARE
         always(m, "and its room two", inside["room"] == ~full)
         slow = (kept <= past + 1) & (used <= past_used + 1)
-        always(m, "one byte a cycle", slow)
+        always(m, "one byte per cycle", slow)
         most = RING - SPARE + Mux(skip, 2, Mux(high, 3, 4))
         always(m, "the spare bytes suffice", kept <= most)
 
