@@ -61,6 +61,6 @@ def verdict(cells: Sequence[Cell]) -> str:
         f"{len(outcomes):,} conversations, {total.total('items'):,} items delivered, "
         f"{total.total('wrong')} of them wrong, {sum(o.hung for o in outcomes)} conversations "
         f"without an end, {len(complaints)} complaints{': ' * bool(found)}{found}. "
-        f"{damaged:,} damaged frames were heard; each has a chance of 2^-32 to pass the CRC, "
+        f"{damaged:,} damaged frames were received; each has a chance of 2^-32 to pass the CRC, "
         f"{damaged / 2**32:.1g} expected in all, {total.total('forged')} found."
     )
