@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,16 +18,14 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
-
 _PATH = click.Path(path_type=Path)
 
 
-def _manifest(function: _Decorated) -> _Decorated:
+def _manifest(function: options.Decorated) -> options.Decorated:
     return click.argument("manifest", type=_PATH)(function)
 
 
-def _folder(function: _Decorated) -> _Decorated:
+def _folder(function: options.Decorated) -> options.Decorated:
     return click.option(
         "--folder",
         type=_PATH,
@@ -36,7 +34,7 @@ def _folder(function: _Decorated) -> _Decorated:
     )(function)
 
 
-def _by(text: str) -> Callable[[_Decorated], _Decorated]:
+def _by(text: str) -> Callable[[options.Decorated], options.Decorated]:
     return click.option("--by", "person", required=True, metavar="NAME", help=text)
 
 

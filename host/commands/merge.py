@@ -11,7 +11,6 @@ import click
 
 from glintfpga.host.commands import options
 from glintfpga.host.console.text import one_line
-from glintfpga.host.training.corpus_and_scores import source_options
 
 if TYPE_CHECKING:
     from glintfpga.train.merge.tournament import Bracket
@@ -44,7 +43,7 @@ _COLUMNS = "{:<9} {:<17} {:>5} {:>13}  {}"
 @click.option(
     "--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes; default: all cores."
 )
-@source_options
+@options.sources
 @options.json_output
 @options.verbosity
 def command(

@@ -23,6 +23,7 @@ __all__ = [
     "MODEL",
     "PATH",
     "PLAN_CODES",
+    "Decorated",
     "board",
     "gateware",
     "generation",
@@ -34,10 +35,12 @@ __all__ = [
     "plan",
     "port",
     "refuse_given",
+    "sources",
     "verbosity",
 ]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+"""A command that an option is added to."""
 
 
 class _Path(click.Path):
@@ -319,3 +322,33 @@ def generation(default_bytes: int) -> Callable[[Decorated], Decorated]:
 def json_output(function: Decorated) -> Decorated:
     """--json."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(function)
+
+
+def sources(function: Decorated) -> Decorated:
+    """--manifest, --data and --select: the text of a training."""
+    place = click.Path(path_type=Path)
+    for option in (
+        click.option(
+            "--select",
+            "selection",
+            type=place,
+            multiple=True,
+            metavar="TEXT",
+            help="A text that chooses among checkpoints; default: held-out documents.",
+        ),
+        click.option(
+            "--data",
+            "folder",
+            type=place,
+            metavar="DIR",
+            help="Where the manifest's files lie; default: beside it.",
+        ),
+        click.option(
+            "--manifest",
+            type=place,
+            metavar="FILE",
+            help="What to train on, see glintfpga data; default: the documentation of Python.",
+        ),
+    ):
+        function = option(function)
+    return function

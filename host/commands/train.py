@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from glintfpga.host.commands import options
-from glintfpga.host.training.corpus_and_scores import source_options
 from glintfpga.host.training.recipe import config_for, planned, sized, speed_text
 from glintfpga.quant.blink.plan import DEFAULT_PLAN
 
@@ -57,7 +56,7 @@ FILES = (
 @click.option(
     "--out", type=options.PATH, metavar="RUN", help="Folder; default: runs/PRESET or MODEL-tuned."
 )
-@source_options
+@options.sources
 @click.option("-s", "--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Default: 0.")
 @click.option("--window", type=click.IntRange(1, 256), metavar="W", help="Bytes attention sees.")
 @click.option(

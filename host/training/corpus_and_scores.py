@@ -2,11 +2,8 @@
 """What the commands of training share: where its text is, and how good a checkpoint is."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import click
+from typing import TYPE_CHECKING
 
 from glintfpga.host.console.progress import counting
 from glintfpga.quant.errors import InputError
@@ -22,42 +19,9 @@ __all__ = [
     "open_streams",
     "reviewed",
     "scored",
-    "source_options",
 ]
 
-_Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
-
-_PATH = click.Path(path_type=Path)
 _SCORED_BYTES = 1 << 16
-
-
-def source_options(function: _Decorated) -> _Decorated:
-    """--manifest, --data and --select."""
-    for option in (
-        click.option(
-            "--select",
-            "selection",
-            type=_PATH,
-            multiple=True,
-            metavar="TEXT",
-            help="A text that chooses among checkpoints; default: held-out documents.",
-        ),
-        click.option(
-            "--data",
-            "folder",
-            type=_PATH,
-            metavar="DIR",
-            help="Where the manifest's files lie; default: beside it.",
-        ),
-        click.option(
-            "--manifest",
-            type=_PATH,
-            metavar="FILE",
-            help="What to train on, see glintfpga data; default: the documentation of Python.",
-        ),
-    ):
-        function = option(function)
-    return function
 
 
 def find_sources(
