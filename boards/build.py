@@ -35,6 +35,7 @@ from glintfpga.boards.gowin.timing.report import TIMING, check_margin
 from glintfpga.boards.manifest import gateware_facts
 from glintfpga.boards.step import Step
 from glintfpga.boards.toolchain import TOOLS, check_tools
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.quant.files.atomic import write_atomic
 from glintfpga.quant.files.lock import locked
 
@@ -63,17 +64,15 @@ STEPS: Mapping[str, float] = {
 
 @dataclass(frozen=True, kw_only=True)
 class BuildOptions:
-    """What to build. Only `image` is the model; everything else shapes the logic."""
+    """What to build. Only ``image`` is the model; everything else shapes the logic."""
 
-    board: str = "tangnano20k"
+    board: str
+    device: DeviceConfig
+    """Its clock is one of the board's."""
     image: bytes | None = None
     """A ``.glint`` file; None builds a device that waits for one."""
     model_name: str | None = None
     """What the manifest calls the model."""
-    lanes: int = 4
-    plan: int = 12
-    clock_mhz: float | None = None
-    """None: the board's default."""
     seed: int = 1
     """Of the placer."""
     out: Path | None = None
@@ -100,16 +99,12 @@ def build(options: BuildOptions, progress: Progress | None = None) -> BuildResul
     does not fit, or the folder cannot be written to.
     """
     board = board_of(options.board)
-    clock_mhz = board.check_clock(
-        board.default_clock_mhz if options.clock_mhz is None else options.clock_mhz
-    )
+    clock_mhz = board.check_clock(options.device.clock_hz / 1e6)
     check_tools()
     design = device_design(
         board=board,
         image=options.image,
-        lanes=options.lanes,
-        plan_code=options.plan,
-        clock_mhz=clock_mhz,
+        config=options.device,
         seed=options.seed,
         tools=tuple(tool.identity() for tool in TOOLS),
     )
@@ -124,6 +119,7 @@ def build(options: BuildOptions, progress: Progress | None = None) -> BuildResul
             board=board,
             clock_mhz=clock_mhz,
             seed=options.seed,
+            name=options.device.family,
             out=out,
             facts=facts,
             progress=progress,
@@ -136,7 +132,7 @@ def build_design(
     board: Board,
     clock_mhz: float,
     seed: int,
-    name: str = "blink",
+    name: str,
     out: Path,
     facts: Mapping[str, Any] | None = None,
     progress: Progress | None = None,

@@ -2,7 +2,7 @@
 """What is built: a top level, what it depends on, and what it declares about itself."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from glintfpga.boards.board import Board
 from glintfpga.boards.cache import digest_of, file_digest
 from glintfpga.boards.gowin.resources import Resources
 from glintfpga.firmware.blink.schedule import step_cycles, token_cycles
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import InputError
 
@@ -48,18 +49,16 @@ def source_digest(folders: tuple[str, ...] = _SOURCES) -> str:
     return digest_of(*parts)
 
 
-def expected_resources(lanes: int, plan_code: int) -> Resources:
+def expected_resources(config: DeviceConfig) -> Resources:
     """Multipliers and memories of the device, exactly.
 
     A lane has seven multipliers of the plan's width and, up to four lanes, a wide one for noise;
-    RoPE has four of the plan's width; norm and divide have nine wide ones. Raises ``InputError``
-    for other numbers of lanes.
+    RoPE has four of the plan's width; norm and divide have nine wide ones.
     """
-    if (lanes, plan_code) not in _BLOCK_RAMS:
-        raise InputError(f"no device has {lanes!r} lanes of plan {plan_code!r}")
+    lanes = config.lanes
     narrow, wide = 7 * lanes + 4, 9 + (lanes if lanes <= 4 else 0)
-    bsram = _BLOCK_RAMS[lanes, plan_code]
-    if plan_code == 9:
+    bsram = _BLOCK_RAMS[lanes, config.plan.code]
+    if config.plan.weight_width <= 9:
         return Resources(mult18x18=wide, mult9x9=narrow, bsram=bsram)
     return Resources(mult18x18=wide + narrow, bsram=bsram)
 
@@ -68,56 +67,55 @@ def device_design(
     *,
     board: Board,
     image: bytes | None,
-    lanes: int,
-    plan_code: int,
-    clock_mhz: float,
+    config: DeviceConfig,
     seed: int = 1,
     tools: tuple[str, ...] = (),
-    build_id: bytes | None = None,
 ) -> Design:
     """The device with a model in it, or without one.
 
-    Its build id, unless given, is made from the sources, the options and ``tools``, the identities
-    of the tools, but not from the model. It lies in a memory, so another one needs no new
-    synthesis.
+    Its build id, unless ``config`` has one, is made from the sources, the options and ``tools``,
+    the identities of the tools, but not from the model. It lies in a memory, so another one needs
+    no new synthesis.
 
-    Raises ``InputError`` for an image of another number plan.
+    Raises ``InputError`` for an image of another number plan, and for a clock that the board
+    cannot make.
     """
     from glintfpga.firmware.blink.image import Image
-    from glintfpga.quant.blink.plan import plan_of
 
-    plan = plan_of(plan_code)
+    clock_mhz, plan = board.check_clock(config.clock_hz / 1e6), config.plan.code
     model = None if image is None else Image.from_bytes(image)
-    if model is not None and model.model.plan.code != plan_code:
+    if model is not None and model.model.plan.code != plan:
         raise InputError(
-            f"the model is of number plan {model.model.plan.code!r}, the build of {plan_code!r}: "
+            f"the model is of number plan {model.model.plan.code!r}, the build of {plan!r}: "
             "quantize it again, or build with its plan"
         )
     sources = source_digest()
-    options = (board.name, str(lanes), str(plan_code), repr(clock_mhz), str(seed))
+    options = (board.name, str(config.lanes), str(plan), repr(clock_mhz), str(seed))
     logic = digest_of(sources, *options, *tools)
-    made_id = bytes.fromhex(logic)[:8] if build_id is None else build_id
+    if not any(config.build_id):
+        config = replace(config, build_id=bytes.fromhex(logic)[:8])
+    build_id = config.build_id
 
     def top() -> Any:
         from glintfpga.boards.top import BoardTop
         from glintfpga.hdl.device import Device
 
         device = Device(
-            clk_hz=round(clock_mhz * 1e6),
-            lanes=lanes,
-            plan=plan,
+            clk_hz=config.clock_hz,
+            lanes=config.lanes,
+            plan=config.plan,
             image=model,
-            build_id=made_id,
+            build_id=build_id,
         )
         return BoardTop(device=device, board=board, clock_mhz=clock_mhz)
 
-    facts: dict[str, Any] = {"lanes": lanes, "plan": plan_code, "build_id": made_id.hex()}
+    facts: dict[str, Any] = {"lanes": config.lanes, "plan": plan, "build_id": build_id.hex()}
     return Design(
         top=top,
-        inputs=(logic, "no model" if image is None else digest_of(image.hex()), made_id.hex()),
-        expected=expected_resources(lanes, plan_code),
+        inputs=(logic, "no model" if image is None else digest_of(image.hex()), build_id.hex()),
+        expected=expected_resources(config),
         facts=facts,
-        cycles=None if model is None else _cycles(model.model.spec, lanes),
+        cycles=None if model is None else _cycles(model.model.spec, config.lanes),
     )
 
 

@@ -54,15 +54,11 @@ def export(
     options, ``EnvironmentProblem`` without a Yosys that writes Verilog.
     """
     board = board_of(options.board)
-    clock_mhz = board.check_clock(
-        board.default_clock_mhz if options.clock_mhz is None else options.clock_mhz
-    )
+    clock_mhz = options.device.clock_hz / 1e6
     design = device_design(
         board=board,
         image=options.image,
-        lanes=options.lanes,
-        plan_code=options.plan,
-        clock_mhz=clock_mhz,
+        config=options.device,
         seed=options.seed,
     )
     image = options.image

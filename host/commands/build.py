@@ -12,6 +12,7 @@ import click
 from glintfpga.host.commands import options
 
 if TYPE_CHECKING:
+    from glintfpga.firmware.device_config import DeviceConfig
     from glintfpga.host.console.progress import Progress
 
 __all__ = ["command"]
@@ -58,17 +59,17 @@ def command(
     from glintfpga.host.files.outputs import BUILD, Output
     from glintfpga.host.models import image_of, title_of
 
-    folder = out or Path("build", board_of(board).name)
+    target = board_of(board)
+    folder = out or Path("build", target.name)
     for name, kind in BUILD.items():
         Output(path=folder / name, kind=kind, sources=[model])
     image = image_of(model, plan=plan)
+    device = DeviceConfig(lanes=lanes, plan=image.model.plan, clock_hz=target.hertz(clock_mhz))
     chosen = BuildOptions(
         board=board,
         image=image.data,
         model_name=title_of(model),
-        lanes=lanes,
-        plan=image.model.plan.code,
-        clock_mhz=clock_mhz,
+        device=device,
         seed=seed,
         out=folder,
     )

@@ -38,7 +38,9 @@ def command(
     glintfpga export verilog --apio && cd verilog && apio build
     """
     from glintfpga.boards.build import BuildOptions
+    from glintfpga.boards.catalog import board_of
     from glintfpga.boards.export.verilog import export
+    from glintfpga.firmware.device_config import DeviceConfig
     from glintfpga.host.console.progress import counting
     from glintfpga.host.console.signals import tidy_end
     from glintfpga.host.console.text import shown_name
@@ -47,13 +49,14 @@ def command(
 
     check(folder)
     image = image_of(model, plan=plan)
+    device = DeviceConfig(
+        lanes=lanes, plan=image.model.plan, clock_hz=board_of(board).hertz(clock_mhz)
+    )
     chosen = BuildOptions(
         board=board,
         image=image.data,
         model_name=title_of(model),
-        lanes=lanes,
-        plan=image.model.plan.code,
-        clock_mhz=clock_mhz,
+        device=device,
     )
     with tidy_end(), counting("Verilog", 1) as progress:
         made = export(chosen, apio=apio, progress=progress)

@@ -27,9 +27,12 @@ def test_clocks(name):
 
 def test_clock_errors():
     board = board_of("tangnano20k")
-    message = r"^tangnano20k has no clock of 60\.0 MHz: use one of 27, 54, 67\.5, 81, 94\.5, 108$"
+    message = r"^tangnano20k has no clock of 60 MHz: use one of 27, 54, 67\.5, 81, 94\.5, 108$"
     with pytest.raises(InputError, match=message):
         board.check_clock(60.0)
+    with pytest.raises(InputError, match="has no clock of 0 MHz"):
+        board.hertz(0.0)
+    assert [board.hertz(clock) for clock in (None, 67.5)] == [54_000_000, 67_500_000]
 
 
 @pytest.mark.parametrize("name", list(BOARDS))

@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: MIT
+import itertools
+
 import numpy as np
 import pytest
 
+from glintfpga.boards import design as module
 from glintfpga.boards.catalog import board_of
 from glintfpga.boards.design import device_design
 from glintfpga.boards.gowin.bram_signatures import split
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.hdl.service.hello import HEADER_AT
+from glintfpga.quant.blink.machine import LANES
+from glintfpga.quant.blink.plan import PLAN9, PLANS
 from glintfpga.quant.blink.spec import PRESETS
 from glintfpga.quant.errors import InputError
 from support.models import random_image
@@ -17,9 +23,9 @@ def image(seed, *, spec="blink"):
     return random_image(PRESETS[spec], seed=seed).data
 
 
-def design(data, **kwargs):
-    arguments = {"lanes": 4, "plan_code": 12, "clock_mhz": 54.0}
-    return device_design(board=BOARD, image=data, **(arguments | kwargs))
+def design(data, *, seed=1, tools=(), **changed):
+    config = DeviceConfig(**{"clock_hz": 54_000_000, **changed})
+    return device_design(board=BOARD, image=data, config=config, seed=seed, tools=tools)
 
 
 def test_inputs():
@@ -38,17 +44,22 @@ def test_build_id():
     assert build_id(data=image(1)) == first
     others = [
         build_id(lanes=2),
-        build_id(plan_code=9),
-        build_id(clock_mhz=81.0),
+        build_id(plan=PLAN9),
+        build_id(clock_hz=81_000_000),
         build_id(seed=2),
         build_id(tools=("yosys 2",)),
     ]
     assert len({first, *others}) == 6
+    assert build_id(build_id=b"given") == b"given\0\0\0".hex()
 
 
 def test_other_plan_is_refused():
     with pytest.raises(InputError, match=r"^the model is of number plan 12, the build of 9: "):
-        design(image(1), plan_code=9)
+        design(image(1), plan=PLAN9)
+
+
+def test_every_device_has_its_number_of_block_rams():
+    assert set(module._BLOCK_RAMS) == set(itertools.product(LANES, PLANS))
 
 
 @pytest.mark.slow

@@ -5,10 +5,11 @@ import pytest
 
 from glintfpga.boards.design import expected_resources
 from glintfpga.firmware.blink.image_format import HEADER_BYTES
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire import protocol
 from glintfpga.firmware.wire.messages import Counters, Done, Generate
 from glintfpga.firmware.wire.protocol import Data, Hello, HelloInfo, HelloReply
-from glintfpga.quant.blink.plan import PLAN9, PLAN12
+from glintfpga.quant.blink.plan import PLAN9, PLAN12, plan_of
 from glintfpga.quant.blink.spec import PRESETS
 from glintfpga.quant.blink.tables import RECIPROCAL, RSQRT, exp2_table, silu_table
 from glintfpga.quant.numbers.gumbel import GUMBEL
@@ -107,5 +108,5 @@ def test_sizes_of_tables(number_plan):
 def test_what_a_device_takes(tables):
     for row in tables("adding-a-board.md")["lanes"]:
         lanes, plan, *shown = map(int, row)
-        expected = expected_resources(lanes, plan)
+        expected = expected_resources(DeviceConfig(lanes=lanes, plan=plan_of(plan)))
         assert shown == [expected.mult18x18, expected.mult9x9, expected.bsram], row

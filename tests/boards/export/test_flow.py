@@ -17,6 +17,7 @@ from glintfpga.boards.export.verilog import export
 from glintfpga.boards.gowin.bram_patch import cells_of
 from glintfpga.boards.gowin.resources import check
 from glintfpga.boards.toolchain import YOSYS
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.messages import generate, prompt
 from glintfpga.host.files.output_folder import fill
 from glintfpga.quant.blink.plan import PLAN12, plan_of
@@ -38,9 +39,13 @@ def image(plan=PLAN12):
     return random_image(SPEC, plan)
 
 
+def device(lanes, plan=12):
+    return DeviceConfig(lanes=lanes, plan=plan_of(plan), clock_hz=54_000_000)
+
+
 def exported(folder, lanes, plan=12, **kwargs):
-    data = image(plan_of(plan)).data
-    made = export(BuildOptions(image=data, lanes=lanes, plan=plan), **kwargs)
+    data, config = image(plan_of(plan)).data, device(lanes, plan)
+    made = export(BuildOptions(board=BOARD.name, device=config, image=data), **kwargs)
     fill(folder, made.files, made.facts)
     return made
 
@@ -70,7 +75,7 @@ def test_plain_synthesis(tmp_path, lanes, plan):
     script = line.split('"')[1]
     YOSYS.run(["-p", script], folder=tmp_path, log=tmp_path / "log")
     netlist = json.loads((tmp_path / "top.syn.json").read_text())
-    types = check(netlist, expected_resources(lanes, plan), BOARD)
+    types = check(netlist, expected_resources(device(lanes, plan)), BOARD)
     assert types["rPLL"] == 1
     # No sum has a carry-in that is a signal, so none of its chains needs the repair.
     assert carry_ins(cells_of(netlist)) <= {"GND", "VCC", "0", "1"}
@@ -171,7 +176,7 @@ def test_apio_builds_it_offline(tmp_path):
     assert sum(not line.startswith("//") for line in lines) > 2000
     report = json.loads((built / "hardware.pnr").read_text())
     used = {name: item["used"] for name, item in report["utilization"].items()}
-    expected = expected_resources(2, 12)
+    expected = expected_resources(device(2))
     assert (used["BSRAM"], used["MULT18X18"]) == (expected.bsram, expected.mult18x18)
     (clock,) = report["fmax"].values()
     assert clock["achieved"] >= clock["constraint"] == pytest.approx(54.0, abs=0.1)

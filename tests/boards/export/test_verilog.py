@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from glintfpga.boards.export.tool_commands import without
 from glintfpga.boards.export.verilog import export, verilog_of
 from glintfpga.boards.gowin.bram_signatures import bits_of, split
 from glintfpga.boards.gowin.steps import Steps
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.quant.blink.spec import PRESETS
 from glintfpga.quant.errors import EnvironmentProblem, InputError
 from support.models import random_image
@@ -26,7 +28,8 @@ from support.models import random_image
 BOARD = board_of("tangnano20k")
 LANES = 2
 IMAGE = random_image(PRESETS["blink"])
-OPTIONS = BuildOptions(image=IMAGE.data, model_name="random", lanes=LANES)
+DEVICE = DeviceConfig(lanes=LANES, clock_hz=54_000_000)
+OPTIONS = BuildOptions(board=BOARD.name, device=DEVICE, image=IMAGE.data, model_name="random")
 PINS = {
     "clk27_0__io": 4,
     "uart_0__tx__io": 69,
@@ -52,7 +55,7 @@ def verilog(exported):
 
 @pytest.fixture(scope="module")
 def design():
-    return device_design(board=BOARD, image=IMAGE.data, lanes=LANES, plan_code=12, clock_mhz=54.0)
+    return device_design(board=BOARD, image=IMAGE.data, config=DEVICE)
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +130,7 @@ def test_apio_brings_its_own_models(exported, folder):
 
 def test_multipliers_are_instances(verilog):
     found = re.findall(r"^  (MULT\w+|rPLL|IBUF|TBUF|OBUF) ", verilog, re.MULTILINE)
-    expected = expected_resources(LANES, 12)
+    expected = expected_resources(DEVICE)
     assert found.count("MULT18X18") == expected.mult18x18
     assert found.count("rPLL") == 1
     assert sum(name.endswith("BUF") for name in found) == len(PINS)
@@ -193,7 +196,7 @@ def test_the_readme_has_the_commands_of_a_build(exported, design, rendered):
     assert ["gowin_pack", *steps.pack_arguments()] in commands
     synth = re.search(r"^synth_gowin.*", rendered["top.ys"], re.MULTILINE)[0]
     assert ["yosys", "-p", f"read_verilog top.v; {synth}"] in commands
-    expected = expected_resources(LANES, 12)
+    expected = expected_resources(DEVICE)
     assert f"{expected.mult18x18} MULT18X18, {expected.bsram} block RAMs" in readme
     assert "With apio" in readme
     assert "{" not in readme
@@ -233,9 +236,9 @@ def test_options_go_with_their_values():
 
 def test_other_options_are_refused():
     with pytest.raises(InputError, match=r"^tangnano20k has no clock of 48 MHz"):
-        export(BuildOptions(image=None, clock_mhz=48))
+        export(BuildOptions(board=BOARD.name, device=replace(DEVICE, clock_hz=48_000_000)))
     with pytest.raises(InputError, match=r"^unknown board 'x'"):
-        export(BuildOptions(board="x"))
+        export(BuildOptions(board="x", device=DEVICE))
 
 
 def test_without_yosys(monkeypatch):

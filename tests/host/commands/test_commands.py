@@ -292,8 +292,9 @@ def test_build_names_its_steps(command, built, tmp_path):
         "warning: multipliers not timed",
     ]
     (options,) = built
-    assert (options.model_name, options.lanes, options.plan) == ("blink-base", 2, 12)
-    assert (options.clock_mhz, options.out) == (54.0, tmp_path)
+    assert (options.model_name, options.device.lanes) == ("blink-base", 2)
+    assert (options.device.plan.code, options.device.clock_hz) == (12, 54_000_000)
+    assert options.out == tmp_path
 
 
 def test_build_as_json(command, built, tmp_path):

@@ -15,7 +15,10 @@ def asked(monkeypatch):
     def export(options, *, apio, progress):
         calls.append((options, apio))
         progress(1.0)
-        return Export(files={"top.v": f"// {options.lanes} lanes\n"}, facts={"plan": options.plan})
+        return Export(
+            files={"top.v": f"// {options.device.lanes} lanes\n"},
+            facts={"plan": options.device.plan.code},
+        )
 
     monkeypatch.setattr("glintfpga.boards.export.verilog.export", export)
     return calls
@@ -29,7 +32,8 @@ def test_options(command, asked, tmp_path):
     assert (folder / "top.v").read_text() == "// 2 lanes\n"
     assert json.loads((folder / "export.json").read_text())["plan"] == 12
     ((options, apio),) = asked
-    assert (options.model_name, options.lanes, options.clock_mhz) == ("blink-base", 2, 81.0)
+    assert (options.model_name, options.device.lanes) == ("blink-base", 2)
+    assert options.device.clock_hz == 81_000_000
     assert apio
     assert options.image is not None
 
@@ -39,7 +43,7 @@ def test_plan_and_name_of_an_image(command, asked, tmp_path, new_image):
     path.write_bytes(new_image(plan=9).data)
     assert command("export", tmp_path / "out", "--model", path)[0] == 0
     ((options, apio),) = asked
-    assert (options.model_name, options.plan, apio) == ("nine", 9, False)
+    assert (options.model_name, options.device.plan.code, apio) == ("nine", 9, False)
     assert options.image == path.read_bytes()
 
 

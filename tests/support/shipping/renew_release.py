@@ -26,6 +26,8 @@ from glintfpga.boards.gowin.steps import Steps
 from glintfpga.boards.manifest import MANIFEST, Manifest, gateware_facts, manifest_beside
 from glintfpga.boards.shipped import BITSTREAM, PACKED, read_release, release_folder, shipped
 from glintfpga.boards.tangnano20k.board import TANGNANO20K
+from glintfpga.firmware.device_config import DeviceConfig
+from glintfpga.quant.blink.plan import plan_of
 from glintfpga.quant.errors import GlintError, InputError
 
 __all__ = ["differences", "main", "pack", "renew"]
@@ -50,8 +52,8 @@ def differences(manifest: Manifest) -> list[str]:
     of the memories); needs the gateware library and some seconds. The build id is taken from
     `manifest`, as it changes with every edit of the sources.
     """
-    board, default = board_of(manifest.board), BuildOptions()
-    wanted = (default.lanes, default.plan, board.default_clock_mhz, default.seed)
+    board, default = board_of(manifest.board), DeviceConfig()
+    wanted = (default.lanes, default.plan.code, board.default_clock_mhz, BuildOptions.seed)
     if (manifest.lanes, manifest.plan, manifest.clock_mhz, manifest.seed) != wanted:
         return ["settings"]
     image = _released_image(manifest.model)
@@ -107,14 +109,13 @@ def pack(bitstream: bytes) -> bytes:
 def _elaborated(manifest: Manifest, board: Board, image: bytes) -> dict[str, str]:
     """The `gateware_facts` of this source tree, with the settings and build id of `manifest`."""
     clock_mhz = manifest.clock_mhz
-    design = device_design(
-        board=board,
-        image=image,
+    config = DeviceConfig(
         lanes=manifest.lanes,
-        plan_code=manifest.plan,
-        clock_mhz=clock_mhz,
+        plan=plan_of(manifest.plan),
+        clock_hz=board.hertz(clock_mhz),
         build_id=bytes.fromhex(manifest.build_id),
     )
+    design = device_design(board=board, image=image, config=config)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         steps = Steps(
