@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from glintfpga.sim.gowin.faults.campaign import OUTCOMES
+from glintfpga.sim.gowin.faults.mutants import OUTCOMES
 
 __all__ = ["PAGE", "faults", "stages"]
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
+SELF_TEST_S = 0.001
+"""Idle time before a stimulus: the self-test takes some tenths of a millisecond."""
+
 
 def run(
     bitstream: Path,
@@ -124,7 +127,7 @@ def run(
         "first_difference": f"{wrong[0].name}: {wrong[0].difference}" if wrong else None,
     }
     if mutants and not wrong:
-        wires = origin.wires(sim.tables) if origin else None
+        wires = origin.wires(sim.flat) if origin else None
         facts["mutants"] = _mutants(decoded, image, mutants, wires, tell)
     return facts
 
@@ -136,14 +139,23 @@ def _mutants(
     wires: "Registers | None",
     tell: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Faults planted, for proof.json: what became of them, in seconds of wall and processor."""
+    """A fault campaign, for proof.json: the outcomes, wall time and processor time."""
     from glintfpga.sim.gowin.faults.campaign import campaign
+    from glintfpga.sim.proof.uninitialized_reads import never_read_before_write
     from glintfpga.sim.stimulus.conversations import STIMULI
 
     began, busy = time.monotonic(), time.process_time()
     with counting("mutants", count) as show:
         stimuli = [partial(stimulus, image=image) for stimulus in STIMULI]
-        result = campaign(decoded, stimuli, count, wires=wires, progress=show)
+        result = campaign(
+            decoded,
+            stimuli,
+            count,
+            line=(stages.RX, stages.TX),
+            idle_s=SELF_TEST_S,
+            never_read_before_write=partial(never_read_before_write, registers=wires or {}),
+            progress=show,
+        )
     tell(str(result))
     return result.facts() | {
         "seconds": round(time.monotonic() - began, 1),

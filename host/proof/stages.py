@@ -203,7 +203,7 @@ def prove_logic(sim: BitParallelSim, origin: Origin) -> Stage:
     began = time.monotonic()
     netlist = FlatNetlist(origin.synthesized)
     with counting("logic", len(netlist.order)) as show:
-        result = compare_logic(sim.tables, netlist, origin.places, progress=show)
+        result = compare_logic(sim.flat, netlist, origin.places, progress=show)
     difference = ""
     if result.differences:
         difference = f"differs from the netlist at {_some(result.differences)}"

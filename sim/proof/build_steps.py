@@ -41,15 +41,15 @@ class Origin:
         kept = {cell.name for cell in self.synthesized.cells if cell.kind == "DFF"}
         return {place: name for place, name in self.places.items() if name in kept}
 
-    def wires(self, tables: FlatNetlist) -> dict[str, tuple[int, ...]]:
+    def wires(self, flat: FlatNetlist) -> dict[str, tuple[int, ...]]:
         """Nets in the bitstream's ``tables`` of wires that registers drive, by their names in the
         source, lowest bit first.
         """
         places = {name: place for place, name in self.places.items()}
         nets = {LOW: LOW, HIGH: HIGH}
         for cell in self.synthesized.cells:
-            if cell.kind == "DFF" and places.get(cell.name) in tables.index:
-                placed = tables.cells[tables.index[places[cell.name]]]
+            if cell.kind == "DFF" and places.get(cell.name) in flat.index:
+                placed = flat.cells[flat.index[places[cell.name]]]
                 nets[cell.ports["Q"][0]] = placed.ports["Q"][0]
         return {
             name: tuple(nets[net] for net in wire)

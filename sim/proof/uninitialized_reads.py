@@ -179,18 +179,18 @@ RINGS = (
 
 
 def never_read_before_write(
-    tables: FlatNetlist, registers: Registers, power_up: Mapping[int, bool]
+    flat: FlatNetlist, power_up: Mapping[int, bool], *, registers: Registers
 ) -> frozenset[str]:
-    """Names of the block RAMs of which it could be shown that their first contents never count.
+    """Names of the block RAMs of which it is proved that no byte is used before it is written.
 
-    ``power_up`` are the values of all nets then.
+    ``power_up`` has the values of all nets at power-up.
     """
     found = set()
     for ring in RINGS:
         try:
-            ram = _block_ram(tables, registers, ring)
+            ram = _block_ram(flat, registers, ring)
             if ram is not None and _is_never_read_before_write(
-                tables, registers, power_up, ram, ring
+                flat, registers, power_up, ram, ring
             ):
                 found.add(ram.name)
         except _NoSuchRegister:
@@ -198,29 +198,29 @@ def never_read_before_write(
     return frozenset(found)
 
 
-def _block_ram(tables: FlatNetlist, registers: Registers, ring: _Ring) -> Cell | None:
+def _block_ram(flat: FlatNetlist, registers: Registers, ring: _Ring) -> Cell | None:
     """The one that A writes and B reads, at the ring's address."""
     address = tuple(_register(registers, ring.read_address))[:ADDRESS_BITS]
     return next(
         (
             cell
-            for cell in tables.cells
+            for cell in flat.cells
             if cell.kind == "BSRAM"
             and cell.ports.get("ADB") == address
             and cell.parameters["WIDTH_A"] == cell.parameters["WIDTH_B"]
             and cell.ports["WREB"] == (LOW,)
-            and cell.ports["CLKA"] == cell.ports["CLKB"] == (tables.clock,)
+            and cell.ports["CLKA"] == cell.ports["CLKB"] == (flat.clock,)
         ),
         None,
     )
 
 
 def _is_never_read_before_write(
-    tables: FlatNetlist, registers: Registers, power_up: Mapping[int, bool], ram: Cell, ring: _Ring
+    flat: FlatNetlist, registers: Registers, power_up: Mapping[int, bool], ram: Cell, ring: _Ring
 ) -> bool:
     formula = Formula()
     words = BitVectorLogic(formula)
-    now = Frame(formula, tables)
+    now = Frame(formula, flat)
     place, written, stale = words.free(ADDRESS_BITS), formula.new(), formula.new()
 
     def pin(name: str) -> BitVector:
@@ -229,7 +229,7 @@ def _is_never_read_before_write(
     writes = words.all_of([*pin("CEA"), *pin("WREA"), words.equal(pin("ADA"), place)])
     reads = words.all_of([-written, words.equal(pin("ADB"), place)])
     (enabled,) = pin("CEB")
-    later = words.any_of([written, writes]), formula.choose(enabled, stale, reads)
+    later = words.any_of([written, writes]), formula.mux(enabled, stale, reads)
 
     def statements(frame: Frame, written: int, stale: int) -> list[int]:
         cycle = _Cycle(frame, words, registers)
@@ -239,15 +239,15 @@ def _is_never_read_before_write(
         ]
 
     begin = statements(now, written, stale)
-    after = statements(now.following(), *later)
-    first = [*now.holding(power_up), -written, -stale]
+    after = statements(now.next_frame(), *later)
+    first = [*now.in_state(power_up), -written, -stale]
     if not formula.solve(first) or not formula.solve(begin):
         raise InputError("there is no cycle to begin with: anything would follow from that")
     if formula.solve([*first, -words.all_of(begin)]) or formula.solve(
         [*begin, -words.all_of(after)]
     ):
         return False
-    same = Equivalence(tables)
+    same = Equivalence(flat)
     idle = ring.idle(_Cycle(same.good, BitVectorLogic(same.formula), registers))
     writer, reader = ram.ports.get("DOA", ()), ram.ports["DOB"]
-    return same.hides(writer, []) and same.hides((*writer, *reader), [idle])
+    return same.is_unobservable(writer, []) and same.is_unobservable((*writer, *reader), [idle])

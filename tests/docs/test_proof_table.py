@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The tables that docs/proof_table.py makes of a proof."""
+"""The table that docs/proof_table.py makes of a proof."""
 
 import json
 
-from glintfpga.sim.gowin.faults.campaign import Campaign
-from glintfpga.sim.gowin.faults.mutants import Patch
-from glintfpga.sim.gowin.faults.sampler import Mutant
+from glintfpga.sim.gowin.faults.mutants import Mutant
+from glintfpga.sim.gowin.faults.patches import Patch
+from glintfpga.sim.gowin.faults.result import CampaignResult
 from support.scripts import load_script
 
 PROOF = {
@@ -24,7 +24,7 @@ def test_tables():
     outcomes = ["noticed"] * 3 + ["refused", "equal", "silent", "silent"]
     mutants = [Mutant("logic", "x", Patch(), outcome=one, why="w") for one in outcomes]
     mutants[-1].inequivalent = mutants[0].inequivalent = True
-    facts = Campaign(tuple(mutants), 2_000_000).facts()
+    facts = CampaignResult(tuple(mutants), 2_000_000).facts()
     page = script.faults(PROOF | {"mutants": facts | {"seconds": 90, "processor_seconds": 120}})
     assert "| logic | 7 | 3 | 1 | 1 | 0 | 2 |" in page
     assert "| all | 7 | 3 | 1 | 1 | 0 | 2 |" in page

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Arithmetic on words of a formula's literals, to say things of registers as one would of numbers.
+"""Bit vectors over the literals of a formula: comparisons and sums of registers.
 
-A word is a sequence of literals, unsigned, the lowest bit first; shorter ones count as extended
-with zeros. What is returned is new gates of the formula.
+A bit vector is a sequence of literals, an unsigned number with the least significant bit first; the
+shorter of two operands is extended with zeros. Every operation adds gates to the formula.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,11 +17,11 @@ BitVector = Sequence[int]
 
 _AND, _XOR3, _MAJORITY = 0x8888, 0x9696, 0xE8E8
 _ULE = 0xD4D4
-"""Of bits a, b and what the lower bits say: a < b, or a == b and the lower bits say so."""
+"""One bit of an unsigned ``<=`` comparator, from a, b and the result of the lower bits."""
 
 
 class BitVectorLogic:
-    """Gates between words."""
+    """Gates over bit vectors."""
 
     def __init__(self, formula: Formula):
         self.formula = formula
@@ -30,25 +30,25 @@ class BitVectorLogic:
         return [TRUE if value >> at & 1 else -TRUE for at in range(max(value.bit_length(), 1))]
 
     def free(self, width: int) -> BitVector:
-        """A word that may be anything."""
+        """An unconstrained bit vector."""
         return [self.formula.new() for _ in range(width)]
 
     def all_of(self, literals: Iterable[int]) -> int:
-        """Whether all hold."""
-        return reduce(lambda one, other: self.formula.table(_AND, (one, other)), literals, TRUE)
+        """The conjunction."""
+        return reduce(lambda one, other: self.formula.lut(_AND, (one, other)), literals, TRUE)
 
     def any_of(self, literals: Iterable[int]) -> int:
-        """Whether one holds."""
+        """The disjunction."""
         return -self.all_of(-literal for literal in literals)
 
     def equal(self, one: BitVector, other: BitVector) -> int:
         return self.all_of(-self.formula.xor(*bits) for bits in _bits(one, other))
 
     def ule(self, one: BitVector, other: BitVector) -> int:
-        """``one <= other``."""
+        """Unsigned ``one <= other``."""
         lower = TRUE
         for bits in _bits(one, other):
-            lower = self.formula.table(_ULE, (*bits, lower))
+            lower = self.formula.lut(_ULE, (*bits, lower))
         return lower
 
     def masked(self, keep: int, word: BitVector) -> BitVector:
@@ -56,14 +56,14 @@ class BitVectorLogic:
         return [self.all_of([keep, literal]) for literal in word]
 
     def plus(self, *words: BitVector) -> BitVector:
-        """The sum, with all its bits."""
+        """The sum, wide enough for all carries."""
         return reduce(self._plus, words)
 
     def _plus(self, one: BitVector, other: BitVector) -> BitVector:
         total, carry = [], -TRUE
         for bits in _bits(one, other):
-            total.append(self.formula.table(_XOR3, (*bits, carry)))
-            carry = self.formula.table(_MAJORITY, (*bits, carry))
+            total.append(self.formula.lut(_XOR3, (*bits, carry)))
+            carry = self.formula.lut(_MAJORITY, (*bits, carry))
         return [*total, carry]
 
 

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Whether a mutant that holds the same as the good chip goes on doing so, whatever comes in.
+"""Combinational equivalence of a mutant and the good chip, from equal states on.
 
-Both chips are one formula (`glintfpga.sim.gowin.equivalence.cnf`): they share the state and what
-comes in, the cells that a fault reaches are there twice. Where no cycle makes a difference in what
-a register or memory takes next, or in a pad, two chips that hold the same hold the same for ever.
+Both chips are one formula (`glintfpga.sim.gowin.equivalence.cnf`). They share the state and the
+primary inputs; the fan-out cone of the fault is duplicated (a miter):
 
-                      +--> good logic --+
-    same state, pads -|                 |-> differ?   registers' next values, pins of memories
-                      +--> its logic ---+             and multipliers, pads
+                           +--> good logic ---+
+    same state, inputs ----|                  |--> differ?   next values of registers, pins of
+                           +--> mutant logic -+              memories and multipliers, pads
+
+If no cycle makes a difference at any of these compare points, two chips in the same state stay in
+the same state, and drive the same pads, for ever.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,8 +17,8 @@ from dataclasses import dataclass, field, replace
 
 from glintfpga.sim.gowin.equivalence.bitvector import BitVectorLogic
 from glintfpga.sim.gowin.equivalence.cnf import TRUE, Formula, Frame, Literals, is_plain
-from glintfpga.sim.gowin.equivalence.invariants import Clause, require
-from glintfpga.sim.gowin.faults.mutants import Patch, reroute, set_state, set_table
+from glintfpga.sim.gowin.equivalence.invariants import Clause, assume
+from glintfpga.sim.gowin.faults.patches import Patch, Reroute, SetState, SetTable
 from glintfpga.sim.gowin.netlist.flat_netlist import (
     ADDRESS_BITS,
     DFF_MODES,
@@ -30,209 +32,237 @@ from glintfpga.sim.gowin.netlist.netlist import LOW, Cell
 
 __all__ = ["Equivalence"]
 
-_ALIKE = {0: -TRUE, 0xFFFF: TRUE}
+_CONSTANT_TABLES = {0: -TRUE, 0xFFFF: TRUE}
+
+
+class _NotModeled(Exception):
+    """The formula does not cover what this patch changes."""
 
 
 @dataclass
 class _Fault:
-    """A patch, cell by cell."""
+    """A patch by cell number, in terms of the formula."""
 
     inits: dict[int, int] = field(default_factory=dict)
     nets: dict[int, list[int]] = field(default_factory=dict)
+    """Input nets of cells with a rerouted pin."""
     modes: dict[int, dict[str, int]] = field(default_factory=dict)
-    """Of registers."""
+    """Changed modes of registers."""
     constants: Literals = field(default_factory=dict)
-    """Nets of cells that only the mutant has, where they are always the same."""
+    """Outputs of added cells that are constant."""
     free: Sequence[int] = ()
-    """Nets that may be anything."""
+    """Nets that are unconstrained in the mutant."""
 
 
 class Equivalence:
-    """``clauses`` hold in every cycle of the good chip that counts (`invariants.never`)."""
+    """Checks faults of one good chip, one solver for all of them.
 
-    def __init__(self, tables: FlatNetlist, clauses: Iterable[Clause] = ()):
-        self._tables = tables
+    ``clauses`` are invariants of the good chip (`invariants.inductive_clauses`): they exclude
+    states that cannot be reached.
+    """
+
+    def __init__(self, flat: FlatNetlist, clauses: Iterable[Clause] = ()):
+        self._flat = flat
         self.formula = Formula()
-        self.good = Frame(self.formula, tables)
-        self._clocks = {tables.clock, LOW}
-        require(self.good, clauses)
+        self.good = Frame(self.formula, flat)
+        self._clocks = {flat.clock, LOW}
+        assume(self.good, clauses)
         self._rank = {at: rank for rank, at in enumerate(self.good.order)}
         self._readers: dict[int, set[int]] = {}
-        for at, cell in enumerate(tables.cells):
+        for at, cell in enumerate(flat.cells):
             for net in input_nets(cell):
                 self._readers.setdefault(net, set()).add(at)
 
     def stays_equal(self, patch: Patch) -> bool:
-        """Whether a mutant in the same state as the good chip stays so, and so do its pads; but for
-        what block RAMs say that nothing reads.
+        """Whether the mutant stays equal to the good chip once both are in the same state.
 
-        False where it does not, and where it cannot be told: other modes of multipliers and of
-        memory ports that are read, another clock.
+        Outputs of block RAM ports that drive nothing are not compared. False, too, for what the
+        formula does not model: changed modes of multipliers and of memory ports that drive
+        something, and another clock.
         """
-        fault = self._read(patch)
-        return fault is not None and self._goes_nowhere(fault)
+        try:
+            fault = self._fault_of(patch)
+        except _NotModeled:
+            return False
+        return self._is_unobservable(fault)
 
-    def is_same(self, patch: Patch) -> bool:
-        """The same, and whether a patch leaves all contents and modes as they are."""
-        return all(change.func is not set_state for change in patch.changes) and self.stays_equal(
-            patch
-        )
+    def is_equivalent(self, patch: Patch) -> bool:
+        """Whether the mutant `stays_equal` and has the same memory contents and modes."""
+        if any(isinstance(change, SetState) for change in patch.changes):
+            return False
+        return self.stays_equal(patch)
 
-    def hides(self, nets: Sequence[int], given: Sequence[int]) -> bool:
-        """Whether it makes no difference what ``nets`` say, where all of ``given`` hold.
+    def is_unobservable(self, nets: Sequence[int], given: Sequence[int]) -> bool:
+        """Whether the values of ``nets`` make no difference while all literals ``given`` are true.
 
         ``nets`` are outputs of block RAMs; ``given`` are literals of `formula`.
         """
-        return self._goes_nowhere(_Fault(free=nets), given)
+        return self._is_unobservable(_Fault(free=nets), given)
 
-    def _goes_nowhere(self, fault: _Fault, given: Sequence[int] = ()) -> bool:
-        twin = self._twin(fault)
-        if twin is None:
+    def _is_unobservable(self, fault: _Fault, given: Sequence[int] = ()) -> bool:
+        try:
+            mutant = self._mutant_nets(fault)
+        except _NotModeled:
             return False
-        differences = [*self._taken(fault, twin), *self._shown(twin)]
-        return not self.formula.solve([*given, self.formula.implying(differences)])
+        differences = [*self._state_differences(fault, mutant), *self._pad_differences(mutant)]
+        return not self.formula.solve([*given, self.formula.implies_any(differences)])
 
-    def _read(self, patch: Patch) -> _Fault | None:
+    # The patch in terms of the formula
+
+    def _fault_of(self, patch: Patch) -> _Fault:
         fault = _Fault()
         for cell in patch.added:
-            if cell.kind == "LUT4" and cell.parameters["INIT"] in _ALIKE:
-                literal = _ALIKE[cell.parameters["INIT"]]
+            if cell.kind == "LUT4" and cell.parameters["INIT"] in _CONSTANT_TABLES:
+                literal = _CONSTANT_TABLES[cell.parameters["INIT"]]
                 fault.constants |= dict.fromkeys(cell.ports["F"], literal)
         for change in patch.changes:
-            facts = change.keywords
-            if facts["cell"] not in self._tables.index:
-                return None
-            at = self._tables.index[facts["cell"]]
-            cell = self._tables.cells[at]
-            if change.func is set_table:
-                fault.inits[at] = facts["table"]
-            elif change.func is reroute:
-                if facts["pin"] in clock_pins(cell) or facts["net"] == self._tables.clock:
-                    return None
-                fault.nets.setdefault(at, input_nets(cell))[facts["pin"]] = facts["net"]
-            elif cell.kind == "DFF":
-                if not self._may_differ(cell, DFF_MODES[facts["at"]]):
-                    return None
-                fault.modes.setdefault(at, {})[DFF_MODES[facts["at"]]] = facts["value"]
-            elif cell.kind == "MULT":
-                return None
-            elif facts["at"] >= MEMORY_BITS:
-                # Its modes are about what a port says while it writes, two of each port.
-                if self._is_heard(cell, "AB"[(facts["at"] - MEMORY_BITS) // 2]):
-                    return None
+            if change.cell not in self._flat.index:
+                raise _NotModeled
+            at = self._flat.index[change.cell]
+            if isinstance(change, SetTable):
+                fault.inits[at] = change.table
+            elif isinstance(change, Reroute):
+                self._add_reroute(fault, at, change)
+            else:
+                self._add_state(fault, at, change)
         return fault
 
-    def _is_heard(self, cell: Cell, side: str) -> bool:
-        """Whether anything reads a port of a block RAM."""
-        pads = {net for nets in self._tables.netlist.outputs.values() for net in nets}
-        return any(net in self._readers or net in pads for net in cell.ports.get(f"DO{side}", ()))
+    def _add_reroute(self, fault: _Fault, at: int, change: Reroute) -> None:
+        cell = self._flat.cells[at]
+        if change.pin in clock_pins(cell) or change.net == self._flat.clock:
+            raise _NotModeled
+        fault.nets.setdefault(at, input_nets(cell))[change.pin] = change.net
 
-    def _may_differ(self, cell: Cell, mode: str) -> bool:
-        """Whether the formula has what a register in another mode does.
+    def _add_state(self, fault: _Fault, at: int, change: SetState) -> None:
+        cell = self._flat.cells[at]
+        if cell.kind == "DFF":
+            mode = DFF_MODES[change.at]
+            if not self._is_modeled(cell, mode):
+                raise _NotModeled
+            fault.modes.setdefault(at, {})[mode] = change.value
+        elif cell.kind == "MULT":
+            raise _NotModeled
+        elif change.at >= MEMORY_BITS:
+            # Two mode bits per port, of its output while it writes.
+            side = "AB"[(change.at - MEMORY_BITS) // 2]
+            if self._drives_something(cell.ports.get(f"DO{side}", ())):
+                raise _NotModeled
 
-        One that is set at once by what moves between the edges may be set where no cycle, as it
-        ends, shows why.
+    def _drives_something(self, nets: Sequence[int]) -> bool:
+        pads = {net for nets in self._flat.netlist.outputs.values() for net in nets}
+        return any(net in self._readers or net in pads for net in nets)
+
+    def _is_modeled(self, cell: Cell, mode: str) -> bool:
+        """Whether the formula models a register with this mode changed.
+
+        An asynchronous reset with a glitch between two edges may act although the reset is inactive
+        at the end of the cycle, which is all that the formula has.
         """
-        if mode == "NEGEDGE" or not is_plain(cell, self._tables) or cell.parameters["ASYNC"]:
+        if mode == "NEGEDGE" or not is_plain(cell, self._flat) or cell.parameters["ASYNC"]:
             return False
-        return mode == "VALUE" or self.good.is_steady(input_nets(cell)[3])
+        return mode == "VALUE" or self.good.is_stable(input_nets(cell)[3])
 
     def _inputs(self, fault: _Fault, at: int) -> list[int]:
-        return fault.nets.get(at) or input_nets(self._tables.cells[at])
+        return fault.nets.get(at) or input_nets(self._flat.cells[at])
 
-    def _twin(self, fault: _Fault) -> "_Twin | None":
-        """The nets of the mutant that may differ; None where a register's cannot be told."""
-        cells = self._tables.cells
-        early = [at for at, modes in fault.modes.items() if "ASYNC" in modes]
-        reached = self._reached(fault, early)
-        twin = _Twin(self.formula, self.good.literals, fault.constants)
-        for at in early:
-            if (value := self._early(fault, at, reached)) is None:
-                return None
-            twin.values[cells[at].ports["Q"][0]] = value
-        twin.values |= {net: self.formula.new() for net in fault.free}
-        later = {net for at in reached for net in comb_arcs(cells[at])[1]}
-        for at in sorted(reached, key=self._rank.__getitem__):
+    # The mutant's half of the miter
+
+    def _mutant_nets(self, fault: _Fault) -> "_MutantNets":
+        """Literals of the mutant's nets; those in the fault's fan-out cone are new."""
+        cells = self._flat.cells
+        asynchronous = [at for at, modes in fault.modes.items() if "ASYNC" in modes]
+        cone = self._fanout_cone(fault, asynchronous)
+        mutant = _MutantNets(self.formula, self.good.literals, fault.constants)
+        for at in asynchronous:
+            mutant.values[cells[at].ports["Q"][0]] = self._async_output(fault, at, cone)
+        mutant.values |= {net: self.formula.new() for net in fault.free}
+        later = {net for at in cone for net in comb_arcs(cells[at])[1]}
+        for at in sorted(cone, key=self._rank.__getitem__):
             inputs = [
-                # Behind the cell itself, or of a later one: a loop, which may be anything.
-                self.formula.new() if net in later else twin[net]
+                # An input from this cell or a later one is a loop: unconstrained.
+                self.formula.new() if net in later else mutant[net]
                 for net in self._inputs(fault, at)
             ]
-            twin.values |= self.good.outputs(cells[at], inputs, fault.inits.get(at))
+            mutant.values |= self.good.outputs(cells[at], inputs, fault.inits.get(at))
             later -= set(comb_arcs(cells[at])[1])
-        return twin
+        return mutant
 
-    def _reached(self, fault: _Fault, early: Sequence[int]) -> set[int]:
-        """LUTs and carry cells that are changed, or read something that may differ."""
+    def _fanout_cone(self, fault: _Fault, asynchronous: Sequence[int]) -> set[int]:
+        """LUTs and carry cells that are changed, or have an input that may differ."""
         readers = {net: set(found) for net, found in self._readers.items()}
         for at, nets in fault.nets.items():
             for net in nets:
                 readers.setdefault(net, set()).add(at)
         found: set[int] = set()
-        edge = [at for at in {*fault.inits, *fault.nets} if at in self._rank]
-        for net in (*fault.free, *(self._tables.cells[at].ports["Q"][0] for at in early)):
-            edge += readers.get(net, ())
-        while edge:
-            at = edge.pop()
+        front = [at for at in {*fault.inits, *fault.nets} if at in self._rank]
+        for net in (*fault.free, *(self._flat.cells[at].ports["Q"][0] for at in asynchronous)):
+            front += readers.get(net, ())
+        while front:
+            at = front.pop()
             if at in self._rank and at not in found:
                 found.add(at)
-                for net in comb_arcs(self._tables.cells[at])[1]:
-                    edge += readers.get(net, ())
+                for net in comb_arcs(self._flat.cells[at])[1]:
+                    front += readers.get(net, ())
         return found
 
-    def _early(self, fault: _Fault, at: int, reached: set[int]) -> int | None:
-        """What others see of a register that is set at once: what it held, or VALUE. None where its
-        reset may differ, too.
-        """
-        cell = self._tables.cells[at]
-        data, clock, _, reset = (self.good[net] for net in input_nets(cell))
-        moved = {net for one in reached for net in comb_arcs(self._tables.cells[one])[1]}
-        moved |= {self._tables.cells[one].ports["Q"][0] for one in fault.modes}
-        if len(fault.modes[at]) > 1 or at in fault.nets or input_nets(cell)[3] in moved:
-            return None
-        return self.good.taken(cell, (data, clock, -TRUE, reset))
+    def _async_output(self, fault: _Fault, at: int, cone: set[int]) -> int:
+        """Output of a register whose reset became asynchronous: its state, or VALUE while reset.
 
-    def _taken(self, fault: _Fault, twin: "_Twin") -> Iterable[int]:
-        """Differences in what registers take, and at the pins of all else that has a clock."""
-        touched = {at for net in twin.values for at in self._readers.get(net, ())}
+        Raises ``_NotModeled`` where its reset may differ, too.
+        """
+        cells = self._flat.cells
+        data, clock, _, reset = (self.good[net] for net in input_nets(cells[at]))
+        changed = {net for one in cone for net in comb_arcs(cells[one])[1]}
+        changed |= {cells[one].ports["Q"][0] for one in fault.modes}
+        if len(fault.modes[at]) > 1 or at in fault.nets or input_nets(cells[at])[3] in changed:
+            raise _NotModeled
+        return self.good.next_value(cells[at], (data, clock, -TRUE, reset))
+
+    # Compare points
+
+    def _state_differences(self, fault: _Fault, mutant: "_MutantNets") -> Iterable[int]:
+        """Differences of registers' next values, and at the pins of all other clocked cells."""
+        touched = {at for net in mutant.values for at in self._readers.get(net, ())}
         for at in (touched | set(fault.nets) | set(fault.modes)) - set(self._rank):
-            cell = self._tables.cells[at]
-            nets, its = input_nets(cell), self._inputs(fault, at)
-            pins = [self.good[net] for net in nets], [twin[net] for net in its]
-            if cell.kind == "DFF" and is_plain(cell, self._tables) and not cell.parameters["ASYNC"]:
+            cell = self._flat.cells[at]
+            nets = input_nets(cell)
+            good_pins = [self.good[net] for net in nets]
+            pins = [mutant[net] for net in self._inputs(fault, at)]
+            if cell.kind == "DFF" and is_plain(cell, self._flat) and not cell.parameters["ASYNC"]:
                 other = replace(cell, parameters={**cell.parameters, **fault.modes.get(at, {})})
                 yield self.formula.xor(
-                    self.good.taken(cell, pins[0]), self.good.taken(other, pins[1])
+                    self.good.next_value(cell, good_pins), self.good.next_value(other, pins)
                 )
             elif cell.kind == "BSRAM" and {nets[pin] for pin in clock_pins(cell)} <= self._clocks:
-                yield from self._memory_takes(cell, *pins)
+                yield from self._memory_differences(good_pins, pins)
             else:
-                yield from map(self.formula.xor, *pins)
+                yield from map(self.formula.xor, good_pins, pins)
 
-    def _memory_takes(self, cell: Cell, good: list[int], its: list[int]) -> Iterable[int]:
-        """Differences at the pins of a block RAM that count: CLK, CE, with CE all but DI, and DI
-        where it is written.
+    def _memory_differences(self, good: list[int], mutant: list[int]) -> Iterable[int]:
+        """Differences at those pins of a block RAM that matter.
+
+        CLK and CE always do, WRE and AD while CE is active, DI while CE and WRE are.
         """
-        words, half = BitVectorLogic(self.formula), len(good) // 2
+        logic, half = BitVectorLogic(self.formula), len(good) // 2
         for side in (slice(half), slice(half, None)):
-            (clock, enable, write, *rest) = map(self.formula.xor, good[side], its[side])
+            (clock, enable, write, *rest) = map(self.formula.xor, good[side], mutant[side])
             yield clock
             yield enable
             enabled, written = good[side][1:3]
             for at, differs in enumerate([write, *rest]):
-                needs = [enabled, written] if at > ADDRESS_BITS else [enabled]
-                yield words.all_of([*needs, differs])
+                conditions = [enabled, written] if at > ADDRESS_BITS else [enabled]
+                yield logic.all_of([*conditions, differs])
 
-    def _shown(self, twin: "_Twin") -> Iterable[int]:
-        for nets in self._tables.netlist.outputs.values():
+    def _pad_differences(self, mutant: "_MutantNets") -> Iterable[int]:
+        for nets in self._flat.netlist.outputs.values():
             for net in nets:
-                if net in twin.values:
-                    yield self.formula.xor(self.good[net], twin[net])
+                if net in mutant.values:
+                    yield self.formula.xor(self.good[net], mutant[net])
 
 
 @dataclass
-class _Twin:
-    """Literals of the mutant's nets: those of the good chip, but for ``values``."""
+class _MutantNets:
+    """Literals of the mutant's nets: those of the good chip, except for ``values``."""
 
     formula: Formula
     good: Mapping[int, int]
@@ -243,5 +273,5 @@ class _Twin:
         for known in (self.values, self.good, self.constants):
             if net in known:
                 return known[net]
-        self.values[net] = self.formula.new()  # of a cell that only the mutant has
+        self.values[net] = self.formula.new()  # driven by an added cell
         return self.values[net]

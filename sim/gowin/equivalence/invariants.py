@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""What never happens in a chip, shown by induction.
+"""Inductive invariants of a chip, as clauses over its nets.
 
-Recorded runs have never used some entries of the tables: some values of the nets that lead there
-never came together (`candidates`). A fault would need some to come together (`needed`). Some of it
-was chance, some cannot be. `never` keeps the largest set of such clauses that carries itself: they
-hold in one known state, and where all of them hold in a cycle, all hold in the next, whatever comes
-in (the inductive fixed point of van Eijk, "Sequential equivalence checking based on structural
-similarities", IEEE Trans. CAD 19(7), 2000; as an algorithm on candidates, Houdini). So they hold
-from that state on for ever.
+Recorded runs never use some entries of the LUT tables: the input combinations that select them did
+not occur (`candidates`). A fault in a table shows only if such a combination occurs
+(`activation_clauses` lists the ones that matter). Some did not occur by chance, some cannot.
+`inductive_clauses` finds the largest subset of the clauses that is inductive: all of them are true
+in the given states, and if all are true in a cycle, all are true in the next, for any input. These
+are invariants from those states on. (The greatest fixed point of van Eijk, "Sequential equivalence
+checking based on structural similarities", IEEE Trans. CAD 19(7), 2000; on given candidates, the
+Houdini algorithm.)
 
-A clause is a tuple of nets, negated for "low": one of these is so in every cycle.
+A clause is a tuple of nets, negated for "low": in every cycle at least one of these is so.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,140 +21,163 @@ from numpy.typing import NDArray
 
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.gowin.equivalence.cnf import TRUE, Formula, Frame, is_plain
-from glintfpga.sim.gowin.faults.mutants import Patch
+from glintfpga.sim.gowin.faults.patches import Patch
 from glintfpga.sim.gowin.netlist.flat_netlist import FlatNetlist, input_nets
 from glintfpga.sim.gowin.netlist.netlist import FLOATING, HIGH
 
-__all__ = ["Clause", "candidates", "needed", "never", "require"]
+__all__ = ["Clause", "activation_clauses", "assume", "candidates", "inductive_clauses"]
 
 Clause = tuple[int, ...]
 
-AT_ONCE = 1000
-"""Clauses that one question is about."""
+CLAUSES_PER_QUERY = 1000
+"""Clauses that one call of the solver is about."""
 STAGES = 12
-"""How many registers of a pipeline a clause is followed back through."""
+"""Pipeline registers that a clause is traced back through."""
+
+_BUFFERS = (0xAAAA, 0xCCCC, 0xF0F0, 0xFF00)
+"""Tables of a LUT that passes on one of its inputs."""
 
 
-def candidates(tables: FlatNetlist, seen: Sequence[int], state: Mapping[int, bool]) -> list[Clause]:
-    """Values of the inputs of LUTs and carry cells that never came together, as clauses; and that
-    registers stay as they are in ``state``, which has the values of all nets.
+def candidates(
+    flat: FlatNetlist, used_entries: Sequence[int], state: Mapping[int, bool]
+) -> list[Clause]:
+    """Clauses that recorded runs do not contradict.
 
-    ``seen``: for each cell the set of addresses that were used (`BitParallelSim.seen`). All
-    combinations of inputs are there, not only the shortest: where "never both" does not carry
-    itself, "never both while c" may.
+    Each excludes a combination of inputs of a LUT or carry cell that did not occur, or claims that
+    a register is constant.
+
+    Parameters
+    ----------
+    used_entries:
+        For each cell the set of its table's addresses that were used
+        (`BitParallelSim.used_entries`).
+    state:
+        Values of all nets; constant registers keep theirs.
+
+    All subsets of inputs give clauses, not only the smallest ones: where "never a and b" is not
+    inductive, "never a, b and c" may be.
     """
-    registers = [cell.ports["Q"][0] for cell in tables.cells if cell.kind == "DFF"]
+    registers = [cell.ports["Q"][0] for cell in flat.cells if cell.kind == "DFF"]
     found: dict[Clause, None] = {(net if state[net] else -net,): None for net in registers}
-    for at, cell in enumerate(tables.cells):
+    for at, cell in enumerate(flat.cells):
         if cell.kind not in ("LUT4", "ALU"):
             continue
         nets = input_nets(cell)[:4]
         live = [pin for pin, net in enumerate(nets) if net > FLOATING]
-        came = [address for address in range(16) if seen[at] >> address & 1]
+        addresses = [address for address in range(16) if used_entries[at] >> address & 1]
         for count in range(1, len(live) + 1):
             for pins in combinations(live, count):
-                have = {tuple(address >> pin & 1 for pin in pins) for address in came}
+                occurred = {tuple(address >> pin & 1 for pin in pins) for address in addresses}
                 for values in product((0, 1), repeat=count):
-                    if values not in have:
+                    if values not in occurred:
                         pairs = zip(pins, values, strict=True)
-                        found |= _not_together((nets[pin], value) for pin, value in pairs)
+                        found |= _blocking_clause((nets[pin], value) for pin, value in pairs)
     return list(found)
 
 
-def needed(tables: FlatNetlist, patches: Iterable[Patch]) -> list[Clause]:
-    """That what another entry of a table would need never comes together, nor any part of it; and
-    the same of the registers that it went through before, where it comes out of a pipeline.
+def activation_clauses(flat: FlatNetlist, patches: Iterable[Patch]) -> list[Clause]:
+    """Clauses: the input combinations that would select a changed LUT entry never occur.
+
+    All subsets of the inputs, and the same clauses traced back through up to `STAGES` registers of
+    a pipeline.
     """
     found: dict[Clause, None] = {}
-    source = _sources(tables)
-    for at, nets, table in (one for patch in patches for one in patch.changed_luts(tables)):
-        changed = table ^ tables.cells[at].parameters["INIT"]
+    for at, nets, table in (one for patch in patches for one in patch.changed_luts(flat)):
+        changed = table ^ flat.cells[at].parameters["INIT"]
         for address in range(16):
             pins = [(net, address >> pin & 1) for pin, net in enumerate(nets[:4])]
             possible = all(net != 1 - value for net, value in pins if net <= HIGH)
             if possible and changed >> address & 1:
-                live = [(net, value) for net, value in pins if FLOATING < net < tables.size]
+                live = [(net, value) for net, value in pins if FLOATING < net < flat.size]
                 for count in range(1, len(live) + 1):
                     for some in combinations(live, count):
-                        found |= _not_together(some)
+                        found |= _blocking_clause(some)
+    stage_before = _pipeline_inputs(flat)
     for clause in list(found):
         for _ in range(STAGES):
-            if not all(abs(literal) in source for literal in clause):
+            if not all(abs(literal) in stage_before for literal in clause):
                 break
-            back = [source[abs(literal)] * (1 if literal > 0 else -1) for literal in clause]
+            back = [stage_before[abs(literal)] * (1 if literal > 0 else -1) for literal in clause]
             clause = tuple(sorted(set(back)))
             if not any(-literal in clause for literal in clause):
                 found[clause] = None
     return list(found)
 
 
-def _not_together(values: Iterable[tuple[int, int]]) -> dict[Clause, None]:
+def _blocking_clause(values: Iterable[tuple[int, int]]) -> dict[Clause, None]:
+    """The clause that excludes a combination of net values; none if it contradicts itself."""
     clause = {-net if value else net for net, value in values}
     if any(-literal in clause for literal in clause):
         return {}
     return {tuple(sorted(clause)): None}
 
 
-def _sources(tables: FlatNetlist) -> dict[int, int]:
-    """For each net the one, negated if inverted, that it is after one register."""
-    inner: dict[int, int] = {}
-    for at in map(int, tables.order):
-        cell = tables.cells[at]
+def _pipeline_inputs(flat: FlatNetlist) -> dict[int, int]:
+    """For each net that is another one, delayed by one register: that net, negated if inverted."""
+    buffered: dict[int, int] = {}
+    for at in map(int, flat.order):
+        cell = flat.cells[at]
         if cell.kind == "LUT4":
             table, nets = cell.parameters["INIT"], input_nets(cell)
-            for pin, plain in enumerate((0xAAAA, 0xCCCC, 0xF0F0, 0xFF00)):
+            for pin, plain in enumerate(_BUFFERS):
                 if table in (plain, plain ^ 0xFFFF) and nets[pin] > FLOATING:
-                    before = inner.get(nets[pin], nets[pin])
-                    inner[cell.ports["F"][0]] = before if table == plain else -before
-    held = {}
-    for cell in tables.cells:
-        if cell.kind == "DFF" and is_plain(cell, tables) and input_nets(cell)[0] > FLOATING:
+                    source = buffered.get(nets[pin], nets[pin])
+                    buffered[cell.ports["F"][0]] = source if table == plain else -source
+    delayed = {}
+    for cell in flat.cells:
+        if cell.kind == "DFF" and is_plain(cell, flat) and input_nets(cell)[0] > FLOATING:
             data = input_nets(cell)[0]
-            held[cell.ports["Q"][0]] = inner.get(data, data)
-    comb_arcs = {
-        net: held[abs(before)] * (1 if before > 0 else -1)
-        for net, before in inner.items()
-        if abs(before) in held
+            delayed[cell.ports["Q"][0]] = buffered.get(data, data)
+    behind_buffers = {
+        net: delayed[abs(source)] * (1 if source > 0 else -1)
+        for net, source in buffered.items()
+        if abs(source) in delayed
     }
-    return held | comb_arcs
+    return delayed | behind_buffers
 
 
-def never(
-    tables: FlatNetlist, clauses: Sequence[Clause], states: Sequence[Mapping[int, bool]]
+def inductive_clauses(
+    flat: FlatNetlist, clauses: Sequence[Clause], states: Sequence[Mapping[int, bool]]
 ) -> list[Clause]:
-    """Those of the clauses that hold in all ``states``, whatever the pads hear, and from then on.
+    """Those of the clauses that are true in all ``states``, for any input, and from then on.
 
-    A state has the values of all nets. Clauses are dropped as soon as a cycle is found in which
-    all that are left hold, and one of them does not in the next; what is left when there is no such
-    cycle is the answer.
+    A state has the values of all nets. As long as there is a cycle in which all remaining clauses
+    are true, and in the next one of them is not, that one is dropped.
     """
     formula = Formula()
-    now = Frame(formula, tables)
+    now = Frame(formula, flat)
     for state in states:
-        given = now.holding(state)
+        given = now.in_state(state)
         if not formula.solve(given):
             raise InputError("there is no cycle to begin with: anything would follow from that")
-        began = [_literals(now, clause) for clause in clauses]
-        kept = _unbroken(formula, began, lambda alive, given=given: given)  # type: ignore[misc]
+        base = [_literals(now, clause) for clause in clauses]
+        kept = _greatest_fixed_point(
+            formula,
+            base,
+            lambda alive, given=given: given,  # type: ignore[misc]
+        )
         clauses = [clause for clause, holds in zip(clauses, kept, strict=True) if holds]
-    held = [formula.implying(_literals(now, clause)) for clause in clauses]
-    after = now.following()
+    hypotheses = [formula.implies_any(_literals(now, clause)) for clause in clauses]
+    after = now.next_frame()
     if not formula.solve():
         raise InputError("no cycle follows on any other: anything would follow from that")
-    kept = _unbroken(
+    kept = _greatest_fixed_point(
         formula,
         [_literals(after, clause) for clause in clauses],
-        lambda alive: [held[at] for at in np.flatnonzero(alive)],
+        lambda alive: [hypotheses[at] for at in np.flatnonzero(alive)],
     )
     return [clause for clause, holds in zip(clauses, kept, strict=True) if holds]
 
 
-def _unbroken(
+def _greatest_fixed_point(
     formula: Formula,
     rows: Sequence[Sequence[int]],
     assumed: Callable[[NDArray[np.bool_]], list[int]],
 ) -> NDArray[np.bool_]:
-    """Which clauses no model breaks, when all that ``assumed`` makes of the others holds."""
+    """Which clauses (rows of literals) remain when those with a counterexample are dropped.
+
+    ``assumed`` gives the assumptions that follow from the clauses that remain.
+    """
     alive = np.ones(len(rows), bool)
     if not rows:
         return alive
@@ -161,24 +185,27 @@ def _unbroken(
     for literal, row in zip(broken, rows, strict=True):
         for one in row:
             formula.add([-literal, -one])
-    table = _table(rows)
-    parts = [range(at, min(at + AT_ONCE, len(rows))) for at in range(0, len(rows), AT_ONCE)]
-    goals = [formula.implying(broken[at] for at in part) for part in parts]
+    matrix = _matrix(rows)
+    parts = [
+        range(at, min(at + CLAUSES_PER_QUERY, len(rows)))
+        for at in range(0, len(rows), CLAUSES_PER_QUERY)
+    ]
+    goals = [formula.implies_any(broken[at] for at in part) for part in parts]
     settled = 0
     while settled < len(goals):
         for goal in goals:
             settled += 1
             while formula.solve([goal, *assumed(alive)]):
-                fallen = alive & ~_hold(table, formula.model)
-                for at in np.flatnonzero(fallen):
+                dropped = alive & ~_satisfied(matrix, formula.model)
+                for at in np.flatnonzero(dropped):
                     formula.add([-broken[at]])
-                alive &= ~fallen
+                alive &= ~dropped
                 settled = 0
     return alive
 
 
-def require(frame: Frame, clauses: Iterable[Clause]) -> None:
-    """Let the clauses hold in a cycle. Raises ``InputError`` when no cycle is left."""
+def assume(frame: Frame, clauses: Iterable[Clause]) -> None:
+    """Add the clauses to a frame. Raises ``InputError`` when no cycle satisfies them."""
     for clause in clauses:
         frame.formula.add(_literals(frame, clause))
     if not frame.formula.solve():
@@ -189,15 +216,15 @@ def _literals(frame: Frame, clause: Clause) -> list[int]:
     return [frame[net] if net > 0 else -frame[-net] for net in clause]
 
 
-def _table(rows: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-    table = np.full((len(rows), max(map(len, rows))), -TRUE, np.int64)
-    for line, row in zip(table, rows, strict=True):
+def _matrix(rows: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    matrix = np.full((len(rows), max(map(len, rows))), -TRUE, np.int64)
+    for line, row in zip(matrix, rows, strict=True):
         line[: len(row)] = row
-    return table
+    return matrix
 
 
-def _hold(table: NDArray[np.int64], model: Sequence[int]) -> NDArray[np.bool_]:
-    """Which clauses hold in a model."""
+def _satisfied(matrix: NDArray[np.int64], model: Sequence[int]) -> NDArray[np.bool_]:
+    """Which clauses the assignment ``model`` satisfies."""
     high = np.array([0, *model]) > 0
-    held: NDArray[np.bool_] = (high[np.abs(table)] == (table > 0)).any(axis=1)
-    return held
+    satisfied: NDArray[np.bool_] = (high[np.abs(matrix)] == (matrix > 0)).any(axis=1)
+    return satisfied

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What a multiplier can say at all: the range of its product, as clauses.
+"""The range of a multiplier's product, as clauses.
 
-A formula (`glintfpga.sim.gowin.equivalence.cnf`) lets a multiplier say anything in every cycle. But
-numbers of 12 bits, at inputs of 18 whose upper bits are copies of the sign, have products from
--2048 * 2047 to 2048 * 2048: the upper 13 bits are alike, and no product is -2 ** 22. Sums of such
-products leave carries and guard bits unused, which no combination of nets that was never seen would
-tell.
+A formula (`glintfpga.sim.gowin.equivalence.cnf`) does not model multiplication: the output would be
+unconstrained. But two 12-bit numbers, sign-extended to the 18 input pins, have a product from
+-2048 * 2047 to 2048 * 2048: the upper 13 bits are equal, and no product is -2 ** 22. Sums of such
+products never use some carries and guard bits. No candidate clause from recorded runs expresses
+that; these range clauses do.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,10 +16,10 @@ __all__ = ["product_clauses", "range_clauses"]
 
 
 def product_clauses(cell: Cell) -> Iterator[tuple[int, ...]]:
-    """Clauses (nets, negated for "low") that the outputs of a multiplier satisfy in every cycle.
+    """Clauses (nets, negated for "low") that a multiplier's outputs satisfy in every cycle.
 
-    Registers before or behind the product hold an earlier one, or 0, which is in every range. A
-    factor whose sign is not a constant gives none.
+    Pipeline registers store an earlier product, or 0, which is in every range. There are no clauses
+    for a factor whose sign pin is not constant.
     """
     width = cell.parameters["WIDTH"]
     outs = cell.ports.get("DOUT", ())
@@ -27,12 +27,12 @@ def product_clauses(cell: Cell) -> Iterator[tuple[int, ...]]:
     if None in factors or len(outs) != 2 * width:
         return
     corners = [one * other for one in factors[0] or () for other in factors[1] or ()]
-    if max(corners).bit_length() < len(outs):  # else two large unsigned numbers: the top bit counts
+    if max(corners).bit_length() < len(outs):  # else the top bit is no sign
         yield from range_clauses(outs, min(corners), max(corners))
 
 
 def _range(pins: Sequence[int], sign: Sequence[int], width: int) -> tuple[int, int] | None:
-    """Least and largest number at the pins of a factor; None where the sign is not constant."""
+    """Smallest and largest value of a factor; None where the sign pin is not constant."""
     pins = (*pins, *(LOW,) * (width - len(pins)))[:width]
     if tuple(sign) not in ((LOW,), (HIGH,)):
         return None
@@ -45,14 +45,16 @@ def _range(pins: Sequence[int], sign: Sequence[int], width: int) -> tuple[int, i
 
 
 def range_clauses(nets: Sequence[int], least: int, largest: int) -> Iterator[tuple[int, ...]]:
-    """That ``nets``, a number in two's complement, lowest bit first, is in a range around 0."""
+    """Clauses: ``nets``, a two's complement number with the lowest bit first, is in a range
+    around 0.
+    """
     *low, sign = nets
     if least == 0:
         yield (-sign,)
     for at, net in enumerate(low):
         higher = list(enumerate(low))[at + 1 :]
         if least >> at & 1:
-            # Negative, and as ``least`` above this bit: then it has this bit, too.
+            # A negative number that equals ``least`` above this bit has this bit, too.
             yield (-sign, net, *(other for bit, other in higher if not least >> bit & 1))
         if not largest >> at & 1:
             yield (sign, -net, *(-other for bit, other in higher if largest >> bit & 1))

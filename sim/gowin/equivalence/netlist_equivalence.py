@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""A bitstream against the netlist that it was placed from: in any state, whatever comes in.
+"""Equivalence check of a bitstream and the netlist that it was placed from, for all states.
 
-Runs compare the states that they reach; here both are one formula, and a solver looks for a state
-in which they part:
+Simulations compare the states that they reach. Here both circuits are one formula, and a SAT solver
+searches a state and inputs for which they differ:
 
-    same state, pads --+--> logic of the bitstream --+
-                       |                             |-> differ?   what registers take, pins of
-                       +--> logic of the netlist ----+             memories and multipliers, pads
+    same state, inputs --+--> logic of the bitstream --+
+                         |                             |--> differ?   at all compare points
+                         +--> logic of the netlist ----+
 
-Registers, memories and multipliers are paired by the places that the router gave them. Parameters
-of a pair must be the same: contents, modes, what a register holds at power-up; and so must what the
-clock comes from. A state is one in which multipliers say products of their factors and all that
-floats reads the same. On the way from the state to what is taken each LUT and carry cell is
-compared with the one it was placed from, and what is alike is known from then on (SAT sweeping):
-that keeps every question small.
+Registers, memories and multipliers are paired by their places, which the router assigned. A pair
+must have equal parameters (contents, modes, power-up values); both clocks must have the same
+source. The compare points are all input pins of the pairs, and the output pads. In the states that
+the solver considers, multiplier outputs are in the range of their product, and all floating inputs
+have one value. Each LUT and carry cell is compared with the one it was placed from, in topological
+order, and proved equalities are added to the formula (SAT sweeping): every query stays small.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -24,25 +24,26 @@ from glintfpga.sim.gowin.equivalence.cnf import Formula, Frame, Literals
 from glintfpga.sim.gowin.netlist.flat_netlist import FlatNetlist, comb_arcs, input_nets
 from glintfpga.sim.gowin.netlist.netlist import FLOATING, Cell
 
-__all__ = ["SameLogic", "compare_logic"]
+__all__ = ["LogicComparison", "compare_logic"]
 
-_HOLDING = {"DFF": ("Q",), "MULT": ("DOUT",), "BSRAM": ("DOA", "DOB"), "RAM16": ("DO",)}
+_STATE_OUTPUTS = {"DFF": ("Q",), "MULT": ("DOUT",), "BSRAM": ("DOA", "DOB"), "RAM16": ("DO",)}
 """Kinds of cells with a state, and their outputs."""
-PART = 500
-"""Cells after which progress is told."""
+PROGRESS_CELLS = 500
+"""Cells between two reports of progress."""
 
 Pair = tuple[Cell, Cell]
+"""A cell of the bitstream, and the one of the netlist that it was placed from."""
 Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class SameLogic:
-    """How much was compared, and where the two differ."""
+class LogicComparison:
+    """Result of `compare_logic`."""
 
     cells: int
-    """Registers, memories and multipliers."""
+    """Registers, memories and multipliers that were paired."""
     pins: int
-    """Of those, constant ones too, and pads."""
+    """Compare points: input pins of these cells, also constant ones, and pads."""
     differences: tuple[str, ...]
 
 
@@ -52,54 +53,64 @@ def compare_logic(
     places: Mapping[str, str],
     *,
     progress: Progress = lambda cells: None,
-) -> SameLogic:
-    """``places`` maps names of the bitstream's cells to those of the netlist's.
+) -> LogicComparison:
+    """Compare two netlists; ``places`` maps cell names of the bitstream to those of the netlist.
 
-    Raises ``InputError`` for a combinational loop, a clock that is read as data, and where there is
-    no state at all.
+    Raises ``InputError`` for a combinational loop, for a clock that is read as data, and when no
+    state satisfies the formula.
     """
     names = {name: place for place, name in places.items()}
-    pairs, differences = [], []
-    for cell in netlist.cells:
-        if cell.kind in _HOLDING:
-            placed = bitstream.index.get(names.get(cell.name, ""))
-            if placed is None:
-                differences.append(f"{cell.name} is not in the bitstream")
-            else:
-                pairs.append((bitstream.cells[placed], cell))
-    known = {mine.name for mine, _ in pairs}
-    for cell in bitstream.cells:
-        if cell.kind in _HOLDING and cell.name not in known:
-            differences.append(f"{cell.name} is not in the netlist")
-    differences += _parameters(pairs, bitstream, netlist)
+    pairs, differences = _paired(bitstream, netlist, names)
+    differences += _parameter_differences(pairs, bitstream, netlist)
     formula = Formula()
-    # A PLL may not have locked: what follows from that is compared, too.
-    here = Frame(formula, bitstream, {net: formula.new() for net in bitstream.locks})
-    there = Frame(formula, netlist, _shared(here, pairs, netlist))
+    # A PLL may not have locked: LOCK is an input here, and what depends on it is compared, too.
+    placed = Frame(formula, bitstream, {net: formula.new() for net in bitstream.locks})
+    wanted = Frame(formula, netlist, _shared(placed, pairs, netlist))
     if not formula.solve():
         raise InputError("no state fits both netlists: anything would follow from that")
-    differences += [*_resetting(bitstream), *_resetting(netlist)]
-    _sweep(here, there, names, progress)
+    differences += [*_async_loops(bitstream), *_async_loops(netlist)]
+    _sweep(placed, wanted, names, progress)
     pins = 0
-    for name, one, other in _taken(here, there, pairs):
+    for name, one, other in _compare_points(placed, wanted, pairs):
         pins += 1
         if one != other and formula.solve([formula.xor(one, other)]):
             differences.append(name)
-    return SameLogic(len(pairs), pins, tuple(differences))
+    return LogicComparison(len(pairs), pins, tuple(differences))
 
 
-def _parameters(pairs: list[Pair], bitstream: FlatNetlist, netlist: FlatNetlist) -> Iterator[str]:
-    """What differs whatever the state is."""
-    for mine, its in pairs:
-        for key in mine.parameters.keys() | its.parameters.keys():
-            if mine.parameters.get(key, 0) != its.parameters.get(key, 0):
-                yield f"{mine.name} {key}"
-    clocks, wanted = (
-        [cell.parameters for cell in tables.netlist.cells if cell.kind == "PLL"]
-        for tables in (bitstream, netlist)
+def _paired(
+    bitstream: FlatNetlist, netlist: FlatNetlist, names: Mapping[str, str]
+) -> tuple[list[Pair], list[str]]:
+    """Pairs of cells with a state, and what has no partner."""
+    pairs, differences = [], []
+    for cell in netlist.cells:
+        if cell.kind in _STATE_OUTPUTS:
+            at = bitstream.index.get(names.get(cell.name, ""))
+            if at is None:
+                differences.append(f"{cell.name} is not in the bitstream")
+            else:
+                pairs.append((bitstream.cells[at], cell))
+    known = {placed.name for placed, _ in pairs}
+    for cell in bitstream.cells:
+        if cell.kind in _STATE_OUTPUTS and cell.name not in known:
+            differences.append(f"{cell.name} is not in the netlist")
+    return pairs, differences
+
+
+def _parameter_differences(
+    pairs: list[Pair], bitstream: FlatNetlist, netlist: FlatNetlist
+) -> Iterator[str]:
+    """Differences that no state is needed for."""
+    for placed, wanted in pairs:
+        for key in placed.parameters.keys() | wanted.parameters.keys():
+            if placed.parameters.get(key, 0) != wanted.parameters.get(key, 0):
+                yield f"{placed.name} {key}"
+    clocks, wanted_clocks = (
+        [cell.parameters for cell in flat.netlist.cells if cell.kind == "PLL"]
+        for flat in (bitstream, netlist)
     )
-    if clocks != wanted:
-        yield f"PLL {clocks} instead of {wanted}"
+    if clocks != wanted_clocks:
+        yield f"PLL {clocks} instead of {wanted_clocks}"
     source, wanted_source = map(_clock_source, (bitstream, netlist))
     if source != wanted_source:
         yield f"clock from {source} instead of {wanted_source}"
@@ -108,82 +119,86 @@ def _parameters(pairs: list[Pair], bitstream: FlatNetlist, netlist: FlatNetlist)
         yield f"pads {pads} instead of {wanted_pads}"
 
 
-def _clock_source(tables: FlatNetlist) -> str:
-    """The pad that the clock of most registers comes from, and through which output of a PLL."""
-    pads = {net: name for name, nets in tables.netlist.inputs.items() for net in nets}
-    for cell in tables.netlist.cells:
+def _clock_source(flat: FlatNetlist) -> str:
+    """The pad that the common clock comes from, and the output of a PLL on the way."""
+    pads = {net: name for name, nets in flat.netlist.inputs.items() for net in nets}
+    for cell in flat.netlist.cells:
         for port, nets in cell.ports.items():
-            if cell.kind == "PLL" and port != "CLKIN" and tables.clock in nets:
+            if cell.kind == "PLL" and port != "CLKIN" and flat.clock in nets:
                 source = [pads.get(net, "logic") for net in cell.ports["CLKIN"]]
                 return f"{port} of a PLL at {source}"
-    return pads.get(tables.clock, "logic")
+    return pads.get(flat.clock, "logic")
 
 
-def _pads(tables: FlatNetlist) -> list[tuple[str, str, int]]:
-    sides = (("in", tables.netlist.inputs), ("out", tables.netlist.outputs))
+def _pads(flat: FlatNetlist) -> list[tuple[str, str, int]]:
+    sides = (("in", flat.netlist.inputs), ("out", flat.netlist.outputs))
     return sorted((side, name, len(nets)) for side, pads in sides for name, nets in pads.items())
 
 
-def _resetting(tables: FlatNetlist) -> Iterator[str]:
-    """Registers that set or reset each other, or themselves, at once: what they hold for a moment
-    is no state of the formula.
+def _async_loops(flat: FlatNetlist) -> Iterator[str]:
+    """Registers whose asynchronous reset depends on an asynchronously reset register.
+
+    Their values between two clock edges are not in the formula.
     """
-    reads = {out: comb_arcs(cell)[0] for cell in tables.cells for out in comb_arcs(cell)[1]}
-    at_once = [cell for cell in tables.cells if cell.kind == "DFF" and cell.parameters["ASYNC"]]
-    held = {net for cell in at_once for net in cell.ports["Q"]}
-    for cell in at_once:
-        found, edge = set[int](), [input_nets(cell)[3]]
-        while edge:
-            net = edge.pop()
-            edge += set(reads.get(net, ())) - found
-            found |= {net, *reads.get(net, ())}
-        if found & held:
+    reads = {out: comb_arcs(cell)[0] for cell in flat.cells for out in comb_arcs(cell)[1]}
+    asynchronous = [cell for cell in flat.cells if cell.kind == "DFF" and cell.parameters["ASYNC"]]
+    outputs = {net for cell in asynchronous for net in cell.ports["Q"]}
+    for cell in asynchronous:
+        cone, front = set[int](), [input_nets(cell)[3]]
+        while front:
+            net = front.pop()
+            front += set(reads.get(net, ())) - cone
+            cone |= {net, *reads.get(net, ())}
+        if cone & outputs:
             yield f"{cell.name} is set or reset by what is set or reset itself"
 
 
-def _shared(here: Frame, pairs: list[Pair], netlist: FlatNetlist) -> Literals:
-    """Literals of the netlist's state and of what its pads hear: those of the bitstream's."""
+def _shared(placed: Frame, pairs: list[Pair], netlist: FlatNetlist) -> Literals:
+    """Literals of the netlist's state and primary inputs: those of the bitstream."""
     found: Literals = {}
 
-    def join(mine: tuple[int, ...], its: tuple[int, ...]) -> None:
-        for one, other in zip(mine, its, strict=False):
-            if one in here.literals:
-                found[other] = here[one]
+    def join(ours: tuple[int, ...], theirs: tuple[int, ...]) -> None:
+        for one, other in zip(ours, theirs, strict=False):
+            if one in placed.literals:
+                found[other] = placed[one]
 
     for one, other in pairs:
-        for port in _HOLDING[one.kind]:
+        for port in _STATE_OUTPUTS[one.kind]:
             join(one.ports.get(port, ()), other.ports.get(port, ()))
     for name, nets in netlist.netlist.inputs.items():
-        join(here.tables.netlist.inputs.get(name, ()), nets)
-    join((here.tables.clock, FLOATING), (netlist.clock, FLOATING))
-    join(here.tables.locks, netlist.locks)
+        join(placed.flat.netlist.inputs.get(name, ()), nets)
+    join((placed.flat.clock, FLOATING), (netlist.clock, FLOATING))
+    join(placed.flat.locks, netlist.locks)
     return found
 
 
-def _sweep(here: Frame, there: Frame, names: Mapping[str, str], progress: Progress) -> None:
-    """Let the formula know which LUTs and carry cells say the same in both."""
-    formula = here.formula
-    for number, at in enumerate(there.order):
-        its = there.tables.cells[at]
-        placed = here.tables.index.get(names.get(its.name, ""))
-        if placed is not None:
-            mine = here.tables.cells[placed]
+def _sweep(placed: Frame, wanted: Frame, names: Mapping[str, str], progress: Progress) -> None:
+    """Add to the formula which LUTs and carry cells have equal outputs."""
+    formula = placed.formula
+    for number, at in enumerate(wanted.order):
+        cell = wanted.flat.cells[at]
+        here = placed.flat.index.get(names.get(cell.name, ""))
+        if here is not None:
+            twin = placed.flat.cells[here]
             for port in ("F", "SUM", "COUT"):
-                both = zip(mine.ports.get(port, ()), its.ports.get(port, ()), strict=False)
+                both = zip(twin.ports.get(port, ()), cell.ports.get(port, ()), strict=False)
                 for one, other in both:
-                    differs = formula.xor(here[one], there[other])
+                    differs = formula.xor(placed[one], wanted[other])
                     if not formula.solve([differs]):
                         formula.add([-differs])
-        if number % PART == 0:
+        if number % PROGRESS_CELLS == 0:
             progress(number)
 
 
-def _taken(here: Frame, there: Frame, pairs: list[Pair]) -> Iterator[tuple[str, int, int]]:
-    """What must be the same: a name, and the literals in both."""
-    for mine, its in pairs:
-        pins = zip(input_nets(mine), input_nets(its), strict=True)
+def _compare_points(
+    placed: Frame, wanted: Frame, pairs: list[Pair]
+) -> Iterator[tuple[str, int, int]]:
+    """What must be equal: a name, and the literals in both."""
+    for cell, twin in pairs:
+        pins = zip(input_nets(cell), input_nets(twin), strict=True)
         for pin, (one, other) in enumerate(pins):
-            yield f"{mine.name} pin {pin}", here[one], there[other]
-    for name, nets in there.tables.netlist.outputs.items():
-        for net, its_net in zip(here.tables.netlist.outputs.get(name, ()), nets, strict=False):
-            yield name, here[net], there[its_net]
+            yield f"{cell.name} pin {pin}", placed[one], wanted[other]
+    for name, nets in wanted.flat.netlist.outputs.items():
+        ours = placed.flat.netlist.outputs.get(name, ())
+        for net, twin_net in zip(ours, nets, strict=False):
+            yield name, placed[net], wanted[twin_net]

@@ -1,256 +1,211 @@
 # SPDX-License-Identifier: MIT
-"""Plants faults in a decoded bitstream and counts which of them recorded runs notice.
+"""A fault-injection campaign on a decoded bitstream: which faults do recorded runs detect?
 
-`glintfpga.sim.gowin.faults.sampler` draws them. What becomes of a mutant:
+1. Each stimulus drives the good chip once; the run is recorded.
+2. `glintfpga.sim.gowin.faults.sampler` draws the faults.
+3. Proofs find mutants that no run can detect.
+4. The recordings are replayed to the others, 63 mutants at a time.
 
-============  =================================================================================
-noticed       a pad differs from the good chip's in some cycle, or a signal oscillates
-refused       the decoder finds fuses that mean nothing, or another clock: it never runs
-equal         the decoded circuit is the same; or nothing that comes in can tell it from the good
-              chip once the self-test is over; or it is in a byte of a ring, which is written before
-              it is used
-unexercised   another table, of whose other entries the runs use none
-silent        the rest: no pad shows it
-============  =================================================================================
+`glintfpga.sim.gowin.faults.mutants` lists the outcomes. A mutant is proved equal in two steps:
 
-"Once the self-test is over": from power-up on, both chips hear the same resting line. In a cycle
-before anything is said they hold the same in every register and every memory bit, whether floating
-inputs are 0 or 1. And from a state that is the same, nothing can make a difference:
-`glintfpga.sim.gowin.equivalence.fault_equivalence`, with clauses that
-`glintfpga.sim.gowin.equivalence.invariants` shows to hold from that cycle on. Where the mutant
-differs in contents only, and has the wires, tables and modes of the good chip, there is nothing to
-show. Of rings see `glintfpga.sim.proof.uninitialized_reads`. A mutant that comes to hold the same
-only later, after something was said, is silent: another conversation might have shown the
-difference.
+- From power-up on, the lines of both chips are idle. In the last cycle before the first byte, all
+  registers and memory bits of both are equal, with floating inputs at 0 and at 1.
+- From equal states on, no input sequence makes a difference
+  (`glintfpga.sim.gowin.equivalence.fault_equivalence`), given the clauses that
+  `glintfpga.sim.gowin.equivalence.invariants` proves from that cycle on. A mutant that differs in
+  memory contents only has the logic of the good chip and does not need this step.
+
+A mutant that reaches an equal state only later, after the first byte, is silent: another
+conversation might have shown the difference.
 """
 
 import os
 import random
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.gowin.equivalence.fault_equivalence import Equivalence
-from glintfpga.sim.gowin.equivalence.invariants import candidates, needed, never
-from glintfpga.sim.gowin.faults.mutants import overlay, with_buffers
-from glintfpga.sim.gowin.faults.sampler import GROUPS, FaultSampler, Mutant, sampled_bytes
+from glintfpga.sim.gowin.equivalence.invariants import (
+    activation_clauses,
+    candidates,
+    inductive_clauses,
+)
+from glintfpga.sim.gowin.faults.mutants import Mutant, classify, is_equal
+from glintfpga.sim.gowin.faults.patches import overlay, with_buffers
+from glintfpga.sim.gowin.faults.result import CampaignResult
+from glintfpga.sim.gowin.faults.sampler import GROUPS, FaultSampler, sampled_bytes
 from glintfpga.sim.gowin.netlist.bitparallel import ALL, COPIES, BitParallelSim, Recording
 from glintfpga.sim.gowin.netlist.flat_netlist import FlatNetlist
 from glintfpga.sim.gowin.netlist.netlist import Netlist
-from glintfpga.sim.proof.uninitialized_reads import Registers, never_read_before_write
 
 if TYPE_CHECKING:
     from glintfpga.sim.gowin.decode.bitstream import Decoded
 
-__all__ = ["OUTCOMES", "Campaign", "campaign", "classify", "run_batch"]
+__all__ = ["Claim", "campaign", "run_batch"]
 
-OUTCOMES = ("noticed", "refused", "equal", "unexercised", "silent")
-SILENCE_S = 0.001
-"""How long nothing is said at first: the self-test takes some tenths of a millisecond."""
-PART = 50_000
-"""Cycles after which what mutants hold is compared."""
+CHECKPOINT_CYCLES = 50_000
+"""Distance of the cycles in which the mutants' states are compared with the good chip's."""
 WORKERS = 2
-_LINE = ("uart_0__rx__io", "uart_0__tx__io")
 
+Claim = Callable[[FlatNetlist, Mapping[int, bool]], frozenset[str]]
+"""Given the good chip and its nets at power-up: names of the block RAMs of which it is proved that
+no byte is used before it is written."""
+Line = tuple[str, str]
+"""Names of the pads to the chip and from it."""
+Stimulus = Callable[[BitParallelSim], None]
 Progress = Callable[[float], None]
-
-
-@dataclass(frozen=True)
-class Campaign:
-    """All mutants of runs of ``cycles`` cycles together."""
-
-    mutants: tuple[Mutant, ...]
-    cycles: int
-    bytes_sampled: int = 0
-    """Of block RAM, that mutants of memory were drawn from."""
-    bytes_left_out: int = 0
-    """That are read too, but are no part of a table, a model or a buffer."""
-
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Outcomes by group."""
-        found: dict[str, dict[str, int]] = {}
-        for group in GROUPS:
-            tally = Counter(mutant.outcome for mutant in self.mutants if mutant.group == group)
-            found[group] = {outcome: tally[outcome] for outcome in OUTCOMES}
-        return found
-
-    @property
-    def detected(self) -> float:
-        """Share of those not equal that were noticed or refused."""
-        return _share(self._total, ("noticed", "refused"), ("equal",))
-
-    @property
-    def noticed(self) -> float:
-        """Share of those that ran and are not equal that were noticed."""
-        return _share(self._total, ("noticed",), ("equal", "refused"))
-
-    @property
-    def found_by_logic(self) -> int:
-        """How many of those silent or unexercised differ from the good chip in contents, in modes,
-        or in some state, be it one that never comes.
-
-        Where the good chip is as it was placed,
-        `glintfpga.sim.gowin.equivalence.netlist_equivalence` says so of them, or that they have a
-        loop.
-        """
-        left = (one for one in self.mutants if one.outcome in ("silent", "unexercised"))
-        return sum(one.inequivalent for one in left)
-
-    @property
-    def _total(self) -> Counter[str]:
-        return Counter(mutant.outcome for mutant in self.mutants)
-
-    def facts(self) -> dict[str, Any]:
-        """For proof.json: counts, and every mutant that was not noticed."""
-        return {
-            "count": len(self.mutants),
-            "cycles": self.cycles,
-            "bytes_sampled": self.bytes_sampled,
-            "bytes_left_out": self.bytes_left_out,
-            "groups": self.counts(),
-            "detected": round(self.detected, 4),
-            "noticed": round(self.noticed, 4),
-            "found_by_logic": self.found_by_logic,
-            "survivors": [
-                mutant.facts()
-                for mutant in self.mutants
-                if mutant.outcome not in ("noticed", "refused")
-            ],
-        }
-
-    def __str__(self) -> str:
-        said = ", ".join(f"{self._total[outcome]} {outcome}" for outcome in OUTCOMES)
-        return (
-            f"{'mutants':<10} {len(self.mutants)} in {self.cycles:,} cycles: {said}; "
-            f"{self.detected:.1%} noticed or refused of those not equal, "
-            f"{self.noticed:.1%} noticed of those that ran; {self.found_by_logic} of those "
-            "unexercised or silent differ in contents, modes or some state"
-        )
-
-
-def _share(total: Counter[str], found: Sequence[str], left_out: Sequence[str]) -> float:
-    counted = total.total() - sum(total[outcome] for outcome in left_out)
-    return sum(total[outcome] for outcome in found) / counted if counted else 1.0
 
 
 def campaign(
     decoded: "Decoded",
-    stimuli: Sequence[Callable[[BitParallelSim], None]],
+    stimuli: Sequence[Stimulus],
     count: int,
     *,
+    line: Line,
+    idle_s: float,
     seed: int = 1,
-    wires: Registers | None = None,
+    never_read_before_write: Claim = lambda flat, power_up: frozenset(),
     progress: Progress = lambda done: None,
-) -> Campaign:
-    """Plant ``count`` faults.
+) -> CampaignResult:
+    """Inject ``count`` faults and classify their outcomes. Uses `WORKERS` threads.
 
-    ``stimuli`` converse with the good chip through its line, after a silence in which the self-test
-    runs; the mutants hear the same, those that one conversation did not show the next, with
-    floating inputs at 0 and 1 in turn. The first must load no other model than the chip has.
-    ``wires`` are registers by their names in the source, if known: then rings can be found. Uses
-    `WORKERS` threads.
+    Parameters
+    ----------
+    stimuli:
+        Each drives the good chip through its line; the mutants get the same bytes in the same
+        cycles, as long as they are not detected. Floating inputs are 0 and 1 in turn. The first
+        stimulus may load no other model than the one in the chip.
+    line, idle_s:
+        The pads of the line, and how long it idles before each stimulus: the chip's self-test must
+        be over by then.
+    never_read_before_write:
+        What is known of the design: contents of these memories at power-up do not matter.
 
-    Raises ``InputError`` when a mutant shown to be equal is noticed: then the argument is wrong.
+    Raises ``InputError`` when a mutant that was proved equal is detected: the proof is wrong then.
     """
-    good = with_buffers(decoded.netlist)
+    chip = _Chip(decoded, with_buffers(decoded.netlist), line)
     with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as workers:
-        sims = list(workers.map(partial(_recorded, decoded, good), stimuli))
+        sims = list(workers.map(partial(chip.record, idle_s=idle_s), stimuli))
         recordings = [sim.recording() for sim in sims]
         progress(count / 4)
-        tables, used = sims[0].tables, _used(sims)
-        sampler = FaultSampler(decoded, good, tables, used, random.Random(seed))
+        sampled = _sampled(sims)
+        sampler = FaultSampler(decoded, chip.good, sims[0].flat, sampled, random.Random(seed))
         mutants: list[Mutant] = []
         for group, share in GROUPS.items():
             for _ in range(round(count * share)):
                 mutants.append(sampler.draw(group))
                 progress(count / 4 + len(mutants) / 4)
-        seen = np.bitwise_or.reduce([sim.seen() for sim in sims])
-        left_out = int((sims[0].read_bytes() & ~used & 1).sum())
+        used_entries = np.bitwise_or.reduce([sim.used_entries() for sim in sims])
+        left_out = int((sims[0].read_bytes() & ~sampled & 1).sum())
+        flat = sims[0].flat
         del sims
-        states = [_after_silence(decoded, good, recordings[0], high) for high in (False, True)]
-        _prove_stays_equal(mutants, tables, seen, states)
-        _prove_masked(mutants, _opened(decoded, good), wires or {})
-        # The first run is also a test of what was shown: those that are called equal are in it.
-        runs = [(recordings[0].silence, True), *zip(recordings, cycle((False, True)))]
-        for number, (recording, floating) in enumerate(runs):
-            alive = [one for one in mutants if not (one.outcome or number > 1 and _is_equal(one))]
-            batches = [alive[at : at + COPIES - 1] for at in range(0, len(alive), COPIES - 1)]
-            run = partial(
-                run_batch,
-                good,
-                recording=recording,
-                clk_hz=decoded.clock_hz,
-                floating=floating,
-            )
-            for at, _ in enumerate(workers.map(run, batches), 1):
-                progress(count / 2 * (1 + (number + at / len(batches)) / len(runs)))
+        states = [chip.idle_state(recordings[0], high) for high in (False, True)]
+        _prove_stays_equal(mutants, flat, used_entries, states)
+        _prove_masked(mutants, chip.simulator(), never_read_before_write)
+        _replay(chip, mutants, recordings, workers, lambda done: progress(count / 2 * (1 + done)))
     for mutant in mutants:
         classify(mutant)
     cycles = sum(recording.cycles for recording in recordings)
-    return Campaign(tuple(mutants), cycles, int(used.sum()), left_out)
+    return CampaignResult(tuple(mutants), cycles, int(sampled.sum()), left_out)
 
 
-def _prove_stays_equal(
-    mutants: Sequence[Mutant],
-    tables: FlatNetlist,
-    seen: NDArray[np.uint32],
-    states: Sequence[Mapping[int, bool]],
-) -> None:
-    anywhere = Equivalence(tables)
-    for mutant in mutants:
-        mutant.inequivalent = not (mutant.outcome or anywhere.is_same(mutant.patch))
-    patches = [mutant.patch for mutant in mutants]
-    clauses = [*candidates(tables, seen.tolist(), states[0]), *needed(tables, patches)]
-    equivalence = Equivalence(tables, never(tables, clauses, states))
-    for mutant in mutants:
-        mutant.stays_equal = not mutant.outcome and equivalence.stays_equal(mutant.patch)
+@dataclass(frozen=True)
+class _Chip:
+    """The good chip of a campaign."""
+
+    decoded: "Decoded"
+    good: Netlist
+    line: Line
+
+    def simulator(self) -> BitParallelSim:
+        rx, tx = self.line
+        return BitParallelSim(self.good, clk_hz=self.decoded.clock_hz, rx=rx, tx=tx)
+
+    def record(self, stimulus: Stimulus, *, idle_s: float) -> BitParallelSim:
+        """A simulation after the idle time and the stimulus."""
+        sim = self.simulator()
+        sim.run(round(idle_s * self.decoded.clock_hz))
+        sim.clear_used_entries()
+        stimulus(sim)
+        return sim
+
+    def idle_state(self, recording: Recording, floating: bool) -> dict[int, bool]:
+        """Values of all nets in the last cycle before the first byte."""
+        sim = self.simulator()
+        sim.reset(floating=ALL * floating)
+        sim.run(recording.idle_cycles)
+        return dict(enumerate(sim.values().tolist()))
 
 
-def _prove_masked(mutants: Sequence[Mutant], sim: BitParallelSim, wires: Registers) -> None:
-    sim.reset()
-    rings = never_read_before_write(sim.tables, wires, dict(enumerate(sim.values().tolist())))
-    for mutant in mutants:
-        patch = mutant.patch
-        mutant.masked = patch.is_contents and not patch.nothing and patch.cells <= rings
-
-
-def _opened(decoded: "Decoded", good: Netlist) -> BitParallelSim:
-    rx, tx = _LINE
-    return BitParallelSim(good, clk_hz=decoded.clock_hz, rx=rx, tx=tx)
-
-
-def _recorded(
-    decoded: "Decoded", good: Netlist, stimulus: Callable[[BitParallelSim], None]
-) -> BitParallelSim:
-    sim = _opened(decoded, good)
-    sim.run(round(SILENCE_S * decoded.clock_hz))
-    sim.see_anew()
-    stimulus(sim)
-    return sim
-
-
-def _used(sims: Sequence[BitParallelSim]) -> NDArray[np.uint8]:
-    rams = [cell for cell in sims[0].tables.cells if cell.kind == "BSRAM"]
+def _sampled(sims: Sequence[BitParallelSim]) -> NDArray[np.uint8]:
+    rams = [cell for cell in sims[0].flat.cells if cell.kind == "BSRAM"]
     read = [sim.read_bytes() for sim in sims]
     return sampled_bytes(rams, read[0], sims[0].written_bytes(), np.bitwise_or.reduce(read))
 
 
-def _after_silence(
-    decoded: "Decoded", good: Netlist, recording: Recording, floating: bool
-) -> dict[int, bool]:
-    """What all nets are in the last cycle before anything is said."""
-    sim = _opened(decoded, good)
-    sim.reset(floating=ALL * floating)
-    sim.run(recording.idle_cycles)
-    return dict(enumerate(sim.values().tolist()))
+def _prove_stays_equal(
+    mutants: Sequence[Mutant],
+    flat: FlatNetlist,
+    used_entries: NDArray[np.uint32],
+    states: Sequence[Mapping[int, bool]],
+) -> None:
+    in_any_state = Equivalence(flat)
+    for mutant in mutants:
+        mutant.inequivalent = not (mutant.outcome or in_any_state.is_equivalent(mutant.patch))
+    patches = [mutant.patch for mutant in mutants]
+    clauses = [
+        *candidates(flat, used_entries.tolist(), states[0]),
+        *activation_clauses(flat, patches),
+    ]
+    equivalence = Equivalence(flat, inductive_clauses(flat, clauses, states))
+    for mutant in mutants:
+        mutant.stays_equal = not mutant.outcome and equivalence.stays_equal(mutant.patch)
+
+
+def _prove_masked(
+    mutants: Sequence[Mutant], sim: BitParallelSim, never_read_before_write: Claim
+) -> None:
+    sim.reset()
+    memories = never_read_before_write(sim.flat, dict(enumerate(sim.values().tolist())))
+    for mutant in mutants:
+        patch = mutant.patch
+        mutant.masked = patch.is_contents and not patch.nothing and patch.cells <= memories
+
+
+def _replay(
+    chip: _Chip,
+    mutants: Sequence[Mutant],
+    recordings: Sequence[Recording],
+    workers: ThreadPoolExecutor,
+    progress: Progress,
+) -> None:
+    """Replay the recordings, one after the other, to all mutants that are not yet detected.
+
+    The idle part comes twice, with floating inputs at 1 and at 0. The first full run includes
+    mutants that are proved equal: it tests the proofs.
+    """
+    runs = [(recordings[0].idle_part, True), *zip(recordings, cycle((False, True)))]
+    for number, (recording, floating) in enumerate(runs):
+        alive = [one for one in mutants if not (one.outcome or number > 1 and is_equal(one))]
+        batches = [alive[at : at + COPIES - 1] for at in range(0, len(alive), COPIES - 1)]
+        run = partial(
+            run_batch,
+            chip.good,
+            recording=recording,
+            clk_hz=chip.decoded.clock_hz,
+            line=chip.line,
+            floating=floating,
+        )
+        for at, _ in enumerate(workers.map(run, batches), 1):
+            progress((number + at / len(batches)) / len(runs))
 
 
 def run_batch(
@@ -259,77 +214,58 @@ def run_batch(
     recording: Recording,
     *,
     clk_hz: float,
-    line: tuple[str, str] = _LINE,
+    line: Line,
     floating: bool = False,
 ) -> None:
-    """Replay a recording to at most 63 mutants; fills in what became of them.
+    """Replay a recording to at most 63 mutants, and store in them what was observed.
 
-    ``line`` names the pads to and from the chip; ``floating`` is what floating inputs read. Raises
-    ``InputError`` when the good chip does not answer as recorded, and when a mutant that was shown
-    to be equal is noticed.
+    ``floating`` is the value of floating inputs. Raises ``InputError`` when the good chip does not
+    answer as recorded, and when a mutant that was proved equal is detected.
     """
     chip = overlay(good, [mutant.patch for mutant in batch])
     sim = BitParallelSim(chip, clk_hz=clk_hz, rx=line[0], tx=line[1], loops=True)
     sim.replay(recording)
     sim.reset(
         floating=ALL * floating,
-        mutations=[partial(mutant.patch, copy=1 + at) for at, mutant in enumerate(batch)],
+        mutations=[partial(mutant.patch.apply, copy=1 + at) for at, mutant in enumerate(batch)],
     )
     copies = (1 << (len(batch) + 1)) - 2
-    for stop in _stops(recording):
-        size = stop - sim.cycles
-        whole = sim.run_replay(size, copies) == size
+    for checkpoint in _checkpoints(recording):
+        size = checkpoint - sim.cycles
+        complete = sim.run_replay(size, copies) == size
         same = ~(sim.differing | sum(1 << copy for copy in sim.noticed))
         for copy, mutant in enumerate(batch, 1):
             if same >> copy & 1:
                 mutant.converged = mutant.patch.is_contents
-                if stop == recording.idle_cycles:
-                    mutant.converged_at.add((stop, floating))
-        if not whole:
+                if checkpoint == recording.idle_cycles:
+                    mutant.converged_at.add((checkpoint, floating))
+        if not complete:
             break
-    if not np.array_equal(sim.heard(), recording.from_chip[: len(sim.heard())]):
-        raise InputError("the good chip in copy 0 answered differently: the mutants reach into it")
-    excited, taken = sim.excited, sim.reached
+    _check_good(sim, recording)
     for copy, mutant in enumerate(batch, 1):
-        mutant.activated |= bool(excited >> copy & 1)
-        mutant.latched |= bool(taken >> copy & 1)
-        if copy in sim.noticed:
-            noticed = sim.noticed[copy]
-            mutant.outcome = "noticed"
-            mutant.why = f"cycle {noticed.cycle}, {noticed.output or 'a signal that oscillates'}"
-            if _is_equal(mutant):
-                raise InputError(f"{mutant.what} was shown to be equal, but differs: {mutant.why}")
+        _observe(sim, copy, mutant)
 
 
-def _stops(recording: Recording) -> Iterator[int]:
-    """Cycles after which to look: the last of the silence, if there is one, and every `PART`."""
+def _check_good(sim: BitParallelSim, recording: Recording) -> None:
+    edges = sim.tx_edges()
+    if not np.array_equal(edges, recording.from_chip[: len(edges)]):
+        raise InputError("the good chip in copy 0 answered differently: the mutants reach into it")
+
+
+def _observe(sim: BitParallelSim, copy: int, mutant: Mutant) -> None:
+    mutant.activated |= bool(sim.activated >> copy & 1)
+    mutant.latched |= bool(sim.latched >> copy & 1)
+    if copy in sim.noticed:
+        noticed = sim.noticed[copy]
+        mutant.outcome = "noticed"
+        mutant.why = f"cycle {noticed.cycle}, {noticed.output or 'a signal that oscillates'}"
+        if is_equal(mutant):
+            raise InputError(f"{mutant.what} was shown to be equal, but differs: {mutant.why}")
+
+
+def _checkpoints(recording: Recording) -> Iterator[int]:
+    """The last idle cycle, if there is one, and every `CHECKPOINT_CYCLES` from there on."""
     if recording.idle_cycles:
         yield recording.idle_cycles
-    yield from range(recording.idle_cycles + PART, recording.cycles, PART)
+    yield from range(recording.idle_cycles + CHECKPOINT_CYCLES, recording.cycles, CHECKPOINT_CYCLES)
     yield recording.cycles
-
-
-def classify(mutant: Mutant) -> None:
-    """What became of a mutant that all runs are over for."""
-    if mutant.outcome:
-        return
-    if mutant.masked:
-        mutant.outcome, mutant.why = "equal", "a byte of a ring, written before it is used"
-    elif _is_equal(mutant):
-        mutant.outcome, mutant.why = "equal", "holds the same after the self-test, for ever"
-    elif mutant.patch.is_table and not (mutant.activated or mutant.latched):
-        mutant.outcome, mutant.why = "unexercised", "the runs use none of its other entries"
-    elif not mutant.latched:
-        mutant.outcome, mutant.why = "silent", "no register takes the difference"
-    elif mutant.converged:
-        mutant.outcome, mutant.why = "silent", "the difference is gone before a pad shows it"
-    else:
-        mutant.outcome, mutant.why = "silent", "the runs use it, no pad shows it"
-
-
-def _is_equal(mutant: Mutant) -> bool:
-    """It is in a ring; or both values of floating inputs lead to the same, in the cycle that the
-    clauses begin with.
-    """
-    stops = {stop for stop, _ in mutant.converged_at}
-    return mutant.masked or mutant.stays_equal and len(mutant.converged_at) == 2 and len(stops) == 1

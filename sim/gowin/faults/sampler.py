@@ -1,39 +1,39 @@
 # SPDX-License-Identifier: MIT
-"""Draws the faults of a campaign, evenly over the fuses of each group.
+"""Fault sampling: draws the faults of a campaign, uniformly over the fuses of each group.
 
-group      what is changed
+group      fault
 =========  ====================================================================================
-logic      one fuse of the table of a LUT or carry cell
-memory     one fuse of the contents of a block RAM, in a byte that is read as it was at power-up
-mode       one fuse of the settings of a slice, a block or a pad
-routing    one fuse of a wire's mux
-wire       one input of a cell reads another net, as a mux with other, valid fuses would make it
-words      two different words of a block RAM that are read so, swapped: weights, mostly
+logic      one fuse of the table of a LUT or carry cell is inverted
+memory     one fuse of a block RAM's contents is inverted, in a byte that is read before written
+mode       one fuse of the settings of a slice, a hard block or a pad is inverted
+routing    one fuse of a routing mux is inverted
+wire       one input of a cell is connected to another net, as a mux with valid fuses could
+words      two different words of a block RAM, both read before written, are swapped
 =========  ====================================================================================
 
-Of a block RAM that the chip never writes, bytes count that any run reads. Of the others, bytes that
-the first run reads as they were at power-up and, with the loads of its own model, writes too: the
-rows of the model, of its rings and buffers. Rows that no load fills are read as well, since ports
-read in every cycle; they hold zeros that belong to nothing, and are left out.
+Not every byte of block RAM is sampled. In a memory that the chip never writes, a byte counts if any
+run reads it. In the others, a byte counts if the first run reads its power-up value and also writes
+it when it loads its own model: these are the bytes of the model, the rings and the buffers. A port
+reads in every cycle, so unused rows are read too; they contain zeros without a meaning and are left
+out.
 """
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glintfpga.quant.errors import InputError
-from glintfpga.sim.gowin.faults.mutants import (
+from glintfpga.sim.gowin.faults.mutants import Mutant
+from glintfpga.sim.gowin.faults.patches import (
     Change,
     Patch,
+    Reroute,
+    SetState,
+    SetTable,
     differences,
-    reroute,
-    set_state,
-    set_table,
     with_buffers,
 )
 from glintfpga.sim.gowin.netlist.flat_netlist import MEMORY_BITS, FlatNetlist, comb_arcs, input_nets
@@ -42,39 +42,10 @@ from glintfpga.sim.gowin.netlist.netlist import LOW, Cell, Netlist
 if TYPE_CHECKING:
     from glintfpga.sim.gowin.decode.bitstream import Decoded
 
-__all__ = ["GROUPS", "FaultSampler", "Mutant", "sampled_bytes"]
+__all__ = ["GROUPS", "FaultSampler", "sampled_bytes"]
 
 GROUPS = {"logic": 0.3, "memory": 0.15, "mode": 0.15, "routing": 0.2, "wire": 0.15, "words": 0.05}
 """Share of each group in a campaign."""
-
-
-@dataclass
-class Mutant:
-    """One fault and what became of it."""
-
-    group: str
-    what: str
-    patch: Patch
-    outcome: str = ""
-    why: str = ""
-    stays_equal: bool = False
-    """Shown that it goes on as the good chip from any cycle on in which it holds the same."""
-    inequivalent: bool = False
-    """Differs from the good chip in contents, modes or some state, be it one that never comes."""
-    masked: bool = False
-    """Shown that nothing uses what it changes, from power-up on."""
-    converged_at: set[tuple[int, bool]] = field(default_factory=set)
-    """Such cycles, in which the line had said nothing yet, and what floating inputs read."""
-    converged: bool = False
-    """Holds the same in any cycle of a run."""
-    activated: bool = False
-    """Whether its table has said anything else than that of the good chip would have."""
-    latched: bool = False
-    """Whether a cell with a clock has taken anything else than in the good chip."""
-
-    def facts(self) -> dict[str, Any]:
-        """For proof.json."""
-        return {key: getattr(self, key) for key in ("group", "what", "outcome", "why")}
 
 
 def sampled_bytes(
@@ -83,9 +54,10 @@ def sampled_bytes(
     written: NDArray[np.uint8],
     ever: NDArray[np.uint8],
 ) -> NDArray[np.uint8]:
-    """Which bytes of the block RAMs count, as `BitParallelSim.read_bytes` has them.
+    """Which bytes of the block RAMs are sampled, in the shape of `BitParallelSim.read_bytes`.
 
-    ``first`` and ``written`` are what the first run read and wrote, ``ever`` what any run read.
+    ``first`` and ``written``: bytes that the first run read and wrote; ``ever``: bytes that any run
+    read.
     """
     found = ever.copy()
     for at, ram in enumerate(rams):
@@ -101,22 +73,22 @@ class FaultSampler:
         self,
         decoded: "Decoded",
         good: Netlist,
-        tables: FlatNetlist,
+        flat: FlatNetlist,
         used: NDArray[np.uint8],
         rng: random.Random,
     ):
         self.decoded = decoded
         self.good = good
-        self.tables = tables
+        self.flat = flat
         self.rng = rng
         self.used_bytes = used
-        self.rams = [cell for cell in self.tables.cells if cell.kind == "BSRAM"]
-        self.first_net = self.tables.size
+        self.rams = [cell for cell in self.flat.cells if cell.kind == "BSRAM"]
+        self.first_net = self.flat.size
         self.drawn = 0
         self.positions: dict[str, Any] = {}
 
     def draw(self, group: str) -> Mutant:
-        """The next mutant of a group."""
+        """Draw a mutant of a group."""
         self.drawn += 1
         self.first_net += 10_000
         if group == "wire":
@@ -137,18 +109,16 @@ class FaultSampler:
             return self._fuse_fault(group, what, fuse)
 
     def _fuse_fault(self, group: str, what: str, fuse: Any) -> Mutant:
-        index = self.tables.index
+        index = self.flat.index
         if fuse.is_data and group in ("logic", "memory") and fuse.what in index:
-            cell = self.tables.cells[index[fuse.what]]
+            cell = self.flat.cells[index[fuse.what]]
             if cell.kind in ("LUT4", "ALU"):
                 table = cell.parameters["INIT"] ^ 1 << fuse.bit
-                patch = Patch([partial(set_table, cell=cell.name, table=table)])
-                return Mutant(group, what, patch)
+                return Mutant(group, what, Patch([SetTable(cell.name, table)]))
             value = ~cell.parameters[fuse.parameter] >> fuse.bit & 1
             first = 16 * int(fuse.parameter[-1]) if cell.kind == "RAM16" else 0
-            at = first + fuse.bit
-            changes: list[Change] = [partial(set_state, cell=cell.name, at=at, value=value)]
-            return Mutant(group, what, Patch(changes, is_contents=True))
+            change = SetState(cell.name, first + fuse.bit, value)
+            return Mutant(group, what, Patch([change], is_contents=True))
         mutant = Mutant(group, what, Patch())
         try:
             mutated = with_buffers(self.decoded.with_flips([fuse.position]).netlist)
@@ -168,16 +138,16 @@ class FaultSampler:
 
     def _wire(self) -> Mutant:
         while True:
-            cell = self.rng.choice(self.tables.cells)
+            cell = self.rng.choice(self.flat.cells)
             nets = input_nets(cell)
             live = [pin for pin, net in enumerate(nets) if net > 2]
             if cell.name.startswith("pad ") or not live:
                 continue
             pin = self.rng.choice(live)
-            other = self.rng.choice(self.tables.cells)
+            other = self.rng.choice(self.flat.cells)
             outs = comb_arcs(other)[1] or other.ports.get("Q", ())
             if outs and outs[0] != nets[pin]:
-                patch = Patch([partial(reroute, cell=cell.name, pin=pin, net=outs[0])])
+                patch = Patch([Reroute(cell.name, pin, outs[0])])
                 return Mutant("wire", f"{cell.name} input {pin} reads {other.name}", patch)
 
     def _words(self) -> Mutant:
@@ -195,10 +165,10 @@ class FaultSampler:
                 return Mutant("words", what, Patch(changes, is_contents=True))
 
 
-def _swapped(cell: str, bits: int, one: int, two: int, width: int) -> Iterator[Any]:
+def _swapped(cell: str, bits: int, one: int, two: int, width: int) -> Iterator[Change]:
     assert max(one, two) + width <= MEMORY_BITS
     for bit in range(width):
         a, b = bits >> one + bit & 1, bits >> two + bit & 1
         if a != b:
-            yield partial(set_state, cell=cell, at=one + bit, value=b)
-            yield partial(set_state, cell=cell, at=two + bit, value=a)
+            yield SetState(cell, one + bit, b)
+            yield SetState(cell, two + bit, a)

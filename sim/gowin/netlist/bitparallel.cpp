@@ -47,18 +47,18 @@ EXPORT void *sim_new(int32_t nets, int32_t count, const int32_t *table, int32_t 
             sim->units.push_back({i, half[i]});
         }
     }
-    sim->seen.assign(count, 0);
+    sim->used_entries.assign(count, 0);
     int blocks = 0;
     for (Cell &cell : sim->cells)
         if (cell.kind == BSRAM)
             cell.parameters[4] = blocks++;
     sim->touched.assign(2048 * blocks, 0);
-    sim->forget();
+    sim->restore();
     return sim;
 }
 
 EXPORT void sim_free(Sim *sim) { delete sim; }
-EXPORT void sim_forget(Sim *sim) { sim->forget(); }
+EXPORT void sim_restore(Sim *sim) { sim->restore(); }
 EXPORT void sim_floating(Sim *sim, uint64_t value) { sim->floating = value; }
 
 EXPORT void sim_poison(Sim *sim, uint64_t seed) { sim->random = seed; }
@@ -172,8 +172,8 @@ EXPORT void sim_values(Sim *sim, uint8_t *to) {
 }
 
 EXPORT uint64_t sim_differing(Sim *sim) { return sim->differing(); }
-EXPORT uint64_t sim_reached(Sim *sim) { return sim->reached; }
-EXPORT uint64_t sim_excited(Sim *sim) { return sim->excited; }
+EXPORT uint64_t sim_latched(Sim *sim) { return sim->latched; }
+EXPORT uint64_t sim_activated(Sim *sim) { return sim->activated; }
 
 // Words of a cell's state in copy 0, a byte each.
 EXPORT void sim_peek_state(Sim *sim, int32_t cell, int32_t count, uint8_t *to) {
@@ -181,10 +181,10 @@ EXPORT void sim_peek_state(Sim *sim, int32_t cell, int32_t count, uint8_t *to) {
         to[i] = sim->state[sim->cells[cell].state + i] & 1;
 }
 
-EXPORT void sim_see_anew(Sim *sim) { sim->see_anew(); }
+EXPORT void sim_clear_used_entries(Sim *sim) { sim->clear_used_entries(); }
 
-EXPORT void sim_seen(Sim *sim, uint32_t *seen) {
-    std::copy(sim->seen.begin(), sim->seen.end(), seen);
+EXPORT void sim_used_entries(Sim *sim, uint32_t *used_entries) {
+    std::copy(sim->used_entries.begin(), sim->used_entries.end(), used_entries);
 }
 
 EXPORT void sim_read_bytes(Sim *sim, uint8_t *to) {
@@ -195,7 +195,7 @@ EXPORT void sim_read_bytes(Sim *sim, uint8_t *to) {
 // nets (2); the length, and the values when there is room for them.
 EXPORT uint32_t sim_trace(Sim *sim, int32_t which, uint64_t *to, uint32_t room) {
     const auto &from = which == 0   ? sim->line.sent_edges
-                       : which == 1 ? sim->line.heard_edges
+                       : which == 1 ? sim->line.received_edges
                                     : sim->hashes;
     if (room >= from.size())
         std::copy(from.begin(), from.end(), to);

@@ -55,7 +55,7 @@ class Recording:
         return int(self.to_chip[0]) if len(self.to_chip) else self.cycles
 
     @property
-    def silence(self) -> "Recording":
+    def idle_part(self) -> "Recording":
         """These cycles alone."""
         heard = self.from_chip[self.from_chip < self.idle_cycles]
         return Recording(self.to_chip[:1], heard, self.idle_cycles)
@@ -75,14 +75,14 @@ class BitParallelSim:
     def __init__(
         self, netlist: Netlist, *, clk_hz: float, rx: str = "", tx: str = "", loops: bool = False
     ):
-        self.tables = FlatNetlist(netlist, loops)
+        self.flat = FlatNetlist(netlist, loops)
         self.clk_hz = clk_hz
         self._library = _library()
-        cells, pins, contents = self.tables.arrays
-        order = self.tables.order
+        cells, pins, contents = self.flat.arrays
+        order = self.flat.order
         self._sim = ctypes.c_void_p(
             self._library.sim_new(
-                self.tables.size,
+                self.flat.size,
                 len(cells),
                 cells.ctypes.data_as(ctypes.c_void_p),
                 len(pins),
@@ -91,7 +91,7 @@ class BitParallelSim:
                 order.ctypes.data_as(ctypes.c_void_p),
                 contents.ctypes.data_as(ctypes.c_void_p),
                 len(contents),
-                self.tables.clock,
+                self.flat.clock,
             )
         )
         self._pads = [
@@ -120,7 +120,7 @@ class BitParallelSim:
         self, *, floating: int = 0, mutations: Iterable[Callable[["BitParallelSim"], None]] = ()
     ) -> None:
         """Power-up. Bit k of ``floating`` is what floating inputs read in copy k."""
-        self._call("sim_forget")
+        self._call("sim_restore")
         self._call("sim_floating", ctypes.c_uint64(floating))
         for mutation in mutations:
             mutation(self)
@@ -128,7 +128,7 @@ class BitParallelSim:
 
     def _power_up(self) -> None:
         self._call("sim_power_up")
-        for net in self.tables.locks:
+        for net in self.flat.locks:
             self.set_net(net, ALL)
 
     def poison(self, seed: int) -> None:
@@ -144,7 +144,7 @@ class BitParallelSim:
         self._call("sim_table", cell, copy, table)
 
     def reroute(self, cell: int, pin: int, copy: int, net: int) -> None:
-        """Let an input (as `tables.input_nets` counts them) read another net in one copy."""
+        """Let an input (as `flat.input_nets` counts them) read another net in one copy."""
         self._call("sim_route", cell, pin, copy, net)
 
     def set_state(self, cell: int, index: int, copy: int, value: int) -> None:
@@ -155,12 +155,12 @@ class BitParallelSim:
 
     def poke(self, name: str, value: int) -> None:
         """Set an input, in all copies."""
-        for bit, net in enumerate(self.tables.netlist.inputs[name]):
+        for bit, net in enumerate(self.flat.netlist.inputs[name]):
             self.set_net(net, ALL * (value >> bit & 1))
 
     def peek(self, name: str, copy: int = 0) -> int:
         """An output, as it is since the last clock."""
-        nets = self.tables.netlist.outputs[name]
+        nets = self.flat.netlist.outputs[name]
         return sum((self.net(net) >> copy & 1) << bit for bit, net in enumerate(nets))
 
     def set_net(self, net: int, value: int) -> None:
@@ -254,7 +254,7 @@ class BitParallelSim:
         self._call("sim_forget_hashes")
         return hashes
 
-    def heard(self) -> NDArray[np.uint64]:
+    def tx_edges(self) -> NDArray[np.uint64]:
         """Cycles at which the line from the chip changed since power-up."""
         return self._trace(1)
 
@@ -288,19 +288,19 @@ class BitParallelSim:
         return int(self._library.sim_differing(self._sim))
 
     @property
-    def reached(self) -> int:
+    def latched(self) -> int:
         """The set of copies in which a register, or a word written to a block RAM, has differed.
 
         What a block RAM shows of a difference in it does not count before something takes it.
         """
-        return int(self._library.sim_reached(self._sim))
+        return int(self._library.sim_latched(self._sim))
 
     @property
-    def excited(self) -> int:
+    def activated(self) -> int:
         """The set of copies in which a LUT or carry cell with another table has, at the end of a
         cycle, said something else than its own table would have said of the same inputs.
         """
-        return int(self._library.sim_excited(self._sim))
+        return int(self._library.sim_activated(self._sim))
 
     @property
     def collisions(self) -> int:
@@ -316,21 +316,21 @@ class BitParallelSim:
         self._call("sim_peek_state", cell, count, bits.ctypes.data_as(ctypes.c_void_p))
         return bits.tolist()
 
-    def seen(self) -> NDArray[np.uint32]:
+    def used_entries(self) -> NDArray[np.uint32]:
         """For each LUT and ALU the set of its table's addresses that copy 0 has used since power-up
-        or `see_anew`.
+        or `clear_used_entries`.
         """
-        seen = np.zeros(len(self.tables.cells), np.uint32)
-        self._call("sim_seen", seen.ctypes.data_as(ctypes.c_void_p))
+        seen = np.zeros(len(self.flat.cells), np.uint32)
+        self._call("sim_used_entries", seen.ctypes.data_as(ctypes.c_void_p))
         return seen
 
-    def see_anew(self) -> None:
+    def clear_used_entries(self) -> None:
         """Forget which addresses were used before now."""
-        self._call("sim_see_anew")
+        self._call("sim_clear_used_entries")
 
     def values(self) -> NDArray[np.bool_]:
         """All nets in copy 0."""
-        values = np.zeros(self.tables.size, np.uint8)
+        values = np.zeros(self.flat.size, np.uint8)
         self._call("sim_values", values.ctypes.data_as(ctypes.c_void_p))
         return values > 0
 
@@ -346,7 +346,7 @@ class BitParallelSim:
         return np.right_shift(self._touched(), 1, dtype=np.uint8)
 
     def _touched(self) -> NDArray[np.uint8]:
-        count = sum(cell.kind == "BSRAM" for cell in self.tables.cells)
+        count = sum(cell.kind == "BSRAM" for cell in self.flat.cells)
         used = np.zeros((count, 2048), np.uint8)
         self._call("sim_read_bytes", used.ctypes.data_as(ctypes.c_void_p))
         return used
@@ -357,7 +357,7 @@ def _library() -> ctypes.CDLL:
     library = ctypes.CDLL(str(_compiled()))
     library.sim_new.restype = ctypes.c_void_p
     library.sim_free.restype = None
-    for name in ("get", "cycles", "noticed", "differing", "reached", "excited", "collisions"):
+    for name in ("get", "cycles", "noticed", "differing", "latched", "activated", "collisions"):
         getattr(library, f"sim_{name}").restype = ctypes.c_uint64
     for name in ("sim_run", "sim_replay", "sim_take", "sim_trace", "sim_waiting"):
         getattr(library, name).restype = ctypes.c_uint32

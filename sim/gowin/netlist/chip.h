@@ -2,7 +2,7 @@
 //
 // Simulator of a netlist that is data: 64 copies of the chip at once, copy k in bit k of every
 // word. Classic parallel fault simulation: copies may differ in what their tables and
-// memories hold and in which net an input reads. Lane 0 is the reference of the others.
+// memories hold and in which net an input reads. Copy 0 is the reference of the others.
 //
 // Cells are evaluated in the order of their levels, and only when an input has changed. Where a
 // copy reads a net of a higher level, the sweep is repeated until nothing changes any more.
@@ -32,7 +32,7 @@ struct Sim {
     std::vector<char> is_odd;
     std::vector<W> last_clock;
     std::vector<uint64_t> dirty, due;
-    std::vector<uint32_t> seen;
+    std::vector<uint32_t> used_entries;
     std::vector<uint8_t> touched;  // bytes of block RAM: 1 read as at power-up, 2 written
     std::vector<std::pair<int, W>> results;
     std::vector<Write> writes;
@@ -47,8 +47,8 @@ struct Sim {
 
     uint64_t cycles = 0;
     W noticed = 0, oscillating = 0;
-    W reached = 0;  // copies in which a cell with a clock has taken something else
-    W excited = 0;  // copies in which another table has said something else than the good one would
+    W latched = 0;  // copies in which a cell with a clock has taken something else
+    W activated = 0;  // copies in which another table has said something else than the good one would
     uint64_t noticed_at[64];
     int noticed_by[64];
     Line line;
@@ -83,7 +83,7 @@ struct Sim {
         switch (cell.kind) {
         case LUT: {
             W a = get(cell, 0), b = get(cell, 1), c = get(cell, 2), d = get(cell, 3);
-            saw(unit.cell, a, b, c, d);
+            use_entry(unit.cell, a, b, c, d);
             W f = cell.special < 0 ? evaluate(cell.parameters[0], a, b, c, d)
                                    : evaluate(specials[cell.special].table, a, b, c, d);
             return put(pins[cell.out], f);
@@ -91,7 +91,7 @@ struct Sim {
         case ALU: {
             W a = get(cell, 0), b = get(cell, 1), c = get(cell, 2), d = get(cell, 3);
             W carry = get(cell, 4), low, high;
-            saw(unit.cell, a, b, c, d);
+            use_entry(unit.cell, a, b, c, d);
             if (cell.special < 0) {
                 high = evaluate(cell.parameters[0], a, b, c, d);
                 low = evaluate(cell.parameters[0], a, b, 0, 0);
@@ -101,7 +101,7 @@ struct Sim {
                 low = evaluate(table, a, b, 0, 0);
             }
             if (~high & 1)
-                seen[unit.cell] |= 1u << ((a & 1) | (b & 1) << 1);
+                used_entries[unit.cell] |= 1u << ((a & 1) | (b & 1) << 1);
             return put(pins[cell.out], high ^ carry) | put(pins[cell.out + 1], mux(high, low, carry));
         }
         case MULT:
@@ -118,15 +118,15 @@ struct Sim {
         }
     }
 
-    void see_anew() {
-        std::fill(seen.begin(), seen.end(), 0);
+    void clear_used_entries() {
+        std::fill(used_entries.begin(), used_entries.end(), 0);
         for (int i = 0; i < combinational; i++)
             if (cells[units[i].cell].kind <= ALU)
                 evaluate_unit(units[i]);
     }
 
-    void saw(int cell, W a, W b, W c, W d) {
-        seen[cell] |= 1u << ((a & 1) | (b & 1) << 1 | (c & 1) << 2 | (d & 1) << 3);
+    void use_entry(int cell, W a, W b, W c, W d) {
+        used_entries[cell] |= 1u << ((a & 1) | (b & 1) << 1 | (c & 1) << 2 | (d & 1) << 3);
     }
 
     // State of a multiplier: A[18], B[18], product[36], pipe[36], out[36], then the copies that
@@ -204,7 +204,7 @@ struct Sim {
 
     // --- cells with a clock ---
 
-    void took(W value) { reached |= value ^ spread(value); }
+    void note_latched(W value) { latched |= value ^ spread(value); }
 
     void clocked(int number, W edge) {
         const Unit &unit = units[number];
@@ -214,7 +214,7 @@ struct Sim {
             W old = nets[pins[cell.out]];
             W next = mux(get(cell, 3), mux(get(cell, 2), old, get(cell, 0)), state[cell.state]);
             next = mux(edge, old, next);
-            took(next);
+            note_latched(next);
             if (next != old)
                 results.push_back({pins[cell.out], next});
             break;
@@ -226,7 +226,7 @@ struct Sim {
             bool moved = false;
             auto to = [&](W &reg, W value) {
                 value = mux(edge, reg, mux(reset, mux(ce, reg, value), 0));
-                took(value);
+                note_latched(value);
                 if (value != reg)
                     writes.push_back({&reg, ALL, value}), moved = true;
             };
@@ -249,9 +249,9 @@ struct Sim {
             break;
         default: {  // RAM16
             W enable = edge & get(cell, 8);
-            took(enable);
+            note_latched(enable);
             for (int i = 0; enable && i < 8; i++)
-                took(get(cell, i));
+                note_latched(get(cell, i));
             for (int address = 0; enable && address < 16; address++) {
                 W here = enable;
                 for (int i = 0; i < 4; i++)
@@ -274,13 +274,13 @@ struct Sim {
         if (!enable)
             return;
         W write = enable & get(cell, pin + 2);
-        took(enable), took(write);
+        note_latched(enable), note_latched(write);
         const W *modes = &state[cell.state + MEMORY_BITS + 2 * unit.port];
         W old = enable & (~write | modes[1]), through = write & modes[0];
         W address[11], word[36] = {0};
         int lines = bytes == 1 ? 11 : bytes == 2 ? 10 : 9;
         for (int i = 0; i < lines; i++)
-            address[i] = get(cell, pin + 3 + i), took(address[i]);
+            address[i] = get(cell, pin + 3 + i), note_latched(address[i]);
         for (W copies = old | write; copies;) {
             int copy = __builtin_ctzll(copies), row = 0;
             W same = copies;
@@ -299,7 +299,7 @@ struct Sim {
                 word[i] |= bit & same;
                 if (same & write) {
                     W value = get(cell, pin + 14 + i);
-                    took(value);
+                    note_latched(value);
                     writes.push_back({&bit, same & write, value});
                 }
             }
@@ -351,7 +351,7 @@ struct Sim {
             put(result.first, result.second);
         results.clear();
         for (const auto &one : garbage)
-            put(one.first, mux(one.second, nets[one.first], another()));
+            put(one.first, mux(one.second, nets[one.first], next_random()));
         garbage.clear();
     }
 
@@ -407,12 +407,12 @@ struct Sim {
     // --- words that are read while they are written, in collisions.h ---
 
     void poison(const Unit &unit, const Cell &cell, W write, const W *address);
-    W another();
+    W next_random();
 
     // --- what differs, in differences.h ---
 
     void observe();
-    W says_else(const Special &special) const;
+    W table_differs(const Special &special) const;
     void notice(W copies, int output);
     void drop(W copies);
     W differing() const;
@@ -421,7 +421,7 @@ struct Sim {
 
     void connect();
     void power_up();
-    void forget();
+    void restore();
     Special &special(int index);
 };
 

@@ -10,7 +10,7 @@
 namespace {
 
 // xorshift64: the state is the word.
-W Sim::another() {
+W Sim::next_random() {
     random ^= random << 13;
     random ^= random >> 7;
     return random ^= random << 17;

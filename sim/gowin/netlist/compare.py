@@ -39,12 +39,12 @@ def watch_pairs(
     """Name in ``other`` and net in each, for registers that both have, and for all output pads."""
     pairs = []
     for here, there in sorted(registers.items()):
-        if here in one.tables.index and there in other.tables.index:
-            mine = one.tables.cells[one.tables.index[here]]
-            its = other.tables.cells[other.tables.index[there]]
+        if here in one.flat.index and there in other.flat.index:
+            mine = one.flat.cells[one.flat.index[here]]
+            its = other.flat.cells[other.flat.index[there]]
             pairs.append((there, mine.ports["Q"][0], its.ports["Q"][0]))
-    for name, nets in sorted(one.tables.netlist.outputs.items()):
-        others = other.tables.netlist.outputs.get(name, ())
+    for name, nets in sorted(one.flat.netlist.outputs.items()):
+        others = other.flat.netlist.outputs.get(name, ())
         pairs += [(name, *both) for both in zip(nets, others, strict=False)]
     return pairs
 

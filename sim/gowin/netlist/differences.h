@@ -11,7 +11,7 @@ namespace {
 void Sim::observe() {
     W different = 0;
     for (const Special &special : specials)
-        excited |= says_else(special);
+        activated |= table_differs(special);
     for (size_t i = 0; i < outputs.size(); i++) {
         W here = nets[outputs[i]] ^ spread(nets[outputs[i]]);
         if (here & ~different & ~noticed)
@@ -42,7 +42,7 @@ void Sim::notice(W copies, int output) {
         drop(copies);
 }
 
-W Sim::says_else(const Special &special) const {
+W Sim::table_differs(const Special &special) const {
     const Cell &cell = cells[special.cell];
     if (cell.kind > ALU)
         return 0;
@@ -71,7 +71,7 @@ void Sim::drop(W copies) {
     }
 }
 
-// Lanes in which a register or memory holds something else than in copy 0. What they compute
+// Copies in which a register or memory holds something else than in copy 0. What they compute
 // with, their tables, wires and modes, is not looked at.
 W Sim::differing() const {
     W different = 0;

@@ -16,8 +16,8 @@ struct Line {
     std::deque<uint8_t> to_chip, from_chip;
     uint32_t step = 0, phase_out = 0, frame = 0, phase_in = 0, bits = 0, errors = 0;
     int left = 0;
-    bool level = true, heard = true;
-    std::vector<uint64_t> sent_edges, heard_edges, replay;
+    bool level = true, rx_level = true;
+    std::vector<uint64_t> sent_edges, received_edges, replay;
     size_t replayed = 0;
 
     // The level in cycle `cycles`.
@@ -47,9 +47,9 @@ struct Line {
 
     // Takes a level; whether a byte is complete.
     bool receive(uint64_t cycles, bool line) {
-        if (line != heard)
-            heard_edges.push_back(cycles);
-        heard = line;
+        if (line != rx_level)
+            received_edges.push_back(cycles);
+        rx_level = line;
         if (left == 0) {
             if (line)
                 return false;
@@ -77,11 +77,11 @@ struct Line {
     // Idle, and nothing said yet; rate and record stay.
     void power_up() {
         to_chip.clear(), from_chip.clear();
-        sent_edges.clear(), heard_edges.clear();
+        sent_edges.clear(), received_edges.clear();
         replayed = 0;
         phase_out = frame = phase_in = bits = errors = 0;
         left = 0;
-        level = heard = true;
+        level = rx_level = true;
     }
 };
 

@@ -80,9 +80,9 @@ void Sim::power_up() {
     dirty.assign((units.size() + 63) / 64, 0);
     for (int number = 0; number < int(units.size()); number++)
         mark(number);
-    cycles = noticed = oscillating = reached = excited = collisions = 0;
+    cycles = noticed = oscillating = latched = activated = collisions = 0;
     garbage.clear();
-    std::fill(seen.begin(), seen.end(), 0);
+    std::fill(used_entries.begin(), used_entries.end(), 0);
     std::fill(touched.begin(), touched.end(), 0);
     hashes.clear();
     line.power_up();
@@ -91,7 +91,7 @@ void Sim::power_up() {
 }
 
 // Every copy as built: contents, modes and wires.
-void Sim::forget() {
+void Sim::restore() {
     specials.clear();
     size_t used = 0;
     for (Cell &cell : cells) {

@@ -54,7 +54,7 @@ def compare_icarus(
     last cycle are no registers, but a difference names them. Raises ``EnvironmentProblem`` without
     Icarus.
     """
-    netlist = netlist or sim.tables.netlist
+    netlist = netlist or sim.flat.netlist
     bits = register_bits(netlist)
     sim.replay(recording)
     sim.watch([net for _, net in bits])
@@ -131,7 +131,7 @@ def _differing(sim: BitParallelSim, line: bytes, bits: list[tuple[str, int]]) ->
 
 def _memories(sim: BitParallelSim, run: IcarusRun, cycle: int) -> Difference | None:
     names = []
-    for number, cell in enumerate(sim.tables.cells):
+    for number, cell in enumerate(sim.flat.cells):
         if cell.kind == "BSRAM":
             held = np.packbits(sim.state(number, MEMORY_BITS), bitorder="little").tobytes()
             if run.memory(number) != int.from_bytes(held, "little"):

@@ -39,27 +39,27 @@ def verilog_text(netlist: Netlist, watched: Sequence[int], *, inline: bool = Fal
     net is the lowest bit of the first word. With ``inline`` the contents of block RAMs are
     parameters, not the files of `memory_files`.
     """
-    tables = FlatNetlist(netlist)
+    flat = FlatNetlist(netlist)
     given = nets_of(netlist.inputs)
-    driven = {tables.clock, *tables.locks, *given}
-    driven |= {net for cell in tables.cells for pin in _DRIVEN for net in cell.ports.get(pin, ())}
-    used = {net for cell in tables.cells for nets in cell.ports.values() for net in nets}
+    driven = {flat.clock, *flat.locks, *given}
+    driven |= {net for cell in flat.cells for pin in _DRIVEN for net in cell.ports.get(pin, ())}
+    used = {net for cell in flat.cells for nets in cell.ports.values() for net in nets}
     starts = {
-        cell.ports["Q"][0]: cell.parameters["VALUE"] for cell in tables.cells if cell.kind == "DFF"
+        cell.ports["Q"][0]: cell.parameters["VALUE"] for cell in flat.cells if cell.kind == "DFF"
     }
     lines = [
         f"reg n{net} = {starts[net]};" if net in starts else f"wire n{net};"
         for net in sorted((used | driven | set(watched)) - set(_NAMES))
     ]
-    lines += [f"assign n{tables.clock} = clock;", *(f"assign n{net} = 1;" for net in tables.locks)]
-    pads = [(at, net) for at, net in enumerate(given) if net != tables.clock]
+    lines += [f"assign n{flat.clock} = clock;", *(f"assign n{net} = 1;" for net in flat.locks)]
+    pads = [(at, net) for at, net in enumerate(given) if net != flat.clock]
     lines += [f"assign n{net} = given[{at}];" for at, net in pads]
     undriven = (used | set(watched)) - driven - set(_NAMES)
     lines += [f"assign n{net} = 0;" for net in sorted(undriven)]
-    for number, cell in enumerate(tables.cells):
+    for number, cell in enumerate(flat.cells):
         lines += _combinational(cell) if cell.kind in ("LUT4", "ALU") else ()
         lines += [_module(cell, number, inline)] if cell.kind in _MODULES else ()
-    lines += _registers([cell for cell in tables.cells if cell.kind == "DFF"])
+    lines += _registers([cell for cell in flat.cells if cell.kind == "DFF"])
     words = [_bus(watched[at : at + _WORD], _WORD) for at in range(0, len(watched), _WORD)]
     lines += [f"wire [{_WORD - 1}:0] word{at} = {word};" for at, word in enumerate(words)]
     return _TOP.format(

@@ -16,6 +16,7 @@ from glintfpga.host.models import image_of
 from glintfpga.host.proof.stages import (
     BOTH,
     RX,
+    TX,
     check_pads,
     prove_bitstream,
     prove_icarus,
@@ -23,7 +24,7 @@ from glintfpga.host.proof.stages import (
     running,
 )
 from glintfpga.quant.errors import InputError
-from glintfpga.sim.gowin.faults.mutants import reroute
+from glintfpga.sim.gowin.faults.patches import Reroute
 from glintfpga.sim.gowin.netlist import icarus
 from glintfpga.sim.gowin.netlist.bitparallel import Recording
 from glintfpga.sim.gowin.netlist.flat_netlist import input_nets
@@ -97,7 +98,7 @@ def test_the_self_test_with_the_vendors_models(decoded):
 def test_the_self_test_ends_in_these_cycles(decoded):
     sim = running(decoded.netlist, decoded.clock_hz)
     sim.run(SELF_TEST_CYCLES)
-    memories = [at for at, cell in enumerate(sim.tables.cells) if cell.kind == "BSRAM"]
+    memories = [at for at, cell in enumerate(sim.flat.cells) if cell.kind == "BSRAM"]
     used = sim.read_bytes().astype(bool)
     flips = [
         (memories[number], 9 * int(np.flatnonzero(row)[0]))
@@ -107,7 +108,7 @@ def test_the_self_test_ends_in_these_cycles(decoded):
 
     def flip(sim):
         for copy, (cell, bit) in enumerate(flips, 1):
-            value = sim.tables.cells[cell].parameters["INIT"] >> bit & 1
+            value = sim.flat.cells[cell].parameters["INIT"] >> bit & 1
             sim.set_state(cell, bit, copy, 1 - value)
 
     sim.reset(mutations=[flip])
@@ -122,7 +123,7 @@ def test_one_bit_of_a_memory_is_noticed_in_icarus(decoded):
     sim.replay(at_rest(cycles))
     sim.reset()
     sim.run(cycles)
-    memories = [cell for cell in sim.tables.cells if cell.kind == "BSRAM"]
+    memories = [cell for cell in sim.flat.cells if cell.kind == "BSRAM"]
     number, byte = (int(at) for at in np.argwhere(sim.read_bytes())[-1])
     cell = memories[number]
     flipped = {"INIT": cell.parameters["INIT"] ^ 1 << 9 * byte}
@@ -162,7 +163,8 @@ def test_faults_are_noticed(decoded, monkeypatch):
 
     every = module.candidates
     monkeypatch.setattr(module, "candidates", lambda *given: every(*given)[:FEW_CLAUSES])
-    result = campaign(decoded, [partial(short_stimulus, image=image_of(None), tokens=16)], 60)
+    stimulus = partial(short_stimulus, image=image_of(None), tokens=16)
+    result = campaign(decoded, [stimulus], 60, line=(RX, TX), idle_s=0.001)
     counts = result.counts()
     assert sum(sum(row.values()) for row in counts.values()) == len(result.mutants) == 60
     assert counts["routing"]["noticed"] + counts["routing"]["refused"] >= 11
@@ -176,9 +178,9 @@ def test_faults_are_noticed(decoded, monkeypatch):
 
 def test_a_dead_line_is_a_difference(decoded):
     sim = running(decoded.netlist, decoded.clock_hz)
-    (tx,) = sim.tables.netlist.outputs["uart_0__tx__io"]
-    driver = next(cell for cell in sim.tables.cells if cell.ports.get("Q") == (tx,))
-    stuck = partial(reroute, copy=0, cell=driver.name, pin=0, net=LOW)
+    (tx,) = sim.flat.netlist.outputs["uart_0__tx__io"]
+    driver = next(cell for cell in sim.flat.cells if cell.ports.get("Q") == (tx,))
+    stuck = partial(Reroute(driver.name, 0, LOW).apply, copy=0)
 
     class Cut:
         """The chip with its line held low, however often it is powered up."""

@@ -10,7 +10,7 @@ from amaranth.hdl import ClockDomain, Module, Mux, ResetInserter, Signal
 
 from glintfpga.boards.toolchain import YOSYS
 from glintfpga.hdl.link import link, message_writer
-from glintfpga.sim.gowin.faults.mutants import set_state
+from glintfpga.sim.gowin.faults.patches import SetState
 from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim
 from glintfpga.sim.gowin.netlist.netlist import HIGH, LOW, Cell, Netlist
 from glintfpga.sim.gowin.netlist.synthesis import read_synthesis
@@ -73,7 +73,8 @@ def shown(tmp_path, monkeypatch):
         sim.reset()
         held = {net for cell in netlist.cells for net in cell.ports.get("Q", ())} | {LOW}
         wires = {name: nets for name, nets in netlist.wires.items() if held >= set(nets)}
-        return never_read_before_write(sim.tables, wires, dict(enumerate(sim.values().tolist())))
+        power_up = dict(enumerate(sim.values().tolist()))
+        return never_read_before_write(sim.flat, power_up, registers=wires)
 
     return show
 
@@ -194,13 +195,15 @@ def test_one_place(monkeypatch, change, unread):
     sim = BitParallelSim(small(**change), clk_hz=1e6)
     sim.reset()
     power_up = dict(enumerate(sim.values().tolist()))
-    assert never_read_before_write(sim.tables, WIRES, power_up) == ({"ram"} if unread else set())
+    assert never_read_before_write(sim.flat, power_up, registers=WIRES) == (
+        {"ram"} if unread else set()
+    )
 
 
 @pytest.mark.parametrize("change, noticed", [({}, False), ({"ready": OTHER}, True)])
 def test_a_run_agrees(change, noticed):
     sim = BitParallelSim(small(**change), clk_hz=1e6)
-    sim.reset(mutations=[partial(set_state, copy=1, cell="ram", at=0, value=1)])
+    sim.reset(mutations=[partial(SetState("ram", 0, 1).apply, copy=1)])
     for write in (0, 0, 1, 0, 0):
         sim.poke("write", write)
         sim.clock()
@@ -209,4 +212,4 @@ def test_a_run_agrees(change, noticed):
 
 def test_without_names_nothing_is_shown():
     sim = BitParallelSim(small(), clk_hz=1e6)
-    assert never_read_before_write(sim.tables, WIRES, {}) == set()
+    assert never_read_before_write(sim.flat, {}, registers=WIRES) == set()

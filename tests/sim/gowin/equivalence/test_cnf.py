@@ -24,7 +24,7 @@ def test_tables(seed):
     choices = [TRUE, -TRUE, *free, *(-literal for literal in free)]
     inputs = [numbers.choice(choices) for _ in range(4)]
     init = numbers.choice((numbers.getrandbits(16), 0xFF00, 0xAAAA, 0))
-    out = formula.table(init, inputs)
+    out = formula.lut(init, inputs)
     for bits in product((1, -1), repeat=2):
         assert formula.solve([sign * literal for sign, literal in zip(bits, free, strict=True)])
         address = sum(value(formula, literal) << at for at, literal in enumerate(inputs))
@@ -36,14 +36,14 @@ def test_a_cycle_and_the_next(random_netlist, seed):
     """Given what enters a cycle, the formula has all nets in it and all registers after it."""
     netlist = random_netlist(seed, count=80)
     sim = BitParallelSim(netlist, clk_hz=1.0)
-    tables = sim.tables
+    flat = sim.flat
     numbers = random.Random(seed)
     formula = Formula()
-    now = Frame(formula, tables)
-    after = now.following()
+    now = Frame(formula, flat)
+    after = now.next_frame()
     logic = {
         net
-        for cell in tables.cells
+        for cell in flat.cells
         for port in ("F", "SUM", "COUT")
         for net in cell.ports.get(port, ())
     }
@@ -60,7 +60,7 @@ def test_a_cycle_and_the_next(random_netlist, seed):
             assert value(formula, literal) == here[net], f"net {net}"
         sim.clock()
         then = sim.values()
-        for cell in tables.cells:
+        for cell in flat.cells:
             # One that is set or reset at once depends on what enters the next cycle, too.
             if cell.kind == "DFF" and not cell.parameters["ASYNC"]:
                 net = cell.ports["Q"][0]
@@ -76,9 +76,9 @@ def test_two_cycles_of_a_simulation_fit(random_netlist, seed):
     sim = BitParallelSim(netlist, clk_hz=1.0)
     numbers = random.Random(seed)
     formula = Formula()
-    now = Frame(formula, sim.tables)
-    after = now.following()
-    assert any(cell.parameters.get("ASYNC") for cell in sim.tables.cells)
+    now = Frame(formula, sim.flat)
+    after = now.next_frame()
+    assert any(cell.parameters.get("ASYNC") for cell in sim.flat.cells)
     steps = []
     for _ in range(40):
         sim.poke("data", numbers.getrandbits(24))
@@ -91,7 +91,7 @@ def test_two_cycles_of_a_simulation_fit(random_netlist, seed):
         given += [after[net] if then[net] else -after[net] for net in nets]
         assert formula.solve(given)
         register = next(
-            cell for cell in sim.tables.cells if cell.kind == "DFF" and not cell.parameters["ASYNC"]
+            cell for cell in sim.flat.cells if cell.kind == "DFF" and not cell.parameters["ASYNC"]
         ).ports["Q"][0]
         kept = [literal for literal in given if abs(literal) != abs(after[register])]
         assert not formula.solve([*kept, -after[register] if then[register] else after[register]])

@@ -7,14 +7,14 @@ from functools import partial
 import pytest
 
 from glintfpga.sim.gowin.equivalence.fault_equivalence import Equivalence
-from glintfpga.sim.gowin.equivalence.invariants import candidates, never
-from glintfpga.sim.gowin.faults.mutants import (
+from glintfpga.sim.gowin.equivalence.invariants import candidates, inductive_clauses
+from glintfpga.sim.gowin.faults.patches import (
     Patch,
+    Reroute,
+    SetState,
+    SetTable,
     differences,
     overlay,
-    reroute,
-    set_state,
-    set_table,
     with_buffers,
 )
 from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim
@@ -37,7 +37,7 @@ def register(name, data, out, *, reset=LOW, enable=HIGH):
 
 
 @pytest.fixture(scope="module")
-def tables():
+def flat():
     """``both`` reads a and not (a or b), which are never high together; ``masked`` hides b."""
     cells = (
         lut("neither", (A, B), NEITHER, 0x1111),
@@ -52,31 +52,31 @@ def tables():
     return FlatNetlist(Netlist(cells, inputs, outputs, {}), loops=True)
 
 
-def entry(tables, cell, address):
-    table = tables.cells[tables.index[cell]].parameters["INIT"]
-    return Patch([partial(set_table, cell=cell, table=table ^ 1 << address)])
+def entry(flat, cell, address):
+    table = flat.cells[flat.index[cell]].parameters["INIT"]
+    return Patch([SetTable(cell=cell, table=table ^ 1 << address)])
 
 
 def mode(cell, at, value=1):
-    return Patch([partial(set_state, cell=cell, at=at, value=value)])
+    return Patch([SetState(cell=cell, at=at, value=value)])
 
 
-def test_an_entry_that_nothing_leads_to(tables):
-    same = Equivalence(tables)
-    assert [same.stays_equal(entry(tables, "both", at)) for at in range(5)] == [0, 0, 0, 1, 1]
-    assert [same.stays_equal(entry(tables, "masked", at)) for at in range(4)] == [0, 0, 0, 1]
-    assert not same.stays_equal(entry(tables, "loose", 0))
+def test_an_entry_that_nothing_leads_to(flat):
+    same = Equivalence(flat)
+    assert [same.stays_equal(entry(flat, "both", at)) for at in range(5)] == [0, 0, 0, 1, 1]
+    assert [same.stays_equal(entry(flat, "masked", at)) for at in range(4)] == [0, 0, 0, 1]
+    assert not same.stays_equal(entry(flat, "loose", 0))
 
 
-def test_clauses_rule_states_out(tables):
-    assert not Equivalence(tables).stays_equal(entry(tables, "loose", 1))
-    assert Equivalence(tables, [(-HELD,)]).stays_equal(entry(tables, "loose", 1))
-    assert not Equivalence(tables, [(-HELD,)]).stays_equal(entry(tables, "loose", 0))
+def test_clauses_rule_states_out(flat):
+    assert not Equivalence(flat).stays_equal(entry(flat, "loose", 1))
+    assert Equivalence(flat, [(-HELD,)]).stays_equal(entry(flat, "loose", 1))
+    assert not Equivalence(flat, [(-HELD,)]).stays_equal(entry(flat, "loose", 0))
 
 
-def test_registers_with_other_modes(tables):
+def test_registers_with_other_modes(flat):
     """VALUE, ASYNC and NEGEDGE; only ``held`` can be reset, unless w is known to be low."""
-    same, quiet = Equivalence(tables), Equivalence(tables, [(-W,)])
+    same, quiet = Equivalence(flat), Equivalence(flat, [(-W,)])
     assert [same.stays_equal(mode("q", at)) for at in range(3)] == [True, True, False]
     assert [same.stays_equal(mode("held", at)) for at in range(3)] == [False, False, False]
     assert [quiet.stays_equal(mode("held", at)) for at in range(3)] == [True, False, False]
@@ -96,16 +96,16 @@ def test_a_register_that_is_set_at_once():
         assert Equivalence(chip).stays_equal(mode("held", 1)) == stays_equal
 
 
-def test_an_input_that_counts_only_in_the_mutant(tables):
+def test_an_input_that_counts_only_in_the_mutant(flat):
     def wired(net, table, *added):
         changes = [
-            partial(reroute, cell="loose", pin=1, net=net),
-            partial(set_table, cell="loose", table=table),
+            Reroute(cell="loose", pin=1, net=net),
+            SetTable(cell="loose", table=table),
         ]
         return Patch(changes, list(added))
 
     idle = lut("idle", (), 99, 0)
-    same = Equivalence(tables)
+    same = Equivalence(flat)
     assert not same.stays_equal(wired(W, 0xAAA2))
     assert same.stays_equal(wired(HELD, 0xAAAE)), "the changed entry would need held and not held"
     assert not same.stays_equal(wired(LOOSE, 0xAAA2)), "behind itself: nothing is known"
@@ -114,10 +114,10 @@ def test_an_input_that_counts_only_in_the_mutant(tables):
     assert not same.stays_equal(wired(99, 0xAAA2, lut("idle", (), 99, 0xFFFF)))
 
 
-def test_what_cannot_be_told_is_not_the_same(tables):
-    same = Equivalence(tables)
+def test_what_cannot_be_told_is_not_the_same(flat):
+    same = Equivalence(flat)
     for pin, net in ((1, A), (0, CLK)):
-        assert not same.stays_equal(Patch([partial(reroute, cell="q", pin=pin, net=net)]))
+        assert not same.stays_equal(Patch([Reroute(cell="q", pin=pin, net=net)]))
     assert not same.stays_equal(mode("nowhere", 0))
 
 
@@ -168,7 +168,7 @@ def test_pins_of_a_memory_count_where_it_looks_at_them(memory, low, same):
     """Each reads the opposite; a is its clock enable, b its write enable, these nets are low."""
     shown = Equivalence(memory, [(-net,) for net in low])
     for name in ("enable", "write", "place", "data"):
-        change = partial(set_table, cell=name, table=0x5555)
+        change = SetTable(cell=name, table=0x5555)
         assert shown.stays_equal(Patch([change])) == (name in same), name
 
 
@@ -184,11 +184,11 @@ def test_modes_of_a_memory_count_where_it_is_heard(memory):
 
 def test_what_a_memory_says_counts_where_something_takes_it(memory):
     same = Equivalence(memory)
-    assert same.hides(SHOWN_A, [])
-    assert not same.hides(SHOWN_B, [])
-    assert same.hides(SHOWN_B[1:], [])
-    assert same.hides(SHOWN_B, [-same.good[HELD]])
-    assert not same.hides(SHOWN_B, [same.good[HELD]])
+    assert same.is_unobservable(SHOWN_A, [])
+    assert not same.is_unobservable(SHOWN_B, [])
+    assert same.is_unobservable(SHOWN_B[1:], [])
+    assert same.is_unobservable(SHOWN_B, [-same.good[HELD]])
+    assert not same.is_unobservable(SHOWN_B, [same.good[HELD]])
 
 
 def test_a_multiplier_behind_itself():
@@ -206,30 +206,32 @@ def test_a_multiplier_behind_itself():
         lut("p", (Q,), LOOSE, 0xAAAA),
     )
     chip = FlatNetlist(Netlist(cells, {"clk": (CLK,), "a": (A,)}, {"p": (LOOSE,)}, {}), loops=True)
-    patch = Patch([partial(reroute, cell="m", pin=8, net=NEITHER)])
+    patch = Patch([Reroute(cell="m", pin=8, net=NEITHER)])
     assert not Equivalence(chip).stays_equal(patch)
 
 
-def test_contents_and_modes_are_never_the_same(tables, memory):
-    same = Equivalence(tables)
-    assert same.stays_equal(mode("q", 0)) and not same.is_same(mode("q", 0))
-    assert same.is_same(entry(tables, "both", 3)) and not same.is_same(entry(tables, "both", 0))
-    assert not Equivalence(memory).is_same(mode("ram", 0))
+def test_contents_and_modes_are_never_the_same(flat, memory):
+    same = Equivalence(flat)
+    assert same.stays_equal(mode("q", 0)) and not same.is_equivalent(mode("q", 0))
+    assert same.is_equivalent(entry(flat, "both", 3)) and not same.is_equivalent(
+        entry(flat, "both", 0)
+    )
+    assert not Equivalence(memory).is_equivalent(mode("ram", 0))
 
 
-def any_patch(tables, numbers):
+def any_patch(flat, numbers):
     """A table with another bit, a pin that reads any net or one that nothing drives, a mode."""
-    at = numbers.randrange(len(tables.cells))
-    cell = tables.cells[at]
+    at = numbers.randrange(len(flat.cells))
+    cell = flat.cells[at]
     kind = numbers.randrange(3)
     if cell.kind in ("LUT4", "ALU") and kind:
-        return entry(tables, cell.name, numbers.randrange(16))
+        return entry(flat, cell.name, numbers.randrange(16))
     if cell.kind == "DFF" and kind:
         key = numbers.choice(("VALUE", "ASYNC", "NEGEDGE"))
         return mode(cell.name, DFF_MODES.index(key), 1 - cell.parameters[key])
     pin = numbers.randrange(len(input_nets(cell)))
-    nets = [net for one in tables.cells for net in input_nets(one)]
-    return Patch([partial(reroute, cell=cell.name, pin=pin, net=numbers.choice(nets))])
+    nets = [net for one in flat.cells for net in input_nets(one)]
+    return Patch([Reroute(cell=cell.name, pin=pin, net=numbers.choice(nets))])
 
 
 @pytest.mark.parametrize("floating", [0, (1 << 64) - 1])
@@ -239,17 +241,17 @@ def test_no_run_refutes_it(random_netlist, seed, floating):
     kinds = ("LUT4", "MUX2", "ALU", "DFF") + ("MULT", "RAM16", "BSRAM") * (seed % 2)
     good = with_buffers(random_netlist(seed, kinds=kinds))
     numbers = random.Random(seed)
-    tables = FlatNetlist(good, loops=True)
-    patches = [any_patch(tables, numbers) for _ in range(63)]
+    flat = FlatNetlist(good, loops=True)
+    patches = [any_patch(flat, numbers) for _ in range(63)]
     sim = BitParallelSim(overlay(good, patches), clk_hz=1.0, loops=True)
     sim.reset(
         floating=floating,
-        mutations=[partial(patch, copy=1 + at) for at, patch in enumerate(patches)],
+        mutations=[partial(patch.apply, copy=1 + at) for at, patch in enumerate(patches)],
     )
     sim.settle()
     state = dict(enumerate(sim.values().tolist()))
-    clauses = candidates(tables, sim.seen().tolist(), state)
-    same = Equivalence(tables, never(tables, clauses, [state]))
+    clauses = candidates(flat, sim.used_entries().tolist(), state)
+    same = Equivalence(flat, inductive_clauses(flat, clauses, [state]))
     lasting = [at for at, patch in enumerate(patches, 1) if same.stays_equal(patch)]
     alike, refuted = set(), []
     for _ in range(200):
@@ -262,13 +264,13 @@ def test_no_run_refutes_it(random_netlist, seed, floating):
     assert alike and sim.noticed
 
 
-def test_a_decoded_difference(tables):
+def test_a_decoded_difference(flat):
     """`differences` of two netlists is read as well as what a planter makes."""
-    good = tables.netlist
+    good = flat.netlist
     cells = [
         lut("masked", (B, NEITHER), MASKED, 0xAAAA) if cell.name == "masked" else cell
         for cell in good.cells
     ]
     bad = Netlist(tuple(cells), good.inputs, good.outputs, {})
     patch = differences(good, bad, number=0, first_net=99)
-    assert Equivalence(tables).stays_equal(patch)
+    assert Equivalence(flat).stays_equal(patch)

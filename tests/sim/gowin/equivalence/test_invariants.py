@@ -2,14 +2,17 @@
 """What is said never to happen never does, and chance is told from law."""
 
 import random
-from functools import partial
 
 import pytest
 
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.gowin.equivalence.fault_equivalence import Equivalence
-from glintfpga.sim.gowin.equivalence.invariants import candidates, needed, never
-from glintfpga.sim.gowin.faults.mutants import Patch, set_table
+from glintfpga.sim.gowin.equivalence.invariants import (
+    activation_clauses,
+    candidates,
+    inductive_clauses,
+)
+from glintfpga.sim.gowin.faults.patches import Patch, SetTable
 from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim
 from glintfpga.sim.gowin.netlist.flat_netlist import FlatNetlist
 from glintfpga.sim.gowin.netlist.netlist import HIGH, LOW, Cell, Netlist
@@ -58,11 +61,11 @@ def found(sim, cycles):
     sim.reset()
     sim.settle()
     state = dict(enumerate(sim.values().tolist()))
-    sim.see_anew()
+    sim.clear_used_entries()
     sim.clock(cycles)
-    tables = sim.tables
-    said = candidates(tables, sim.seen().tolist(), state)
-    return said, never(tables, said, [state])
+    flat = sim.flat
+    said = candidates(flat, sim.used_entries().tolist(), state)
+    return said, inductive_clauses(flat, said, [state])
 
 
 def test_law_and_chance(sim):
@@ -86,7 +89,7 @@ def test_a_state_in_which_a_clause_does_not_hold(sim):
     said, _ = found(sim, 50)
     high = dict.fromkeys((HIGH, LOW_BIT, HIGH_BIT, BOTH), True)
     state = dict.fromkeys(range(20), False) | high
-    law = never(sim.tables, said, [state])
+    law = inductive_clauses(sim.flat, said, [state])
     assert TOGETHER not in law and (-BOTH,) not in law
 
 
@@ -104,19 +107,17 @@ def test_what_a_fault_needs_is_followed_back_through_a_pipeline():
         register("high1", inverted, highs[1], value=1),
         lut("shown", (lows[1], highs[1]), SHOWN, lambda a, b, c, d: b),
     )
-    tables = FlatNetlist(Netlist(cells, {"clk": (CLK,)}, {"shown": (SHOWN,)}, {}))
-    own = tables.cells[tables.index["shown"]].parameters["INIT"]
-    patch = Patch([partial(set_table, cell="shown", table=own ^ 1 << 1)])
-    clauses = needed(tables, [patch])
+    flat = FlatNetlist(Netlist(cells, {"clk": (CLK,)}, {"shown": (SHOWN,)}, {}))
+    own = flat.cells[flat.index["shown"]].parameters["INIT"]
+    patch = Patch([SetTable(cell="shown", table=own ^ 1 << 1)])
+    clauses = activation_clauses(flat, [patch])
     assert (-lows[1], highs[1]) in clauses and TOGETHER in clauses
     assert tuple(sorted((-lows[0], -highs[0]))) in clauses
     state = dict.fromkeys(range(30), False)
     state |= {HIGH: True, NEXT_LOW: True, inverted: True, highs[1]: True, SHOWN: True}
-    law = never(tables, clauses, [state])
+    law = inductive_clauses(flat, clauses, [state])
     assert {(-lows[1], highs[1]), TOGETHER} <= set(law)
-    assert Equivalence(tables, law).stays_equal(patch) and not Equivalence(tables).stays_equal(
-        patch
-    )
+    assert Equivalence(flat, law).stays_equal(patch) and not Equivalence(flat).stays_equal(patch)
 
 
 def test_what_a_pad_can_bring_about_at_once():
@@ -124,12 +125,12 @@ def test_what_a_pad_can_bring_about_at_once():
     cells = (
         register("low", LOW_BIT, LOW_BIT),
         lut("direct", (KEY, LOW_BIT), SHOWN, lambda a, b, c, d: a and not b),
-        lut("never", (KEY, LOW_BIT), PAIR, lambda a, b, c, d: a and b),
+        lut("inductive_clauses", (KEY, LOW_BIT), PAIR, lambda a, b, c, d: a and b),
     )
-    tables = FlatNetlist(Netlist(cells, {"clk": (CLK,), "key": (KEY,)}, {"p": (SHOWN, PAIR)}, {}))
+    flat = FlatNetlist(Netlist(cells, {"clk": (CLK,), "key": (KEY,)}, {"p": (SHOWN, PAIR)}, {}))
     state = dict.fromkeys(range(20), False) | {HIGH: True}
     said = [(-SHOWN,), (-PAIR,), (-KEY,), (-KEY, -LOW_BIT), (-LOW_BIT,)]
-    assert never(tables, said, [state]) == [(-PAIR,), (-KEY, -LOW_BIT), (-LOW_BIT,)]
+    assert inductive_clauses(flat, said, [state]) == [(-PAIR,), (-KEY, -LOW_BIT), (-LOW_BIT,)]
 
 
 @pytest.mark.parametrize("value", [0, 1])
@@ -139,9 +140,9 @@ def test_a_register_that_a_pad_sets_at_once(value):
         Cell("DFF", "q", ports, {"VALUE": value, "ASYNC": 1, "NEGEDGE": 0}),
         lut("shown", (LOW_BIT,), SHOWN, lambda a, b, c, d: a),
     )
-    tables = FlatNetlist(Netlist(cells, {"clk": (CLK,), "key": (KEY,)}, {"p": (SHOWN,)}, {}))
+    flat = FlatNetlist(Netlist(cells, {"clk": (CLK,), "key": (KEY,)}, {"p": (SHOWN,)}, {}))
     state = dict.fromkeys(range(20), False) | {HIGH: True}
-    assert never(tables, [(-LOW_BIT,)], [state]) == ([] if value else [(-LOW_BIT,)])
+    assert inductive_clauses(flat, [(-LOW_BIT,)], [state]) == ([] if value else [(-LOW_BIT,)])
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -151,10 +152,10 @@ def test_never_is_never(random_netlist, seed):
     sim = BitParallelSim(random_netlist(seed, count=50), clk_hz=1.0)
     sim.settle()
     state = dict(enumerate(sim.values().tolist()))
-    sim.see_anew()
-    tables = sim.tables
-    said = candidates(tables, sim.seen().tolist(), state)
-    law = never(tables, said, [state])
+    sim.clear_used_entries()
+    flat = sim.flat
+    said = candidates(flat, sim.used_entries().tolist(), state)
+    law = inductive_clauses(flat, said, [state])
     assert said
 
     def holds():
@@ -178,17 +179,17 @@ def test_what_follows_a_pad_without_waiting_for_a_clock():
         register("low", LOW_BIT, LOW_BIT),
         Cell("RAM16", "m", ports, {"INIT_0": 2, "INIT_1": 0, "INIT_2": 0, "INIT_3": 0}),
     )
-    tables = FlatNetlist(Netlist(cells, {"clk": (CLK,), "key": (KEY,)}, {"p": (20,)}, {}))
+    flat = FlatNetlist(Netlist(cells, {"clk": (CLK,), "key": (KEY,)}, {"p": (20,)}, {}))
     state = dict.fromkeys(range(24), False) | {HIGH: True}
-    assert never(tables, [(-20,), (-LOW_BIT,)], [state]) == [(-LOW_BIT,)]
+    assert inductive_clauses(flat, [(-20,), (-LOW_BIT,)], [state]) == [(-LOW_BIT,)]
 
 
 def test_no_cycle_at_all(sim):
     clocked = Netlist((register("q", CLK, LOW_BIT),), {"clk": (CLK,)}, {"p": (LOW_BIT,)}, {})
     with pytest.raises(InputError, match="the clock is read as data"):
-        never(FlatNetlist(clocked), [(LOW_BIT,)], [{LOW_BIT: True}])
+        inductive_clauses(FlatNetlist(clocked), [(LOW_BIT,)], [{LOW_BIT: True}])
     with pytest.raises(InputError, match="leave no cycle"):
-        Equivalence(sim.tables, [(LOW_BIT,), (-LOW_BIT,)])
+        Equivalence(sim.flat, [(LOW_BIT,), (-LOW_BIT,)])
 
 
 @pytest.mark.parametrize("data", [KEY, HIGH])
@@ -206,7 +207,7 @@ def test_a_register_that_resets_itself_at_once(data):
     netlist = Netlist(cells, {"clk": (CLK,), "key": (KEY,)}, {"p": (SHOWN,), "q": (LOW_BIT,)}, {})
     sim = BitParallelSim(netlist, clk_hz=1.0)
     state = dict(enumerate(sim.values().tolist()))
-    assert never(sim.tables, [(-PRESSED,)], [state]) == []
+    assert inductive_clauses(sim.flat, [(-PRESSED,)], [state]) == []
 
 
 def bool_of(a, b, c, d):

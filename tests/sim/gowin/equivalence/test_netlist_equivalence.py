@@ -3,13 +3,12 @@
 
 import random
 from dataclasses import replace
-from functools import partial
 
 import pytest
 
 from glintfpga.sim.gowin.equivalence.fault_equivalence import Equivalence
 from glintfpga.sim.gowin.equivalence.netlist_equivalence import compare_logic
-from glintfpga.sim.gowin.faults.mutants import Patch, reroute, set_table
+from glintfpga.sim.gowin.faults.patches import Patch, Reroute, SetTable
 from glintfpga.sim.gowin.netlist.flat_netlist import DFF_MODES, FlatNetlist, input_nets
 from glintfpga.sim.gowin.netlist.netlist import HIGH, LOW, Cell, Netlist
 
@@ -176,28 +175,27 @@ def test_parameters(random_netlist, kind, key):
 
 
 def any_patch(netlist, numbers):
-    tables = FlatNetlist(netlist)
-    cell = numbers.choice([one for one in tables.cells if one.kind in PORTS])
+    flat = FlatNetlist(netlist)
+    cell = numbers.choice([one for one in flat.cells if one.kind in PORTS])
     if cell.kind != "DFF" and numbers.randrange(2):
         table = cell.parameters["INIT"] ^ 1 << numbers.randrange(16)
-        return Patch([partial(set_table, cell=cell.name, table=table)])
+        return Patch([SetTable(cell=cell.name, table=table)])
     clock = {1} if cell.kind == "DFF" else set()
     pin = numbers.choice([pin for pin in range(len(PORTS[cell.kind])) if pin not in clock])
-    data = [net for one in tables.cells for net in one.ports.get("Q", ())]
-    return Patch([partial(reroute, cell=cell.name, pin=pin, net=numbers.choice(data))])
+    data = [net for one in flat.cells for net in one.ports.get("Q", ())]
+    return Patch([Reroute(cell=cell.name, pin=pin, net=numbers.choice(data))])
 
 
 def patched(netlist, patch):
     """The netlist that a patch makes."""
     (change,) = patch.changes
-    facts = change.keywords
     cells = []
     for cell in netlist.cells:
-        if cell.name == facts["cell"] and change.func is set_table:
-            cell = replace(cell, parameters=cell.parameters | {"INIT": facts["table"]})
-        elif cell.name == facts["cell"]:
-            port = PORTS[cell.kind][facts["pin"]]
-            cell = replace(cell, ports=cell.ports | {port: (facts["net"],)})
+        if cell.name == change.cell and isinstance(change, SetTable):
+            cell = replace(cell, parameters=cell.parameters | {"INIT": change.table})
+        elif cell.name == change.cell:
+            port = PORTS[cell.kind][change.pin]
+            cell = replace(cell, ports=cell.ports | {port: (change.net,)})
         cells.append(cell)
     return replace(netlist, cells=tuple(cells))
 
@@ -207,11 +205,11 @@ def test_what_a_state_can_show_is_found(random_netlist, seed):
     """That is what a campaign says of faults which no run has shown."""
     netlist = random_netlist(seed, kinds=("LUT4", "ALU", "DFF"), count=50)
     numbers = random.Random(seed)
-    tables = FlatNetlist(netlist)
+    flat = FlatNetlist(netlist)
     found = 0
     for _ in range(25):
         patch = any_patch(netlist, numbers)
-        if not Equivalence(tables).is_same(patch):
+        if not Equivalence(flat).is_equivalent(patch):
             copy, places = placed(patched(netlist, patch))
             assert compared(copy, netlist, places).differences, patch
             found += 1

@@ -8,16 +8,18 @@ import pytest
 
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.gowin.faults import campaign as module
-from glintfpga.sim.gowin.faults.campaign import Campaign, classify, run_batch
-from glintfpga.sim.gowin.faults.mutants import (
+from glintfpga.sim.gowin.faults.campaign import run_batch
+from glintfpga.sim.gowin.faults.mutants import Mutant, classify
+from glintfpga.sim.gowin.faults.patches import (
     Patch,
+    Reroute,
+    SetState,
+    SetTable,
     overlay,
-    reroute,
-    set_state,
-    set_table,
     with_buffers,
 )
-from glintfpga.sim.gowin.faults.sampler import Mutant, sampled_bytes
+from glintfpga.sim.gowin.faults.result import CampaignResult
+from glintfpga.sim.gowin.faults.sampler import sampled_bytes
 from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim
 from glintfpga.sim.gowin.netlist.netlist import FLOATING, HIGH, LOW, Cell, Netlist
 
@@ -94,19 +96,19 @@ def recording(chip):
 
 
 def bit(cell, word, number):
-    change = partial(set_state, cell=cell, at=9 * word + number, value=1)
+    change = SetState(cell, 9 * word + number, 1)
     patch = Patch([change], is_contents=True)
     return Mutant("memory", f"{cell} {word}.{number}", patch, stays_equal=True)
 
 
 def other_table(chip, cell, entry, *, stays_equal=False):
     table = next(one for one in chip.cells if one.name == cell).parameters["INIT"]
-    change = partial(set_table, cell=cell, table=table ^ 1 << entry)
+    change = SetTable(cell, table ^ 1 << entry)
     return Mutant("logic", f"{cell} {entry}", Patch([change]), stays_equal=stays_equal)
 
 
 def fate(chip, recording, *mutants):
-    for run, floating in ((recording.silence, True), (recording, False)):
+    for run, floating in ((recording.idle_part, True), (recording, False)):
         alive = [mutant for mutant in mutants if not mutant.outcome]
         run_batch(chip, alive, run, clk_hz=1e6, line=("rx", "tx"), floating=floating)
     for mutant in mutants:
@@ -125,7 +127,7 @@ def test_a_live_bit_is_never_equal(chip, recording):
     taken = bit("booted", 0, 1)
     assert fate(chip, recording, taken) == ["silent"]
     sim = BitParallelSim(chip, clk_hz=1e6, rx="rx", tx="tx")
-    sim.reset(mutations=[partial(taken.patch, copy=1)])
+    sim.reset(mutations=[partial(taken.patch.apply, copy=1)])
     sim.poke("rx", 1)
     sim.clock(100)
     assert not sim.noticed
@@ -144,8 +146,7 @@ def test_a_byte_that_is_shown_to_be_unread(chip, recording):
         fate(chip, recording, wrong)
 
 
-def test_what_is_in_rings_alone_is_unread(chip, monkeypatch):
-    monkeypatch.setattr(module, "never_read_before_write", lambda *given: {"late"})
+def test_what_is_in_rings_alone_is_unread(chip):
     swapped = Mutant("words", "", Patch(bit("late", 0, 1).patch.changes * 2, is_contents=True))
     mutants = [
         bit("late", 0, 0),
@@ -155,7 +156,9 @@ def test_what_is_in_rings_alone_is_unread(chip, monkeypatch):
         Mutant("mode", "", Patch(bit("late", 0, 0).patch.changes)),
         other_table(chip, "key", 3),
     ]
-    module._prove_masked(mutants, BitParallelSim(chip, clk_hz=1e6), {})
+    module._prove_masked(
+        mutants, BitParallelSim(chip, clk_hz=1e6), lambda flat, power_up: frozenset({"late"})
+    )
     assert [mutant.masked for mutant in mutants] == [True, True, False, False, False, False]
 
 
@@ -193,7 +196,7 @@ def test_an_entry_is_exercised_when_it_says_something_else(chip, recording):
 
 def test_floating_inputs_may_tell(chip, recording):
     """What is kept for a key depends on an input that floats: alike in the silence at 0 only."""
-    change = partial(reroute, cell="kept", pin=0, net=FLOATING)
+    change = Reroute("kept", 0, FLOATING)
     mutant = Mutant("wire", "kept", Patch([change]), stays_equal=True)
     assert fate(chip, recording, mutant) == ["silent"]
     assert mutant.converged_at == {(QUIET_CYCLES, False)}
@@ -201,7 +204,7 @@ def test_floating_inputs_may_tell(chip, recording):
 
 def test_an_argument_that_a_run_refutes_is_an_error(chip, recording):
     """Nothing differs while the line rests; with the first low bit it does."""
-    change = partial(reroute, cell="tx_in", pin=0, net=ADDRESS)
+    change = Reroute("tx_in", 0, ADDRESS)
     mutant = Mutant("wire", "tx_in", Patch([change]), stays_equal=True)
     with pytest.raises(InputError, match="tx_in was shown to be equal, but differs: cycle 2"):
         fate(chip, recording, mutant)
@@ -210,13 +213,13 @@ def test_an_argument_that_a_run_refutes_is_an_error(chip, recording):
 def test_sets_of_lanes_that_differ(chip):
     patches = [bit("booted", 0, number).patch for number in range(3)]
     sim = BitParallelSim(overlay(chip, patches), clk_hz=1e6, loops=True)
-    sim.reset(mutations=[partial(patch, copy=1 + at) for at, patch in enumerate(patches)])
+    sim.reset(mutations=[partial(patch.apply, copy=1 + at) for at, patch in enumerate(patches)])
     sim.poke("rx", 1)
-    assert (sim.differing, sim.reached) == (0b1110, 0)
+    assert (sim.differing, sim.latched) == (0b1110, 0)
     sim.clock(2)
-    assert (sim.differing, sim.reached) == (0b0100, 0b0100)
+    assert (sim.differing, sim.latched) == (0b0100, 0b0100)
     sim.reset()
-    assert (sim.differing, sim.reached) == (0, 0)
+    assert (sim.differing, sim.latched) == (0, 0)
 
 
 def test_bytes_of_written_memories_count_where_a_load_writes_them(chip):
@@ -231,7 +234,7 @@ def test_bytes_of_written_memories_count_where_a_load_writes_them(chip):
 
 def test_shares():
     outcomes = ["noticed"] * 6 + ["refused"] * 3 + ["equal"] * 5 + ["silent"]
-    result = Campaign(tuple(Mutant("wire", "", Patch(), outcome=one) for one in outcomes), 10)
+    result = CampaignResult(tuple(Mutant("wire", "", Patch(), outcome=one) for one in outcomes), 10)
     assert (result.detected, round(result.noticed, 3)) == (0.9, 0.857)
     assert result.facts()["groups"]["wire"]["equal"] == 5
     assert len(result.facts()["survivors"]) == 6

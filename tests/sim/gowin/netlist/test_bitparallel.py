@@ -257,18 +257,18 @@ def test_what_was_used_since_then():
     )
     netlist = Netlist(cells, {"clk": (3,), "a": (4,)}, {"p": (6,)}, {})
     sim = BitParallelSim(netlist, clk_hz=1.0)
-    table = sim.tables.index["t"]
+    table = sim.flat.index["t"]
     sim.settle()
-    assert sim.seen()[table] == 0b0001
+    assert sim.used_entries()[table] == 0b0001
     sim.poke("a", 1)
     sim.clock()
-    assert sim.seen()[table] == 0b1011
+    assert sim.used_entries()[table] == 0b1011
     assert sim.values()[[LOW, HIGH, 4, 5, 6]].tolist() == [False, True, True, True, True]
-    sim.see_anew()
-    assert sim.seen()[table] == 0b1000
+    sim.clear_used_entries()
+    assert sim.used_entries()[table] == 0b1000
     sim.poke("a", 0)
     sim.clock()
-    assert sim.seen()[table] == 0b1101
+    assert sim.used_entries()[table] == 0b1101
 
 
 def test_a_table_is_excited_where_its_other_entry_is_used():
@@ -283,16 +283,16 @@ def test_a_table_is_excited_where_its_other_entry_is_used():
     )
     inputs = {"clk": (3,), "a": (4,), "b": (5,)}
     sim = BitParallelSim(Netlist(cells, inputs, {"p": (6, 7)}, {}), clk_hz=1.0)
-    at = sim.tables.index
+    at = sim.flat.index
     changes = [(at["t"], 1, 0), (at["t"], 2, 8 | 4), (at["c"], 3, 8), (at["c"], 4, 4)]
     sim.reset(mutations=[lambda sim, one=one: sim.set_table(*one) for one in changes])
-    assert sim.excited == 0
+    assert sim.activated == 0
     sim.clock()
-    assert sim.excited == 0
+    assert sim.activated == 0
     sim.poke("a", 1)
     sim.poke("b", 1)
     sim.clock()
-    assert sim.excited == 0b01010
+    assert sim.activated == 0b01010
     sim.poke("a", 0)
     sim.clock()
-    assert sim.excited == 0b11110
+    assert sim.activated == 0b11110

@@ -121,7 +121,7 @@ def poisoned(chip):
 
 def test_the_poison_bites(poisoned):
     """After the first collision of the self-test the outputs of a memory differ in all copies."""
-    cells = [cell for cell in poisoned.tables.cells if cell.kind == "BSRAM"]
+    cells = [cell for cell in poisoned.flat.cells if cell.kind == "BSRAM"]
     nets = [net for cell in cells for pin in ("DOA", "DOB") for net in cell.ports.get(pin, ())]
     while not poisoned.collisions:
         poisoned.clock()

@@ -24,7 +24,7 @@ def any_power_up(sim, *, kinds, seed=11):
     ``kinds`` are DFF, BSRAM (what its ports show) and MULT (its registers).
     """
     numbers = random.Random(seed)
-    cells = sim.tables.cells
+    cells = sim.flat.cells
 
     def fill(sim):
         for at, cell in enumerate(cells):
@@ -39,17 +39,17 @@ def any_power_up(sim, *, kinds, seed=11):
         for pin in OUTPUTS.get(cell.kind, ()) if cell.kind in kinds else ():
             for net in cell.ports.get(pin, ()):
                 sim.set_net(net, numbers.getrandbits(64) & ~1 | sim.net(net) & 1)
-    for net in sim.tables.locks:
+    for net in sim.flat.locks:
         sim.set_net(net, 0)
     sim.run(UNLOCKED_CYCLES)
-    for net in sim.tables.locks:
+    for net in sim.flat.locks:
         sim.set_net(net, ALL)
 
 
 @pytest.fixture
 def sim(chip):
     sim = running(chip.netlist, chip.clock_hz)
-    assert sim.tables.locks
+    assert sim.flat.locks
     return sim
 
 

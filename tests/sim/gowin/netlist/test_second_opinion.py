@@ -52,11 +52,11 @@ def test_a_bit_of_a_table_is_noticed(pair):
     sim.replay(recording)
     sim.reset()
     sim.run(CYCLES)
-    used = sim.seen()
+    used = sim.used_entries()
     noticed = []
-    tables = [cell for cell in chip.cells if cell.kind == "LUT4"]
-    for cell in random.Random(1).sample(tables, 8):
-        addresses = int(used[sim.tables.index[cell.name]])
+    flat = [cell for cell in chip.cells if cell.kind == "LUT4"]
+    for cell in random.Random(1).sample(flat, 8):
+        addresses = int(used[sim.flat.index[cell.name]])
         fault = damaged(chip, cell, "INIT", addresses & -addresses)
         result = compare_icarus(sim, recording, CYCLES, rx="data", netlist=fault)
         if result.difference is not None:
@@ -77,7 +77,7 @@ def test_a_bit_of_a_memory_that_is_never_read_is_noticed_at_the_end():
     sim = BitParallelSim(Netlist((memory,), *pads, {}), clk_hz=1e6, rx="rx", tx="tx")
     line = Recording(np.array([3], np.uint64), np.array([], np.uint64), 20)
     assert compare_icarus(sim, line, 20, rx="rx").difference is None
-    fault = damaged(sim.tables.netlist, memory, "INIT", 1 << 9000)
+    fault = damaged(sim.flat.netlist, memory, "INIT", 1 << 9000)
     found = compare_icarus(sim, line, 20, rx="rx", netlist=fault).difference
     assert (found.cycle, found.signals) == (20, ("memory (contents)",))
 
@@ -134,7 +134,7 @@ def test_an_undefined_bit_is_a_difference(pair, monkeypatch):
     monkeypatch.setattr(icarus.IcarusRun, "lines", clouded)
     found = compare_icarus(sim, recording, CYCLES, rx="data").difference
     assert found.cycle == 41
-    assert set(found.signals) == {name for name, _ in register_bits(sim.tables.netlist)[:4]}
+    assert set(found.signals) == {name for name, _ in register_bits(sim.flat.netlist)[:4]}
 
 
 def test_without_icarus(random_netlist, monkeypatch):

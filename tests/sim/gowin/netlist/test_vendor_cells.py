@@ -92,8 +92,8 @@ def register(control, *, enable=False, falling=False):
 def small_ram():
     numbers = random.Random(1)
     pins = {pin: bus(pin.lower(), 4) for pin in ("DI", "WAD", "RAD", "DO")}
-    tables = {f"INIT_{at}": number(numbers.getrandbits(16), 16) for at in range(4)}
-    return Case("RAM16SDP4", "RAM16SDP4", tables, pins | {"WRE": ["wre"], "CLK": ["clk"]})
+    flat = {f"INIT_{at}": number(numbers.getrandbits(16), 16) for at in range(4)}
+    return Case("RAM16SDP4", "RAM16SDP4", flat, pins | {"WRE": ["wre"], "CLK": ["clk"]})
 
 
 def multiplier(width, registers, *, ce="ce", signs="11", some=None):

@@ -3,11 +3,12 @@
 
 import random
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from glintfpga.quant.errors import InputError
-from glintfpga.sim.gowin.faults.mutants import differences, overlay, with_buffers
+from glintfpga.sim.gowin.faults.patches import differences, overlay, with_buffers
 from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim
 from glintfpga.sim.gowin.netlist.compare import compare
 from glintfpga.sim.gowin.netlist.netlist import HIGH, LOW, Cell, Netlist
@@ -69,9 +70,7 @@ def test_a_lane_is_the_mutant(random_netlist, seed):
     ]
     chip = overlay(good, patches)
     rows = [numbers.getrandbits(24) for _ in range(300)]
-    changes = [
-        lambda sim, patch=patch, copy=1 + at: patch(sim, copy) for at, patch in enumerate(patches)
-    ]
+    changes = [partial(patch.apply, copy=copy) for copy, patch in enumerate(patches, 1)]
     together, noticed = outputs(chip, rows, copy=30, mutations=changes, loops=True)
     wrong = set()
     for copy, mutant in enumerate(mutants, 1):
