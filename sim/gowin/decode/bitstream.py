@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A bitstream back into the circuit that it makes of the chip.
 
-    decoded = decode(Path("blink.fs"))
+    decoded = decode(Path("blink.fs"), board=board)
     decoded.netlist                              cells, nets, pads
     decoded.fuses.positions("routing")           every fuse of a group that counts, see `fuses.py`
     decoded.fuses.at((frame, column))            what a fuse says
@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 
 from glintfpga.boards.board import Board
 from glintfpga.boards.gowin.bitstream_file import read_frames
-from glintfpga.boards.tangnano20k.board import TANGNANO20K
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.gowin.decode.account import Account
 from glintfpga.sim.gowin.decode.chip import Chip, chip_of
@@ -107,7 +106,7 @@ class Decoded:
         return Decoded(self.chip, bitmap, {**self.tiles, **changes}, redrive(self.drivers, pairs))
 
 
-def decode(path: Path, *, board: Board = TANGNANO20K) -> Decoded:
+def decode(path: Path, *, board: Board) -> Decoded:
     """Read a bitstream. Takes some seconds, as the chip database is loaded.
 
     Raises InputError for a file that is no bitstream of the board, for fuses that mean nothing, and

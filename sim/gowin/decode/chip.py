@@ -10,9 +10,7 @@ from itertools import accumulate
 from typing import Any
 
 from glintfpga.boards.board import Board
-from glintfpga.boards.catalog import board_of
 from glintfpga.boards.gowin.wires import Wire, Wires
-from glintfpga.boards.tangnano20k.board import TANGNANO20K
 from glintfpga.boards.toolchain import GOWIN_PACK
 from glintfpga.sim.gowin.decode.attributes import Table
 from glintfpga.sim.gowin.decode.constants import constants_of
@@ -161,11 +159,12 @@ class Chip:
         return self.wires.node(row, column, name)
 
 
-@lru_cache(maxsize=1)
-def _chip(board_name: str) -> Chip:
-    return Chip(board_of(board_name))
+_chips: dict[str, Chip] = {}
+"""By name of the board."""
 
 
-def chip_of(board: Board = TANGNANO20K) -> Chip:
+def chip_of(board: Board) -> Chip:
     """The chip of a board, loaded once."""
-    return _chip(board.name)
+    if board.name not in _chips:
+        _chips[board.name] = Chip(board)
+    return _chips[board.name]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from glintfpga.boards.shipped import shipped
+from glintfpga.boards.tangnano20k.board import TANGNANO20K
 from glintfpga.host.models import image_of
 from glintfpga.host.proof.stages import (
     BOTH,
@@ -45,7 +46,7 @@ def decoded():
     from glintfpga.sim.gowin.decode.bitstream import decode
 
     with shipped(BOARD).unpacked() as path:
-        return decode(path)
+        return decode(path, board=TANGNANO20K)
 
 
 def test_the_shipped_bitstream_equals_the_reference(decoded):

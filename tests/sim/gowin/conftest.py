@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from glintfpga.boards.shipped import shipped
+from glintfpga.boards.tangnano20k.board import TANGNANO20K
 from glintfpga.sim.gowin.netlist.netlist import FLOATING, HIGH, LOW, Cell, Netlist
 
 CLOCK, FIRST = 3, 4
@@ -122,6 +123,6 @@ def chip():
     from glintfpga.sim.gowin.decode.bitstream import decode
 
     if named := os.environ.get("GLINTFPGA_BITSTREAM"):
-        return decode(Path(named))
+        return decode(Path(named), board=TANGNANO20K)
     with shipped("tangnano20k").unpacked() as path:
-        return decode(path)
+        return decode(path, board=TANGNANO20K)

@@ -291,7 +291,7 @@ def bitstream(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def decoded(bitstream):
-    return decode(bitstream)
+    return decode(bitstream, board=TANGNANO20K)
 
 
 @pytest.fixture(scope="session")

@@ -102,7 +102,7 @@ def outcomes(decoded, positions):
 def device():
     """The shipped bitstream, whatever it is today."""
     with shipped("tangnano20k").unpacked() as path:
-        return decode(path)
+        return decode(path, board=TANGNANO20K)
 
 
 @pytest.mark.parametrize("share", SHARES)

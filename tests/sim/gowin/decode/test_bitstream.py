@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from glintfpga.boards.shipped import shipped
+from glintfpga.boards.tangnano20k.board import TANGNANO20K
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.gowin.decode.bitstream import decode
 from glintfpga.sim.gowin.decode.fuses import GROUPS, LOGIC, MEMORY, MODE, ROUTING
@@ -217,13 +218,13 @@ def test_cut_off(tmp_path, bitstream, keep):
     path = tmp_path / "cut.fs"
     path.write_bytes(bitstream.read_bytes()[:keep])
     with pytest.raises(InputError):
-        decode(path)
+        decode(path, board=TANGNANO20K)
 
 
 def test_shipped_chip():
     """Every cell that the router counted, at 54 MHz; nothing floats."""
     with shipped("tangnano20k").unpacked() as path:
-        chip = decode(path)
+        chip = decode(path, board=TANGNANO20K)
     release = shipped("tangnano20k")
     chip.check_clock(release.manifest.clock_mhz)
     kinds = Counter(cell.kind for cell in chip.netlist.cells)

@@ -40,7 +40,7 @@ def routed_cells(netlist):
 
 def test_follows_the_rtl(built, stimulus, rtl, run_netlist):
     bitstream, routed = built
-    netlist = decode(bitstream).netlist
+    netlist = decode(bitstream, board=TANGNANO20K).netlist
     counts = Counter(cell.kind for cell in netlist.cells)
     assert counts == routed_cells(routed)
     for floating in (0, ALL_LANES):
@@ -66,7 +66,7 @@ def test_without_the_repair_of_carries(built, stimulus, rtl, run_netlist, tmp_pa
         folder=tmp_path,
         log=tmp_path / "pack.log",
     )
-    netlist = decode(tmp_path / "top.fs").netlist
+    netlist = decode(tmp_path / "top.fs", board=TANGNANO20K).netlist
     assert any((FLOATING,) in cell.ports.values() for cell in netlist.cells)
     low, high = (run_netlist(netlist, stimulus[:500], floating=each) for each in (0, ALL_LANES))
     assert low != high

@@ -57,7 +57,7 @@ def test_cofactor(table, pin, value):
 
 def test_wires_have_one_name():
     """A wire as its neighbors call it, wires that turn back at the edge, one-hop and long ones."""
-    chip = chip_of()
+    chip = chip_of(TANGNANO20K)
     assert chip.node(10, 10, "N251") == chip.node(11, 10, "N250") == (11, 10, "N25")
     assert chip.node(10, 10, "E838") == (10, 2, "E83")
     assert chip.node(10, 3, "E838") == (10, 4, "W83")
@@ -85,7 +85,7 @@ def test_two_drivers():
 
 def test_every_source_has_fuses_of_its_own():
     """No mux of any kind of tile has two sources that cannot be told apart; `kind_of` asserts."""
-    chip = chip_of()
+    chip = chip_of(TANGNANO20K)
     kinds = [chip.kind_by_number(number) for number in chip.database.tiles]
     assert sum(len(kind.features) for kind in kinds) > 5000
     for kind in kinds:
@@ -95,7 +95,7 @@ def test_every_source_has_fuses_of_its_own():
 
 def test_header_and_frames_of_the_packer():
     """What `boards.gowin.bitstream_file` and the board say, the chip database says too."""
-    chip = chip_of()
+    chip = chip_of(TANGNANO20K)
     assert [bytes(line) for line in chip.database.cmd_hdr] == header(TANGNANO20K, 0)
     assert [bytes(line) for line in chip.database.cmd_ftr] == footer([])
     assert TANGNANO20K.tile_frames == chip.top[-1]

@@ -35,7 +35,7 @@ def test_pll_of_every_clock(clock_mhz):
     """The packer, given the parameters of the gateware's PLL, sets the same."""
     settings = solve(TANGNANO20K.clock_hz, round(clock_mhz * 1e6))
     assert 500e6 <= settings.vco_hz <= 1250e6
-    chip = chip_of()
+    chip = chip_of(TANGNANO20K)
     wanted = packed_pll(chip.database, settings)
     site = next(site for site in chip.sites if site.kind == "PLL")
     table = chip.block_table("PLL", "PLL", site, PLL_TILES)
