@@ -12,7 +12,6 @@ import click
 from glintfpga.host.commands import options
 
 if TYPE_CHECKING:
-    from glintfpga.firmware.device_config import DeviceConfig
     from glintfpga.host.console.progress import Progress
 
 __all__ = ["command"]
@@ -53,6 +52,7 @@ def command(
     from glintfpga.boards.build import BuildOptions, build
     from glintfpga.boards.catalog import board_of
     from glintfpga.boards.gowin.timing.report import headline
+    from glintfpga.firmware.device_config import DeviceConfig
     from glintfpga.host.console.progress import counting
     from glintfpga.host.console.signals import tidy_end
     from glintfpga.host.console.text import shown_name

@@ -38,7 +38,9 @@ def test_parameters_are_those_of_the_checkpoint(spec):
     assert found == spec.tensor_shapes()
 
 
-@pytest.mark.parametrize("changed", [{}, {"embedding_rank": None}, {"lora_targets": ()}])
+@pytest.mark.parametrize(
+    "changed", [{}, {"embedding_rank": None}, {"lora_rank": 0, "lora_targets": ()}]
+)
 def test_parameters_of_larger_shapes_are_those_they_name(changed):
     shape = Shape(**{**SMALL, **changed})
     found = {name: tuple(p.shape) for name, p in Blink(shape).named_parameters()}
