@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 from glintfpga.quant.errors import EnvironmentProblem, InputError
+from glintfpga.quant.files.atomic import write_atomic
 from glintfpga.quant.files.strict_json import parse_object
 from glintfpga.sim.compiled import CompiledSim, WasmProgram
 
@@ -65,7 +66,7 @@ def shipped_sim() -> CompiledSim:
 
 def write_manifest(manifest: SimManifest, path: Path) -> None:
     """Write ``sim.json``."""
-    path.write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
+    write_atomic(path, (json.dumps(asdict(manifest), indent=2) + "\n").encode())
 
 
 def _is_count(value: object) -> bool:

@@ -3,8 +3,10 @@
 
 import contextlib
 import os
-import tempfile
 from pathlib import Path
+
+from glintfpga.quant.errors import EnvironmentProblem
+from glintfpga.quant.files.atomic import write_atomic
 
 __all__ = ["ChatHistory", "history_file"]
 
@@ -35,7 +37,7 @@ class ChatHistory:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.lines = self._read(path)
-        except OSError:
+        except (OSError, EnvironmentProblem):
             self._path = None
 
     def keep(self, line: str) -> None:
@@ -59,7 +61,7 @@ class ChatHistory:
         lines = [line for line in found if line.isprintable() and len(line) <= LONGEST]
         newest = lines[-MOST_LINES:]
         if len(found) > 2 * MOST_LINES or size > MOST_BYTES:
-            _replace(path, "".join(f"{line}\n" for line in newest).encode())
+            write_atomic(path, "".join(f"{line}\n" for line in newest).encode(), private=True)
         return newest
 
 
@@ -68,13 +70,3 @@ def _open(path: Path, flags: int) -> int:
     with contextlib.suppress(OSError, AttributeError):  # no such thing on Windows
         os.fchmod(handle, 0o600)
     return handle
-
-
-def _replace(path: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)

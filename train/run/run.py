@@ -30,7 +30,7 @@ from glintfpga.quant.files.atomic import cannot_write, write_atomic
 from glintfpga.quant.files.lock import locked
 from glintfpga.train.engine.threads import threads_each
 from glintfpga.train.run.config import TrainConfig
-from glintfpga.train.run.run_log import Record, Scores, Tails, publish_json, write_sources
+from glintfpga.train.run.run_log import Record, Scores, Tails, write_json, write_sources
 from glintfpga.train.run.worker import Sources, begin, checkpoint_path, run_replica
 
 __all__ = ["Run", "Status"]
@@ -108,7 +108,7 @@ class Run:
             except OSError as error:
                 raise cannot_write(repr(str(folder)), error) from error
         if not path.exists():
-            publish_json(path, self.config.to_json())
+            write_json(path, self.config.to_json())
         elif TrainConfig.read(path) != self.config:
             raise InputError(
                 f"{str(self.folder)!r} holds a run with other settings: name another folder"

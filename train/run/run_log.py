@@ -17,7 +17,7 @@ from glintfpga.quant.files.bounded import read_limited
 from glintfpga.quant.files.strict_json import parse_object
 from glintfpga.train.run.worker import Sources
 
-__all__ = ["Record", "Scores", "Tails", "publish_json", "read_sources", "write_sources"]
+__all__ = ["Record", "Scores", "Tails", "read_sources", "write_json", "write_sources"]
 
 _TAIL_BYTES = 1024
 _MAX_BYTES = 1 << 24
@@ -69,7 +69,7 @@ class Record:
     def write_scores(self, scores: Scores) -> None:
         """Replace the scores."""
         data = {str(stage): {str(i): s for i, s in item.items()} for stage, item in scores.items()}
-        publish_json(self.folder / "scores.json", data)
+        write_json(self.folder / "scores.json", data)
 
     def machine(self) -> dict[str, Any]:
         """Processor, workers, and seconds of all scored replicas; empty when nothing is noted."""
@@ -80,7 +80,7 @@ class Record:
         """Note time spent by this machine."""
         before = self.machine().get("seconds", 0.0)
         facts = {"processor": _processor(), "workers": workers, "seconds": before + seconds}
-        publish_json(self.folder / "machine.json", facts)
+        write_json(self.folder / "machine.json", facts)
 
 
 class Tails:
@@ -133,10 +133,10 @@ def write_sources(folder: Path, sources: Sources) -> None:
         "cache": str(sources.cache.resolve()),
         "selection": [str(path.resolve()) for path in sources.selection],
     }
-    publish_json(folder / "sources.json", facts)
+    write_json(folder / "sources.json", facts)
 
 
-def publish_json(path: Path, data: dict[str, Any]) -> None:
+def write_json(path: Path, data: dict[str, Any]) -> None:
     write_atomic(path, (json.dumps(data, indent=1) + "\n").encode())
 
 
