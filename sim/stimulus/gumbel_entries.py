@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from glintfpga.quant.blink.machine import DEFAULT_LANES
 from glintfpga.quant.blink.model import QuantizedModel
 from glintfpga.quant.blink.plan import NumberPlan
 from glintfpga.quant.blink.random_model import random_model
@@ -105,7 +106,7 @@ def questions(model: QuantizedModel) -> Iterator[Question]:
 
 
 def _logits_after_each_token(model: QuantizedModel) -> NDArray[np.int64]:
-    reference = ReferenceModel(model, lanes=4, batch=model.vocab)
+    reference = ReferenceModel(model, lanes=DEFAULT_LANES, batch=model.vocab)
     return np.asarray(reference.step(np.arange(model.vocab)))
 
 

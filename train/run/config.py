@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from glintfpga.quant.blink.machine import DEFAULT_LANES, check_fits
+from glintfpga.quant.blink.machine import DEFAULT_LANES, check_fits, check_lanes
 from glintfpga.quant.blink.plan import DEFAULT_PLAN, PLANS
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import InputError
@@ -104,6 +104,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if isinstance(self.spec, ModelSpec):
             check_fits(self.spec)
+        check_lanes(self.lanes)
         if not self.stages:
             raise InputError("a run needs a stage, but stages is empty")
         _check("seed", self.seed, 0, 2**63 - 1)

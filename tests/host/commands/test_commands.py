@@ -310,5 +310,5 @@ def test_build_takes_the_plan_of_an_image(command, built, tmp_path, new_image):
     path = tmp_path / "nine.glint"
     path.write_bytes(new_image(plan=9).data)
     assert command("build", "--model", path)[0] == 0
-    assert (built[0].model_name, built[0].plan) == ("nine", 9)
+    assert (built[0].model_name, built[0].device.plan.code) == ("nine", 9)
     assert command("build", "--model", path, "--plan", 12)[0] == 2
