@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: MIT
+"""The blink family: a looped transformer of width 3, as floats and as the integers of the chip.
+
+Read ``spec`` (sizes), ``plan`` (formats), ``blocks`` (the arithmetic, block by block, with
+``tables``) and ``reference`` (a model run bit for bit as the device runs it). Then the way there:
+``checkpoint`` (files of floats), ``float_model`` (the same network in float64), ``fold`` (norms
+and scales into the matrices), ``calibrate`` (ranges), ``quantize`` (to ``model``, the integers,
+with ``quantize_report``). ``machine`` says what a device can hold, ``scorers`` gives models to
+`quant.evaluation`, ``random_model`` makes some for tests and proofs.
+
+It imports `quant.numbers`, `quant.files` and `quant.errors`.
+"""
