@@ -14,7 +14,8 @@ TOUR = (ROOT / "docs" / "code-tour.md").read_text(encoding="utf-8")
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 STOPS = re.findall(r"^\d+\. \[([^]]+)\]\(\.\./([^)]+)\) ", TOUR, re.MULTILINE)
 """Text and target of the link that each numbered paragraph begins with."""
-ENTRIES = re.findall(r"^\| ([^|`]+) \| ([^|]+) \| `([^`]+)` \|$", GLOSSARY, re.MULTILINE)
+ENTRY = r"^\| ([^|`]+) \| ([^|]+) \| `([^`]+)` \|$"
+ENTRIES = re.findall(ENTRY, GLOSSARY, re.MULTILINE)
 
 
 def test_the_tour_has_twelve_files_and_begins_with_the_model():
@@ -37,6 +38,9 @@ def test_the_glossary_has_each_word_once():
     counts = Counter(word.lower() for word, _, _ in ENTRIES)
     assert rows == len(ENTRIES) > 40
     assert set(counts.values()) == {1}
+    for table in GLOSSARY.split("## ")[1:]:
+        words = [word.lower() for word, _, _ in re.findall(ENTRY, table, re.MULTILINE)]
+        assert words == sorted(words)
 
 
 @pytest.mark.parametrize(("word", "name"), [(word, name) for word, _, name in ENTRIES])
