@@ -17,12 +17,10 @@ from click.types import StringParamType
 
 from glintfpga.host.console.text import without_controls
 from glintfpga.quant.blink.machine import DEFAULT_LANES, LANES
-from glintfpga.quant.blink.plan import DEFAULT_PLAN, PLANS
 
 __all__ = [
     "MODEL",
     "PATH",
-    "PLAN_CODES",
     "Decorated",
     "board",
     "gateware",
@@ -134,7 +132,6 @@ class _Shown(StringParamType):
 
 SHOWN = _Shown()
 
-PLAN_CODES = tuple(map(str, PLANS))
 _LANES_CHOICE = click.Choice(tuple(map(str, LANES)))
 
 TRACE = logging.DEBUG - 1
@@ -245,9 +242,11 @@ def lanes_of(purpose: str) -> Callable[[Decorated], Decorated]:
 
 def plan(purpose: str) -> Callable[[Decorated], Decorated]:
     """--plan BITS; None when it is not given."""
+    from glintfpga.quant.blink.plan import DEFAULT_PLAN, PLANS
+
     return click.option(
         "--plan",
-        type=click.Choice(PLAN_CODES),
+        type=click.Choice([str(code) for code in PLANS]),
         callback=lambda ctx, param, value: value and int(value),
         help=f"{purpose}; default: those of a .glint model, else {DEFAULT_PLAN.code}.",
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from glintfpga.host.commands import options
-from glintfpga.quant.blink.plan import DEFAULT_PLAN
+from glintfpga.quant.blink.plan import DEFAULT_PLAN, PLANS
 
 __all__ = ["command"]
 
@@ -23,7 +23,7 @@ _log = logging.getLogger("glintfpga")
 @click.option("--report", type=options.PATH, metavar="FILE", help="Write ranges and losses (JSON).")
 @click.option(
     "--plan",
-    type=click.Choice(options.PLAN_CODES),
+    type=click.Choice([str(code) for code in PLANS]),
     default=str(DEFAULT_PLAN.code),
     show_default=True,
     help="Bits of the numbers; the bitstream must be built for them.",

@@ -14,7 +14,7 @@ import click
 
 from glintfpga.host.commands import options
 from glintfpga.host.training.recipe import config_for, planned, sized, speed_text
-from glintfpga.quant.blink.plan import DEFAULT_PLAN
+from glintfpga.quant.blink.plan import DEFAULT_PLAN, PLANS
 
 if TYPE_CHECKING:
     from glintfpga.host.console.progress import Progress
@@ -79,7 +79,7 @@ FILES = (
 )
 @click.option(
     "--plan",
-    type=click.Choice([*options.PLAN_CODES, "none"]),
+    type=click.Choice([*map(str, PLANS), "none"]),
     help=f"Bits of the numbers that the last stage trains in, {DEFAULT_PLAN.code} by default; "
     "none: float to the end.",
 )
