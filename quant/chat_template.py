@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""The chat template, the one place that says how turns become ids; trainer and chat use it.
+"""The chat template, the one definition of how turns become ids; trainer and chat use it.
 
     question 0A answer EOS  question 0A answer EOS  ...
 
 A turn is one line. Nothing else is added, no names and no tags: a window of 8 sees 8 bytes, so
 each byte of a tag would push a byte of the question out of sight. Both marks are ids whose
-meaning the base model knows: a newline ends a paragraph and EOS a text, and both are followed by a
-capital. As lines inside a turn are joined, a newline always means that the answer begins.
+meaning the base model has learned: a newline ends a paragraph and EOS a text, and both are
+followed by a capital. As lines inside a turn are joined, a newline always means that the answer
+begins.
 
 EOS is the stop: the device ends an answer at it and keeps it pending, so that it stands before the
 next question without ever being sent. A conversation therefore enters the context exactly as it
@@ -18,7 +19,7 @@ from collections.abc import Iterable
 __all__ = ["END_OF_TEXT", "dialogue", "question"]
 
 END_OF_TEXT = b"\n\n"
-"""EOS as it is written inside a document, where ids are not at hand."""
+"""EOS as it is written inside a document, which is bytes and not ids."""
 
 
 def question(text: bytes) -> bytes:

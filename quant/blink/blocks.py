@@ -49,7 +49,7 @@ class Softmax(NamedTuple):
     """State of the one-pass softmax over groups."""
 
     running_max: np.ndarray
-    """(...) running maximum, an integer: what one unit of weight is worth, as a power of two."""
+    """(...) an integer m: a weight is ``2**(score - m)``."""
     values: np.ndarray
     """(..., 3) sum of weight times V' row."""
     denominator: np.ndarray
@@ -94,7 +94,7 @@ def dot(rows: np.ndarray, vector: np.ndarray) -> np.ndarray:
 
 
 def requantize(products: np.ndarray, shift: int, fmt: QFormat) -> np.ndarray:
-    """What a lane hands on: rounded right shift, saturated."""
+    """The output of a lane: the rounded right shift, saturated."""
     return fmt.saturate(shift_round(products, shift))
 
 

@@ -67,7 +67,7 @@ class Ranges:
 
 
 def calibrate(checkpoint: Checkpoint, ids: IdArray | None = None) -> Ranges:
-    """Run the float model over sequences (batch, length) and return what it saw.
+    """Run the float model over sequences (batch, length) and return the ranges.
 
     Without ``ids`` over ``sampled_text(checkpoint)``.
     """

@@ -23,7 +23,7 @@ from glintfpga.quant.files.strict_json import parse_object
 from glintfpga.quant.numbers.arrays import FloatArray
 
 __all__ = [
-    "MOST_BALANCE",
+    "MAX_QK_LOG2_SHIFT",
     "Checkpoint",
     "parse_checkpoint",
     "read_checkpoint",
@@ -54,7 +54,7 @@ _OTHER_KINDS = (
 )
 """How files begin that are given for checkpoints by mistake."""
 
-MOST_BALANCE = 18
+MAX_QK_LOG2_SHIFT = 18
 """Trained ranges of q and k differ by a few octaves."""
 
 
@@ -74,7 +74,7 @@ class Checkpoint:
     """Angle that RoPE turns the first two dimensions by, a token."""
     qk_log2_shift: tuple[int, ...] | None = None
     """Powers of two that move from q to k in each pass, where a training in the device's numbers
-    counted on them; None: ``quantize`` chooses."""
+    has fixed them; None: ``quantize`` chooses."""
 
     def __post_init__(self) -> None:
         shapes = self.spec.tensor_shapes()
@@ -104,10 +104,11 @@ class Checkpoint:
             raise InputError(f"rope_radians_per_token must be in (0, pi], not {angle!r}")
         moved = self.qk_log2_shift
         if moved is not None and not (
-            len(moved) == self.spec.passes and all(abs(power) <= MOST_BALANCE for power in moved)
+            len(moved) == self.spec.passes
+            and all(abs(power) <= MAX_QK_LOG2_SHIFT for power in moved)
         ):
             raise InputError(
-                f"balance must be {self.spec.passes} powers within {MOST_BALANCE}, "
+                f"balance must be {self.spec.passes} powers within {MAX_QK_LOG2_SHIFT}, "
                 f"not {moved!r:.60}"
             )
 

@@ -22,7 +22,7 @@ EPSILON = 1e-5
 """Added to the mean square before the root."""
 
 Observer = Callable[[str, int, FloatArray], None]
-"""Called with tensor name, pass (-1 for logits) and values: what calibration listens to."""
+"""Called with tensor name, pass (-1 for logits) and values, for calibration."""
 
 
 class FloatModel:

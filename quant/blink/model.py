@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A quantized model: stored integers and shifts, everything the chip is told about a model."""
+"""A quantized model: stored integers and shifts, all that a device holds of it."""
 
 from dataclasses import dataclass, fields
 
@@ -18,7 +18,7 @@ IntArray = np.ndarray
 class PassWeights:
     """One pass of the block table. ``out = saturate(shift_round(W @ h, shift))`` for each matrix.
 
-    ``down`` weighs into the residual: ``x = saturate(x + shift_round(down @ z, shift_down))``.
+    ``down`` adds to the residual: ``x = saturate(x + shift_round(down @ z, shift_down))``.
     """
 
     wq: IntArray
@@ -55,7 +55,7 @@ class QuantizedModel:
     plan: NumberPlan
     rope_num: int
     rope_den: int
-    """A token turns q and k by ``rope_num / rope_den`` of a full turn."""
+    """RoPE turns q and k by ``rope_num / rope_den`` of a full turn per token."""
     passes: tuple[PassWeights, ...]
     embed_in: IntArray
     """In the format of x."""

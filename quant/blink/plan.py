@@ -55,7 +55,7 @@ class NumberPlan:
     """SiLU argument, the address of its table."""
     score_frac: int = 3
     value: QFormat = LOGIT
-    """Widest number a lane hands on; the format of logits (scores use ``score_frac``)."""
+    """Widest output of a lane; the format of logits (scores use ``score_frac``)."""
     weight_p_frac: int = 8
     """Fraction of the softmax weights p, which run from 0 to 1 included."""
     temperature: QFormat = TEMPERATURE

@@ -6,9 +6,9 @@
   equal integers, so an image stores a shared block once.
 - A power of two moves from q to k in each pass so that both use their range alike; attention
   scores do not change. A model trained in the device's numbers keeps the powers it was trained
-  with: one that had learned with a clipped q had a perplexity 19 % higher where a power was moved
-  once more, and k was clipped instead (measured, 8 loops).
-- the input embedding has the format of x.
+  with: to move one more in a model that had learned with a clipped q clipped k instead, and raised
+  its perplexity by 19 % (measured, 8 loops).
+- The input embedding has the format of x.
 - The RoPE step of 1 radian is 7/44 of a turn (0.9996) for windows up to 24 and 113/710 (six
   digits) for longer ones, where the error of 7/44 would add up.
 """
@@ -18,7 +18,7 @@ import math
 import numpy as np
 
 from glintfpga.quant.blink.calibrate import Ranges, calibrate, sampled_text
-from glintfpga.quant.blink.checkpoint import MOST_BALANCE, Checkpoint
+from glintfpga.quant.blink.checkpoint import MAX_QK_LOG2_SHIFT, Checkpoint
 from glintfpga.quant.blink.float_model import FloatModel
 from glintfpga.quant.blink.fold import FoldedModel, FoldedPass, fold
 from glintfpga.quant.blink.machine import DEFAULT_LANES, check_fits
@@ -36,7 +36,7 @@ __all__ = ["quantize", "rope_fraction"]
 
 _ANY_FRAC = 18
 _MOST_FRAC = 1000
-"""2**1000 is a float64; numbers near 1e-300 would ask for more."""
+"""2**1000 is a float64; numbers near 1e-300 would need more."""
 _SHORT_WINDOW = 24
 _SNR_SEQUENCES = 64
 
@@ -111,11 +111,11 @@ def rope_fraction(checkpoint: Checkpoint) -> tuple[int, int]:
 
 
 def _best_qk_shift(ranges: Ranges, index: int) -> int:
-    """Powers of two to take from q and give to k."""
+    """Powers of two to move from q to k."""
     q, k = ranges.largest("q", index), ranges.largest("k", index)
     # Trained ranges differ by a few octaves; a dead q or k may have 1e-300.
     octaves = math.log2(q) - math.log2(k) if q and k else 0.0
-    return max(-MOST_BALANCE, min(MOST_BALANCE, round(octaves / 2)))
+    return max(-MAX_QK_LOG2_SHIFT, min(MAX_QK_LOG2_SHIFT, round(octaves / 2)))
 
 
 class _Matrix:

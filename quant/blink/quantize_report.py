@@ -42,7 +42,7 @@ class QuantizeReport:
     plan: int
     rope: str
     balance: tuple[int, ...]
-    """Powers of two moved from q to k, a pass."""
+    """Powers of two moved from q to k, per pass."""
     logit_snr_db: float
     """Float logits over the calibration text against those of a device with ``lanes`` lanes."""
     lanes: int

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Random integer models at the edges of every format: food for exactness tests, not for chat."""
+"""Random integer models at the edges of every format: for tests of exactness, not for chat."""
 
 import numpy as np
 
@@ -22,8 +22,8 @@ def random_model(
 ) -> QuantizedModel:
     """Weights over the whole format, a share ``edges`` of them exactly at its ends.
 
-    Input and loop embeddings have ``embedding_bits`` bits, by default all of x. A norm leaves
-    nothing of the last bits of large ones: where single bits have to show in logits, give few.
+    Input and loop embeddings have ``embedding_bits`` bits, by default all of x. A norm
+    erases the last bits of large ones: give few where single bits must show in the logits.
 
     Loops share their feed-forward matrices, as trained models do; shifts are drawn so that
     saturation, rounding and plain values all occur.

@@ -64,7 +64,7 @@ class ReferenceModel:
         self.position = 0
 
     def enter(self, ids: np.ndarray | int) -> None:
-        """Take one token a sequence through all passes. ids: (batch,)."""
+        """Run one token of each sequence through all passes. ids: (batch,)."""
         tokens = np.broadcast_to(np.asarray(ids, np.int64), (self.batch,))
         if tokens.min() < 0 or tokens.max() >= self.model.vocab:
             raise InputError(f"token id outside 0..{self.model.vocab - 1}: {tokens.tolist()!r}")
@@ -134,7 +134,7 @@ class ReferenceModel:
         return [(newest + 1 + i) % count for i in range(count)]
 
     def _valid(self, rows: slice) -> np.ndarray:
-        """(P,) slots that hold a row; the others of a group take no part."""
+        """(P,) slots that hold a row; the others of a group get weight 0."""
         slots = np.arange(rows.start, rows.stop)
         return slots < min(self.position + 1, self.model.window)
 

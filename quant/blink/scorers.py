@@ -51,6 +51,6 @@ class FixedScorer:
 def _reach(spec: ModelSpec) -> int | None:
     """Each pass looks ``window - 1`` positions back, from what the pass before made there.
 
-    Thinking feeds the last x back in, and so hands everything on.
+    Thinking feeds the last x back in, so every byte before can matter.
     """
     return None if spec.thinking else spec.passes * (spec.window - 1) + 1

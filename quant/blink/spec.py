@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The shape of a blink-family model: the single source of every size. Standard library only.
 
-What a device can hold of it is for `quant.blink.machine` to say.
+`quant.blink.machine` has the limits of a device.
 """
 
 from collections.abc import Mapping

@@ -27,7 +27,7 @@ RSQRT_LOG2 = 30
 """``RSQRT`` holds ``sqrt(3) * 2**30 / sqrt(sum)`` for sums in ``[2**30, 2**34)``."""
 
 RECIPROCAL_LOG2 = 33
-"""``RECIPROCAL`` holds ``2**33 / length`` for lengths in ``[2**16, 2**17)``."""
+"""``RECIPROCAL`` holds ``2**33 / denominator`` for denominators in ``[2**16, 2**17)``."""
 
 EPSILON_SUM = int(3 * 1e-5 * 2**20)
 """RMSNorm's epsilon, 31: a term of the sum of squares of three numbers with 10 fractional bits."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Surprise of many sequences that run side by side."""
+"""Losses, the sums of ``-ln P``, of many sequences that run side by side."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ def iterate_batches(
     batch: int = 1024,
     progress: Progress | None = None,
 ) -> Iterator[tuple[IdArray, list[FloatArray], IdArray]]:
-    """Lead all models through the passages, those of like length side by side.
+    """Run all models over the passages, those of like length side by side.
 
     Yields, for every position that some passages score: their numbers (n,), the logits
     (n, vocab) of each model there, and the ids (n,) that follow. A passage's positions come in
@@ -128,7 +128,7 @@ def nll(logits: FloatArray, targets: IdArray) -> FloatArray:
         raise InputError(
             f"byte {int(targets.max())} is outside the vocabulary of {logits.shape[1]} ids"
         )
-    top = logits.max(axis=1)
-    total = np.log(np.exp(logits - top[:, None]).sum(axis=1)) + top
+    highest = logits.max(axis=1)
+    total = np.log(np.exp(logits - highest[:, None]).sum(axis=1)) + highest
     chosen: FloatArray = logits[np.arange(len(targets)), targets]
     return np.asarray(np.rint((total - chosen) * _GRID) / _GRID, dtype=np.float64)

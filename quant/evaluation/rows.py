@@ -24,7 +24,7 @@ class Score:
     """``byte perplexity``, an accuracy in percent, or a measure of fixed against float."""
     value: float
     stderr: float | None
-    """One standard error, in the unit of ``value``; None where one part tells of no spread."""
+    """One standard error, in the unit of ``value``; None for a single part, which has no spread."""
     n: int
     """Bytes that divide the sum of a perplexity; pairs, paradigms or questions of an accuracy."""
     protocol: str
@@ -43,7 +43,7 @@ def ratio_error(sums: FloatArray, sizes: FloatArray) -> float | None:
     """Standard error of ``m = sum(sums) / sum(sizes)`` over n parts taken as independent.
 
     ``sqrt(n / (n - 1) * sum((sums - m * sizes)**2)) / sum(sizes)``, the ratio estimator of
-    sampling theory, over the parts that have a size; None for one, which tells of no spread.
+    sampling theory, over the parts that have a size; None for one, which has no spread.
     """
     n, total = int(np.count_nonzero(sizes)), float(sizes.sum())
     if n < 2:

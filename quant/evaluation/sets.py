@@ -70,7 +70,7 @@ class EvaluationSet:
     ) -> Iterator[Score]:
         """Yield the rows of all measures that fit the content.
 
-        With the float model ``beside`` the integers a text also tells how far the two are apart.
+        With ``beside``, the float model of the integers, a text also scores how far they are apart.
         """
         content = self.content
         names: dict[str, Any] = {"benchmark": self.name, "numerics": numerics, "progress": progress}

@@ -14,16 +14,16 @@ __all__ = ["locked"]
 
 _HELD = (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK)
 _BYTE = 1 << 30
-"""What Windows locks cannot be read by others, so it is far behind the text."""
+"""Others cannot read the byte that Windows locks, so it is far behind the text."""
 
 
 @contextlib.contextmanager
 def locked(path: Path, *, what: str) -> Iterator[None]:
-    """Hold the file ``path`` while the block runs; it says which process holds it.
+    """Lock the file ``path`` while the block runs; it contains the id of this process.
 
-    The system lets go of it with the process, however that ends. Where a file system has no locks
-    nothing is held. Raises ``InputError`` when another process holds it, in which ``what`` is as
-    "the build in 'x'", and ``EnvironmentProblem`` when the file cannot be written.
+    The system releases the lock when the process ends, in whatever way. On a file system without
+    locks nothing is locked. Raises ``InputError`` when another process holds it, in which ``what``
+    is as "the build in 'x'", and ``EnvironmentProblem`` when the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

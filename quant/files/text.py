@@ -14,7 +14,7 @@ __all__ = ["MAX_TEXT_BYTES", "pieces", "problem_of", "read_text", "strip_bom"]
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 MAX_TEXT_BYTES = 1 << 27
-"""Longer than any usual benchmark, and what a small packed file can make us hold."""
+"""Longer than any usual benchmark; bounds what a small packed file unpacks to."""
 
 _PIECE_BYTES = 1 << 20
 _UNPACK_BYTES = 80 << 20
@@ -46,7 +46,7 @@ def strip_bom(data: bytes) -> bytes:
 
 
 def problem_of(text: bytes) -> str | None:
-    """One line on what a text has that no training text has, and that its score is of too."""
+    """One line on bytes that no training text has and that change a score; None without them."""
     kinds = {
         "a byte-order mark": text.startswith(BYTE_ORDER_MARK),
         "carriage returns, as line ends of Windows": b"\r" in text,

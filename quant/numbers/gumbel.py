@@ -3,7 +3,7 @@
 
 With ``G = -log2(-ln u)``, u uniform, the arg max of ``logit + T * G`` is a draw from
 ``2**(logit / T) / sum``. Here ``1 - u`` is the tail ``(r + 1/2) / 2**16`` of a 16-bit word r, so
-small words are the rare high noise and must be told apart one by one, while large words may share.
+small words are the rare high noise and need an entry each, while large words may share one.
 
 A word is indexed by its pairs of leading zeros: s (0 to 4) is the least with
 ``m = r >> 2 s < 256``, and the entry is ``192 s + m``. All 1024 entries are in use; words under

@@ -10,7 +10,7 @@ from glintfpga.quant.numbers.trivium import Trivium, seed_key
 __all__ = ["WORDS_ALIGN", "Sampler"]
 
 WORDS_ALIGN = 16
-"""A sampled token takes a multiple of 16 words (256 bits) from the stream, whatever P is; those
+"""A sampled token consumes a multiple of 16 words (256 bits) from the stream, whatever P is; those
 behind the last id are not used."""
 
 
@@ -32,7 +32,7 @@ class Sampler:
         """Return the arg max of ``logit + round(T * G)``, the lowest id of equals.
 
         ``logits``: (vocab,) stored integers with 8 fractional bits. ``temperature``: u10, T * 256,
-        or ``ValueError``; 0 takes nothing from the stream.
+        or ``ValueError``; 0 consumes nothing of the stream.
         """
         if not TEMPERATURE.lo <= temperature <= TEMPERATURE.hi:
             raise ValueError(
