@@ -7,7 +7,7 @@ from glintfpga.firmware.blink.image_format import vocab_of
 from glintfpga.firmware.wire.messages import generate, prompt
 from glintfpga.firmware.wire.protocol import BAUDS
 from glintfpga.quant.files.atomic import cannot_write
-from glintfpga.sim.exchange import SimHost
+from glintfpga.sim.host import SimHost
 from glintfpga.sim.line import open_sim_line
 
 __all__ = ["record_trace"]

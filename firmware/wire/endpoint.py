@@ -225,6 +225,11 @@ class Endpoint:
         """Bytes that `read` would return."""
         return self._receiver.held
 
+    @property
+    def moved(self) -> int:
+        """Bytes of both streams that have arrived in this session."""
+        return self._sender.oldest + self._receiver.expected
+
     def silence(self, now: float) -> float:
         """Seconds since a valid frame arrived (or the session was asked for)."""
         return now - self._last_received

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Drives one `Endpoint` over a `ByteLine`: sessions, rates, whole messages in and out."""
+"""Drives a `Session` over a `ByteLine`: greetings, rates, patience, and lines that are lost."""
 
 import contextlib
 import itertools
@@ -11,19 +11,18 @@ from collections.abc import Callable, Iterator
 from glintfpga.boards.flash.failures import UPDATE_PAGE
 from glintfpga.firmware.blink.image_format import vocab_of
 from glintfpga.firmware.wire.byte_line import ByteLine, LinkLost
-from glintfpga.firmware.wire.endpoint import Endpoint, Role, retry_seconds
-from glintfpga.firmware.wire.messages import Done, message, set_baud, take_message
+from glintfpga.firmware.wire.endpoint import retry_seconds
+from glintfpga.firmware.wire.messages import Done, message, set_baud
 from glintfpga.firmware.wire.protocol import (
     BAUDS,
     KEEP_ALIVE_S,
-    MAX_MESSAGE,
-    MESSAGE_HEADER,
     HelloFlag,
     HelloInfo,
     Op,
     SelfTest,
     Status,
 )
+from glintfpga.firmware.wire.session import Session
 from glintfpga.host.console.progress import Waiting
 from glintfpga.host.ports.port_probe import PortProbe
 from glintfpga.quant.blink.machine import LANES, LIMITS
@@ -39,7 +38,7 @@ latest after 1 s of silence; a board that was just plugged in has to read its bi
 GREETING_S = GREETINGS_S[-1]
 """How long a device that was there may take to answer."""
 LOST_S = 2.0
-"""A device that is asked again and again and says nothing for this long is gone."""
+"""A device that is polled again and again and sends nothing for this long is gone."""
 STUCK_S = 60.0
 """A device that answers but neither takes nor sends a byte of a message for this long is stuck. The
 slowest, a software device, enters the 2,048 tokens that its ring holds in less."""
@@ -59,9 +58,10 @@ class Link:
         opener: opens the line, again after it was lost.
 
     Members:
-        info: what the device said when it was last greeted.
+        info: what the device reported when it was last greeted.
         baud: the rate now.
         line: the open line; its ``clock`` is the link's time.
+        session: state of the protocol on it.
 
     Raises ``LinkLost`` when the device goes away or falls silent for 2 s while it should speak.
     """
@@ -74,8 +74,7 @@ class Link:
         self._lost = False
         self._moved = 0.0
         self._session_id = secrets.randbelow(256)
-        self._held = bytearray()
-        self._endpoint = Endpoint(Role.HOST)
+        self.session = Session()
 
     @property
     def info(self) -> HelloInfo:
@@ -86,12 +85,12 @@ class Link:
     @property
     def crc_errors(self) -> int:
         """Damaged frames that arrived here."""
-        return self._endpoint.crc_errors
+        return self.session.endpoint.crc_errors
 
     @property
     def retries(self) -> int:
         """Times this end sent something again."""
-        return self._endpoint.retries
+        return self.session.endpoint.retries
 
     def clock(self) -> float:
         """Seconds of the device's time."""
@@ -145,18 +144,17 @@ class Link:
 
     def _greet(self, seconds: float, probe: PortProbe) -> bool:
         """Ask for a session and wait so long for it; returns whether there is one."""
-        self._held.clear()
         self._session_id = (self._session_id + 1 + secrets.randbelow(255)) % 256
         nonce = secrets.randbelow(1 << 24) << 8 | self._session_id
-        self._endpoint.start_session(nonce, self.clock())
+        self.session.start(nonce, self.clock())
         deadline = self.clock() + seconds
-        while not self._endpoint.open and self.clock() < deadline:
+        while not self.session.endpoint.open and self.clock() < deadline:
             probe.feed(self._pump())
-        if self._endpoint.info is not None:
-            _check_info(self._endpoint.info, self.line.name)
-            self._info = self._endpoint.info
+        if self.session.endpoint.info is not None:
+            _check_info(self.session.endpoint.info, self.line.name)
+            self._info = self.session.endpoint.info
             _log.debug("session %#x with %s", nonce, self.line.name)
-        return self._endpoint.open
+        return self.session.endpoint.open
 
     def _tell_factor(self) -> None:
         _log.warning(
@@ -176,10 +174,10 @@ class Link:
         """
         began = self.clock()
         waiting = Waiting(f"sending to {self.line.name!r}", len(data))
-        rest = data
-        while rest := rest[self._endpoint.write(rest) :]:
+        self.session.send(data)
+        while self.session.unwritten:
             self._wait(began)
-            sent = len(data) - len(rest) - self._endpoint.unacked
+            sent = len(data) - self.session.unconfirmed
             waiting(sent)
             progress(sent)
 
@@ -187,7 +185,7 @@ class Link:
         """The next message ``(op, body)``; waits for it."""
         began = self.clock()
         waiting = Waiting(f"waiting for an answer from {self.line.name!r}")
-        while (found := take_message(self._held)) is None:
+        while (found := self.session.receive()) is None:
             self._wait(began)
             waiting()
         return found
@@ -195,7 +193,7 @@ class Link:
     def receive_soon(self, timeout: float) -> tuple[int, bytes] | None:
         """The next message if it is complete within ``timeout`` seconds."""
         deadline = self.clock() + timeout
-        while (found := take_message(self._held)) is None and self.clock() < deadline:
+        while (found := self.session.receive()) is None and self.clock() < deadline:
             self._pump()
         return found
 
@@ -209,7 +207,7 @@ class Link:
         op, body = self.receive()
         if op != Op.DONE or Done.decode(body).status != Status.OK:
             return False
-        # The device switches when it hears the ack of this DONE, so that goes out first.
+        # The device switches when the ack of this DONE arrives, so that goes out first.
         self._pump(0.0)
         self._settle(STEP_S if self.line.real_time else SETTLE_S)
         if self._use_rate(baud) and self._rate_works():
@@ -239,7 +237,7 @@ class Link:
             yield
             return
         stop = threading.Event()
-        self._endpoint.expecting = False
+        self.session.endpoint.expecting = False
 
         def pump() -> None:
             # A line lost here is noticed, and reported, by the next use of the link.
@@ -254,21 +252,21 @@ class Link:
         finally:
             stop.set()
             thread.join()
-            self._endpoint.expecting = True
+            self.session.endpoint.expecting = True
 
     def close(self) -> None:
-        """Acknowledge what came, so that it is not said again to nobody; give the line back."""
-        if self._endpoint.open and not self._lost:
+        """Acknowledge what came, so that it is not sent again to nobody; give the line back."""
+        if self.session.endpoint.open and not self._lost:
             with contextlib.suppress(DeviceError):
-                self.line.write(self._endpoint.poll(self.clock(), frames=1))
+                self.line.write(self.session.poll(self.clock(), frames=1))
         self.line.close()
 
     def _wait(self, began: float) -> None:
         """One step of waiting that started at ``began``."""
-        before = len(self._held), self._endpoint.unacked
+        before = self.session.endpoint.moved
         self._pump()
         now = self.clock()
-        if before != (len(self._held), self._endpoint.unacked):
+        if before != self.session.endpoint.moved:
             self._moved = now
         if now - max(began, self._moved) > STUCK_S:
             self._lost = True
@@ -276,7 +274,7 @@ class Link:
                 f"the device at {self.line.name!r} is there but stopped working; reset it, "
                 "then try again"
             )
-        if min(now - began, self._endpoint.silence(now)) > LOST_S:
+        if min(now - began, self.session.endpoint.silence(now)) > LOST_S:
             self._lost = True
             raise LinkLost(
                 f"the device at {self.line.name!r} fell silent; reset it, then try again"
@@ -284,12 +282,10 @@ class Link:
 
     def _pump(self, timeout: float = STEP_S) -> bytes:
         with self._noticing_loss():
-            if out := self._endpoint.poll(self.clock()):
+            if out := self.session.poll(self.clock()):
                 self.line.write(out)
             data = self.line.read(4096, timeout)
-        self._endpoint.feed(data, self.clock())
-        if len(self._held) <= MESSAGE_HEADER + MAX_MESSAGE:  # else the device has to wait
-            self._held += self._endpoint.read()
+        self.session.feed(data, self.clock())
         return data
 
     def _settle(self, seconds: float) -> None:
@@ -317,24 +313,25 @@ class Link:
                     return False
             self._line_rate = rate
         self.baud = baud
-        self._endpoint.retry_s = retry_seconds(baud)
-        self._endpoint.keep_alive = KEEP_ALIVE_S if baud > BAUDS[0] else None
+        self.session.endpoint.retry_s = retry_seconds(baud)
+        self.session.endpoint.keep_alive = KEEP_ALIVE_S if baud > BAUDS[0] else None
         return True
 
     def _rate_works(self) -> bool:
-        damaged = self._endpoint.crc_errors
+        endpoint = self.session.endpoint
+        damaged, patience = endpoint.crc_errors, 10 * STEP_S + endpoint.retry_s
         for _ in range(TRIALS):
-            self._endpoint.write(message(Op.COUNTERS))
+            self.session.send(message(Op.COUNTERS))
             ops = []
             while Op.DONE not in ops:
-                if (found := self.receive_soon(10 * STEP_S + self._endpoint.retry_s)) is None:
+                if (found := self.receive_soon(patience)) is None:
                     return False
                 ops.append(found[0])
-        return self._endpoint.crc_errors == damaged
+        return endpoint.crc_errors == damaged
 
 
 def _check_info(info: HelloInfo, name: str) -> None:
-    """Raise ``DeviceError`` when a device says of itself what no device of this version does."""
+    """Raise ``DeviceError`` when a device reports what none of this version has."""
     vocab = vocab_of(info.image_header)
     vocabularies = range(2, LIMITS.vocab + 1) if info.flags & HelloFlag.MODEL else (vocab,)
     for what, value, known in (

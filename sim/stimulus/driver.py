@@ -7,8 +7,8 @@ from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.wire.messages import generate, message, prompt, score
 from glintfpga.firmware.wire.protocol import BAUDS, MAX_TEMPERATURE, Op
 from glintfpga.quant.blink.model import QuantizedModel
-from glintfpga.sim.exchange import Exchange, SimHost
 from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim
+from glintfpga.sim.host import SimHost
 from glintfpga.sim.line import SimLine
 
 __all__ = ["HostDriver"]
@@ -22,10 +22,10 @@ class HostDriver:
 
     def __init__(self, sim: BitParallelSim):
         self.sim = sim
-        self.port = SimLine(sim)  # type: ignore[arg-type]
+        self.line = SimLine(sim)  # type: ignore[arg-type]
         self.rng = random.Random(1)
         self.nonce = 1
-        self.host = SimHost(self.port)
+        self.host = SimHost(self.line)
         self.host.ask()
         self.host.set_baud(len(BAUDS) - 1)
 
@@ -41,7 +41,7 @@ class HostDriver:
 
     def ask_later(self, *messages: bytes) -> None:
         """Messages that the next `ask` sends first."""
-        self.host.exchange.ask(*messages)
+        self.host.session.send(*messages)
 
     def load(self, model: QuantizedModel) -> None:
         self.ask(message(Op.LOAD, Image.from_model(model).data))
@@ -49,7 +49,7 @@ class HostDriver:
     def abort(self) -> None:
         """End an answer of more tokens than anybody waits for."""
         count, temperature = self.rng.getrandbits(32), self.rng.randrange(1024)
-        self.host.exchange.ask(generate(count, temperature=temperature))
+        self.host.session.send(generate(count, temperature=temperature))
         self.wait(1)
         self.ask(message(Op.ABORT))
 
@@ -86,11 +86,11 @@ class HostDriver:
 
     def wait(self, turns: int) -> None:
         for _ in range(turns):
-            self.host._turn()
+            self.host.turn()
 
     def new_session(self) -> None:
         """Another session, with any nonce that tells it from the last one."""
         low = (self.session + self.rng.randrange(1, 256)) % 256
         self.nonce = self.rng.randrange(1 << 24) << 8 | low
-        self.host.exchange = Exchange(nonce=self.nonce, now=self.port.clock())
+        self.host.new_session(self.nonce)
         self.ask(message(Op.COUNTERS))

@@ -49,7 +49,7 @@ OVERRUN_FRAMES = 60
 
 def noise(driver: HostDriver) -> None:
     """Noise, an answer that is aborted, sessions within an answer, errors of the line."""
-    driver.port.write(bytes(driver.rng.randrange(256) for _ in range(300)) + b"\0")
+    driver.line.write(bytes(driver.rng.randrange(256) for _ in range(300)) + b"\0")
     driver.ask(message(Op.COUNTERS))
     driver.ask_later(generate(2000, temperature=TEMPERATURE, seed=7, crc=True))
     driver.wait(PATIENT_TURNS)
@@ -57,9 +57,9 @@ def noise(driver: HostDriver) -> None:
     driver.ask_later(generate(2000, temperature=TEMPERATURE, crc=True))
     driver.wait(PATIENT_TURNS)
     driver.new_session()
-    driver.port.set_baud(BAUDS[-1] // 2)
-    driver.port.write(bytes(FALLBACK_ERRORS + 2))
-    driver.port.set_baud(BAUDS[0])
+    driver.line.set_baud(BAUDS[-1] // 2)
+    driver.line.write(bytes(FALLBACK_ERRORS + 2))
+    driver.line.set_baud(BAUDS[0])
     driver.rest(PAUSE_S)
     driver.new_session()
     driver.host.set_baud(len(BAUDS) - 1)
@@ -69,19 +69,19 @@ def lost_answers(driver: HostDriver) -> None:
     """Ask for more than fits the ring, and hear nothing of it for a while."""
     driver.ask_later(generate(700, crc=True))
     driver.wait(1)
-    end = driver.port.clock() + LOST_S
-    while (left := end - driver.port.clock()) > 0:
-        driver.port.read(4096, left)
+    end = driver.line.clock() + LOST_S
+    while (left := end - driver.line.clock()) > 0:
+        driver.line.read(4096, left)
     driver.ask(message(Op.COUNTERS))
 
 
 def bad_frames_while_full(driver: HostDriver) -> None:
     """Frames that are none, while the counters wait for room to be reported."""
     driver.ask_later(*[message(Op.COUNTERS)] * COUNTERS_OF_A_RING)
-    driver.port.write(driver.host.exchange.step(b"", driver.port.clock()))
+    driver.line.write(driver.host.session.step(b"", driver.line.clock()))
     driver.rest(FULL_S)
     for _ in range(BAD_FRAMES):
-        driver.port.write(bytes(driver.rng.randrange(1, 256) for _ in range(12)) + b"\0")
+        driver.line.write(bytes(driver.rng.randrange(1, 256) for _ in range(12)) + b"\0")
     driver.rest(FULL_S)
     driver.ask(message(Op.COUNTERS))
 
@@ -91,7 +91,7 @@ def bad_crcs(driver: HostDriver) -> None:
     driver.new_session()
     for bit in range(32):
         frame = _data(driver, ack=driver.rng.randrange(65536), flags=DataFlag.POLL)
-        driver.port.write(_damaged(frame, bit))
+        driver.line.write(_damaged(frame, bit))
         driver.rest(FRAME_S)
     driver.ask(message(Op.COUNTERS))
 
@@ -104,7 +104,7 @@ def forged_acks(driver: HostDriver) -> None:
         driver.ask_later(generate(300, crc=True))
         driver.wait(1)
         for _ in range(24):
-            driver.port.write(
+            driver.line.write(
                 _data(
                     driver,
                     offset=rng.randrange(1, 65536),
@@ -128,8 +128,8 @@ def overrun(driver: HostDriver) -> None:
         stream, at = stream + message(Op.PROMPT, text), len(stream)
         for _ in range(OVERRUN_FRAMES):
             part = stream[at : at + driver.rng.randrange(1, MAX_PAYLOAD + 1)]
-            driver.port.write(_data(driver, offset=at, payload=part, flags=DataFlag.POLL))
-            for raw in splitter.feed(driver.port.read(4096, 2 * FRAME_S)):
+            driver.line.write(_data(driver, offset=at, payload=part, flags=DataFlag.POLL))
+            for raw in splitter.feed(driver.line.read(4096, 2 * FRAME_S)):
                 try:
                     frame = parse_frame(raw)
                 except FrameError:
@@ -144,7 +144,7 @@ def session_restart(driver: HostDriver) -> None:
     for number in range(RESTARTS):
         driver.ask_later(*[message(Op.COUNTERS)] * (number % 5))  # 53 bytes each, a token has 5
         driver.ask_later(generate(3000, temperature=TEMPERATURE, crc=True))
-        driver.port.write(driver.host.exchange.step(b"", driver.port.clock()))
+        driver.line.write(driver.host.session.step(b"", driver.line.clock()))
         driver.rest(FULL_OF_TOKENS_S)
         driver.new_session()
 

@@ -8,7 +8,7 @@ import pytest
 from glintfpga.firmware.wire.messages import generate, prompt
 from glintfpga.firmware.wire.protocol import BAUDS
 from glintfpga.sim import shipped
-from glintfpga.sim.exchange import Exchange, SimHost
+from glintfpga.sim.host import SimHost
 from glintfpga.sim.line import SimLine
 from support.shipping.rebuild_sim import LANES, default_image
 from support.virtual_uart import reference_line
@@ -41,19 +41,19 @@ def make_noise(sim, data):
 
 def seconds_to_hello(host, nonce):
     """Open a session; from the HELLO's first bit to the whole first byte of the answer."""
-    sim = host.port.sim
-    host.exchange = Exchange(nonce=nonce, now=host.port.clock())
-    sim.put(host.exchange.step(b"", host.port.clock()))
+    sim = host.line.sim
+    host.new_session(nonce)
+    sim.put(host.session.step(b"", host.line.clock()))
     began = frame_began = sim.cycles
     at_start = True
-    while not host.exchange.endpoint.open:
+    while not host.session.endpoint.open:
         sim.run(int(2 * ANSWER_S * sim.clk_hz), wanted=1)
         byte = sim.get(1)
         assert byte, f"silence after {(sim.cycles - began) / sim.clk_hz} s"
         if at_start:
             frame_began = sim.cycles
         at_start = byte == b"\0"
-        sim.put(host.exchange.step(byte, host.port.clock()))
+        sim.put(host.session.step(byte, host.line.clock()))
     return (frame_began - began) / sim.clk_hz
 
 
@@ -70,7 +70,7 @@ def text_of(replies):
 def test_random_bytes(host, oracle, seeds, record_property):
     slowest = 0.0
     for seed in seeds:
-        make_noise(host.port.sim, random.Random(seed).randbytes(BURST))
+        make_noise(host.line.sim, random.Random(seed).randbytes(BURST))
         took = seconds_to_hello(host, nonce=seed + 2)
         slowest = max(slowest, took)
         assert took <= ANSWER_S, f"seed {seed}"

@@ -10,7 +10,7 @@ from glintfpga.firmware.wire.protocol import (
     RETRY_S,
     Op,
 )
-from glintfpga.sim.exchange import SimHost
+from glintfpga.sim.host import SimHost
 from glintfpga.sim.idle import BAUD, FREE, SILENCE, Rest
 from glintfpga.sim.line import SimLine, open_sim_line
 
@@ -83,8 +83,8 @@ def test_answers_after_a_rest(port):
 def test_says_again_in_time_what_nobody_acknowledges(port):
     host = SimHost(port)
     host.ask()
-    host.exchange.ask(message(Op.COUNTERS))
-    port.write(host.exchange.step(b"", port.clock()))
+    host.session.send(message(Op.COUNTERS))
+    port.write(host.session.step(b"", port.clock()))
     while port.read(4096, 0.003):
         pass
     assert port.resting  # and nothing was acknowledged

@@ -21,7 +21,7 @@ from glintfpga.firmware.wire.protocol import (
     Op,
     encode_frame,
 )
-from glintfpga.sim.exchange import Exchange, SimHost
+from glintfpga.sim.host import SimHost
 from glintfpga.sim.line import SimLine
 from glintfpga.sim.shipped import shipped_sim
 from support.oracle import Oracle
@@ -121,7 +121,7 @@ class Bench:
     def hello(self):
         """Begin a new session, which may take 20 ms, a frame on its way included."""
         self.nonce = (self.nonce + 7) % 256
-        self.host.exchange = Exchange(nonce=self.nonce, now=self.line.clock())
+        self.host.new_session(self.nonce)
         began = self.line.clock()
         self.host.ask()
         assert self.host.info.image_header == self.image.header
@@ -139,11 +139,11 @@ class Bench:
 
     def inject(self, make, *, answering=False):
         """Write a frame, in the middle of an answer if told so."""
-        end = self.host.exchange.endpoint
+        end = self.host.session.endpoint
         if answering:
-            self.host.exchange.ask(ENDLESS)
+            self.host.session.send(ENDLESS)
             for _ in range(3):
-                self.host._turn()
+                self.host.turn()
         sender, receiver = end._sender, end._receiver
         self.line.write(make(self.nonce, sender.oldest + sender.sent, receiver.expected))
         for _ in range(6):

@@ -14,7 +14,7 @@ from glintfpga.firmware.wire.messages import generate, message, prompt, score
 from glintfpga.firmware.wire.protocol import BAUDS, Op
 from glintfpga.quant.errors import EnvironmentProblem
 from glintfpga.sim import shipped
-from glintfpga.sim.exchange import SimHost
+from glintfpga.sim.host import SimHost
 from glintfpga.sim.line import SimLine
 from glintfpga.sim.trace import record_trace
 from support.damage import attempt, damaged, damaged_json
@@ -68,7 +68,7 @@ def test_same_answers_as_the_software_device(host, image):
 
 def test_starts_at_115200_and_in_time(host):
     host.ask(prompt(list(b"Hello"), VOCAB), generate(8))
-    assert host.port.clock() < 0.05
+    assert host.line.clock() < 0.05
 
 
 def test_trace(tmp_path):

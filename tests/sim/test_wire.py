@@ -7,7 +7,7 @@ from glintfpga.firmware.wire.messages import generate, message
 from glintfpga.firmware.wire.protocol import BAUDS, Data, Op, parse_frame
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.sim import shipped
-from glintfpga.sim.exchange import SimHost
+from glintfpga.sim.host import SimHost
 from glintfpga.sim.line import SimLine
 from support.models import random_image
 from support.shipping.rebuild_sim import LANES
@@ -25,21 +25,21 @@ def image():
 
 def record(host, *messages):
     """Ask, and acknowledge each frame at once; pairs (frame, cycles at the end of each byte)."""
-    sim = host.port.sim
-    host.exchange.ask(*messages)
+    sim = host.line.sim
+    host.session.send(*messages)
     frames = []
-    outgoing = host.exchange.step(b"", host.port.clock())
-    while not host.exchange.done:
+    outgoing = host.session.step(b"", host.line.clock())
+    while not host.session.done:
         sim.put(outgoing)
         frame, times = b"", []
         while not frame.endswith(b"\0"):
             sim.run(100_000, wanted=1)
             byte = sim.get(1)
-            assert byte, f"silence at {host.port.clock()} s"
+            assert byte, f"silence at {host.line.clock()} s"
             frame += byte
             times.append(sim.cycles)
         frames.append((parse_frame(frame[:-1]), times))
-        outgoing = host.exchange.step(frame, host.port.clock())
+        outgoing = host.session.step(frame, host.line.clock())
     sim.put(outgoing)
     return frames
 
@@ -54,13 +54,13 @@ def test_a_fast_model_fills_the_line(image, temperature, record_property):
     times = [
         at for frame, ends in frames if isinstance(frame, Data) and frame.payload for at in ends
     ]
-    byte = host.port.sim.clk_hz * BYTE_BITS / BAUDS[-1]
+    byte = host.line.sim.clk_hz * BYTE_BITS / BAUDS[-1]
     share = len(times) * byte / (times[-1] - times[0] + byte)
     record_property("share_of_line", share)
     assert 0.95 <= share <= 1.001
 
     oracle = SimHost(reference_line(image, lanes=LANES))
-    expected, found = oracle.ask(command), host.exchange.take_replies()
+    expected, found = oracle.ask(command), host.session.receive_all()
     for op in (Op.TOKENS, Op.DONE):
         texts = [b"".join(body for kind, body in side if kind == op) for side in (found, expected)]
         assert texts[0] == texts[1]

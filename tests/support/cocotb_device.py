@@ -14,7 +14,7 @@ from cocotb.simtime import get_sim_time
 from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.wire.messages import Done, generate, message, prompt, score, set_baud
 from glintfpga.firmware.wire.protocol import BAUDS, HelloFlag, Op, Status
-from glintfpga.sim.exchange import SimHost
+from glintfpga.sim.host import SimHost
 from support.cocotb_bench import Bench
 from support.cocotb_line import CocotbHost, CocotbLine
 from support.virtual_uart import reference_line
@@ -64,7 +64,7 @@ async def device_equals_software(dut: Any) -> None:
 
 async def hello(pair: Pair) -> None:
     await pair.host.ask()
-    info = pair.host.exchange.endpoint.info
+    info = pair.host.session.endpoint.info
     assert info is not None
     assert info.flags == HelloFlag.MODEL | HelloFlag.DEFAULT_IMAGE
     assert (info.lanes, info.plan) == (pair.bench.lanes, pair.image.model.plan.code)
@@ -115,7 +115,7 @@ async def damaged_frames(pair: Pair) -> None:
     for _ in range(3):
         await pair.ask(prompt([3, 1, 2], pair.vocab), generate(4, crc=True))
     pair.host.damage = bytes
-    assert pair.host.exchange.endpoint.retries > 0
+    assert pair.host.session.endpoint.retries > 0
 
 
 async def load(pair: Pair) -> None:

@@ -10,7 +10,7 @@ from cocotb.queue import Queue
 from cocotb.simtime import get_sim_time
 from cocotb.triggers import FallingEdge, RisingEdge, Timer
 
-from glintfpga.sim.exchange import Exchange
+from glintfpga.firmware.wire.session import Reply, Session
 
 __all__ = ["CocotbHost", "CocotbLine"]
 
@@ -67,33 +67,36 @@ class CocotbLine:
 
 
 class CocotbHost:
-    """An `Exchange` over a `CocotbLine`; as `glintfpga.sim.exchange.SimHost`, but awaited.
+    """A `Session` over a `CocotbLine`; as `glintfpga.sim.host.SimHost`, but awaited.
 
-    Members: ``exchange``; ``damage``, called with each piece of data that crosses the line, returns
+    Members: ``session``; ``damage``, called with each piece of data that crosses the line, returns
     what arrives instead.
     """
 
     def __init__(self, line: CocotbLine):
         self.line = line
-        self.exchange = Exchange(now=_seconds())
+        self.session = Session()
+        self.session.start(1, _seconds())
         self.damage: Callable[[bytes], bytes] = bytes
 
-    async def ask(self, *messages: bytes) -> list[tuple[int, bytes]]:
+    async def ask(self, *messages: bytes) -> list[Reply]:
         """Send whole messages and wait for the DONE of each; all replies ``(op, body)``."""
-        self.exchange.ask(*messages)
-        heard = _seconds()
-        while not self.exchange.done:
+        self.session.send(*messages)
+        replies: list[Reply] = []
+        last = _seconds()
+        while not self.session.done:
             await self._turn()
+            replies += self.session.receive_all()
             if self.line.received:
-                heard = _seconds()
-            assert _seconds() - heard < PATIENCE_S, "the device fell silent"
+                last = _seconds()
+            assert _seconds() - last < PATIENCE_S, "the device fell silent"
         await self._turn()
-        return self.exchange.take_replies()
+        return replies + self.session.receive_all()
 
     async def _turn(self) -> None:
         arrived = self.damage(bytes(self.line.received))
         self.line.received.clear()
-        if out := self.exchange.step(arrived, _seconds()):
+        if out := self.session.step(arrived, _seconds()):
             self.line.send(self.damage(out))
         await Timer(TURN_US, unit="us")
 

@@ -23,7 +23,7 @@ from glintfpga.host.files.output_folder import fill
 from glintfpga.quant.blink.plan import PLAN12, plan_of
 from glintfpga.quant.blink.spec import PRESETS
 from glintfpga.sim.compiled import CompiledSim, NativeProgram
-from glintfpga.sim.exchange import SimHost
+from glintfpga.sim.host import SimHost
 from glintfpga.sim.line import SimLine
 from support.cxxrtl import harness_text
 from support.models import random_image

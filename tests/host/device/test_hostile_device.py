@@ -216,7 +216,7 @@ def test_a_flood_nobody_asked_for_has_to_wait(greet):
     client.link.send(said(Op.COUNTERS, b""))
     for _ in range(2000):
         client.link._pump()
-    assert 60_000 < len(client.link._held) < 70_000 + RING
+    assert 60_000 < client.link.session.stored < 70_000 + RING
 
 
 def test_messages_that_never_end(greet):

@@ -121,8 +121,8 @@ class MonitoredLink(Link):
 
     def __init__(self, *, opener: Callable[[], ByteLine], monitors: LinkMonitors):
         super().__init__(opener=opener)
-        self._endpoint = _MonitoredEndpoint(monitors)
+        self.session.endpoint = _MonitoredEndpoint(monitors)
 
     @property
     def dropped(self) -> int:
-        return self._endpoint.dropped
+        return self.session.endpoint.dropped
