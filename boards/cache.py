@@ -1,26 +1,23 @@
 # SPDX-License-Identifier: MIT
 """Results of build steps, kept by the content they were made from."""
 
-import contextlib
 import hashlib
 import json
 import os
 import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from glintfpga.quant.errors import InputError
-from glintfpga.quant.files.atomic import DISK_ERRORS, cannot_write
+from glintfpga.quant.files.atomic import DRAFT, draft_folder
 from glintfpga.quant.files.strict_json import parse_object
 
 __all__ = ["Cache", "StepResult", "digest_of", "file_digest"]
 
 _RECORD = "step.json"
-_DRAFT = "."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +63,7 @@ class Cache:
         result = self._finished(folder)
         if result is not None:
             return result
-        with self._draft(folder) as draft:
+        with draft_folder(folder) as draft:
             start = time.monotonic()
             make(draft)
             seconds = round(time.monotonic() - start, 3)
@@ -81,25 +78,8 @@ class Cache:
 
     def remove_drafts(self) -> None:
         """Remove what builds that were killed have left; only while no other build runs here."""
-        for draft in self.folder.glob(f"*/{_DRAFT}*"):
+        for draft in self.folder.glob(f"*/{DRAFT}*"):
             shutil.rmtree(draft, ignore_errors=True)
-
-    @contextlib.contextmanager
-    def _draft(self, folder: Path) -> Iterator[Path]:
-        """A draft of a folder, gone when the block fails."""
-        place = folder.parent
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-            draft = Path(tempfile.mkdtemp(prefix=f"{_DRAFT}{folder.name}-", dir=place))
-        except OSError as error:
-            raise cannot_write(f"in {str(place)!r}", error) from error
-        try:
-            yield draft
-        except BaseException as error:
-            shutil.rmtree(draft, ignore_errors=True)
-            if isinstance(error, OSError) and error.errno in DISK_ERRORS:
-                raise cannot_write(f"in {str(place)!r}", error) from error
-            raise
 
     def _finished(self, folder: Path) -> StepResult | None:
         try:
@@ -115,7 +95,7 @@ class Cache:
 
     def _prune(self, folder: Path) -> None:
         """Forget the results of a step that were not used for the longest time."""
-        finished = [path for path in folder.iterdir() if not path.name.startswith(_DRAFT)]
+        finished = [path for path in folder.iterdir() if not path.name.startswith(DRAFT)]
         finished.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         for path in finished[self.keep :]:
             shutil.rmtree(path, ignore_errors=True)

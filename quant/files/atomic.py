@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
+import contextlib
 import errno
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from glintfpga.quant.errors import EnvironmentProblem
 
-__all__ = ["DISK_ERRORS", "cannot_write", "write_atomic"]
+__all__ = ["DISK_ERRORS", "DRAFT", "cannot_write", "draft_folder", "write_atomic"]
 
 DISK_ERRORS = {
     errno.ENOSPC: "make room there, or choose another place",
@@ -18,6 +21,10 @@ DISK_ERRORS = {
     errno.EIO: "choose another place, and save what is there",
 }
 """What is wrong with a disk, whatever was to be written, and what to do."""
+
+
+DRAFT = "."
+"""How the names of drafts begin."""
 
 
 def write_atomic(path: Path, data: bytes, *, private: bool = False) -> None:
@@ -44,6 +51,29 @@ def write_atomic(path: Path, data: bytes, *, private: bool = False) -> None:
         if isinstance(error, (OSError, ValueError)):  # ValueError: a NUL in the name
             raise cannot_write(repr(str(path)), error) from error
         raise
+
+
+@contextlib.contextmanager
+def draft_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder beside ``folder``, which the block fills and renames; else it is removed.
+
+    Its name begins with `DRAFT`. Raises ``EnvironmentProblem`` when it cannot be made, or the
+    block meets one of `DISK_ERRORS`.
+    """
+    place = folder.parent
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f"{DRAFT}{folder.name}-", dir=place))
+    except OSError as error:
+        raise cannot_write(f"in {str(place)!r}", error) from error
+    try:
+        yield draft
+    except OSError as error:
+        if error.errno in DISK_ERRORS:
+            raise cannot_write(f"in {str(place)!r}", error) from error
+        raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def cannot_write(what: str, error: Exception) -> EnvironmentProblem:

@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 from glintfpga.quant.chat_template import END_OF_TEXT
 from glintfpga.quant.errors import EnvironmentProblem, InputError
+from glintfpga.quant.files.atomic import draft_folder
 from glintfpga.train.data.corpus import EOS, Corpus
 from glintfpga.train.data.documents import are_dialogues, documents
 from glintfpga.train.data.manifest import Manifest, Source, digest_of
@@ -101,26 +101,16 @@ def _build(
     selection: Selection | None,
     progress: Progress | None,
 ) -> None:
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
+    with draft_folder(folder) as draft:
+        record = {"digest": digest, **_write_streams(draft, manifest, selection, progress)}
+        (draft / _RECORD).write_text(json.dumps(record) + "\n", encoding="utf-8")
         try:
-            record = {"digest": digest, **_write_streams(draft, manifest, selection, progress)}
-            (draft / _RECORD).write_text(json.dumps(record) + "\n", encoding="utf-8")
-            try:
+            draft.rename(folder)
+        except OSError:
+            # It is there already: damaged, or another process was faster.
+            if _mapped(folder) is None:
+                shutil.rmtree(folder, ignore_errors=True)
                 draft.rename(folder)
-            except OSError:
-                # It is there already: damaged, or another process was faster.
-                if _mapped(folder) is None:
-                    shutil.rmtree(folder, ignore_errors=True)
-                    draft.rename(folder)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-    except OSError as error:
-        raise EnvironmentProblem(
-            f"cannot write to {os.fspath(folder.parent)!r}: {error.strerror or error}; "
-            "free space or choose another cache"
-        ) from error
 
 
 def _write_streams(

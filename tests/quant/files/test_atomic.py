@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
+import errno
 import tempfile
 
 import pytest
 
 from glintfpga.quant.errors import EnvironmentProblem
-from glintfpga.quant.files.atomic import DISK_ERRORS, write_atomic
+from glintfpga.quant.files.atomic import DISK_ERRORS, DRAFT, draft_folder, write_atomic
 
 
-def test_publish(tmp_path):
+def test_replaces_a_file(tmp_path):
     path = tmp_path / "file.fs"
     write_atomic(path, b"one")
     write_atomic(path, b"two")
@@ -46,3 +47,24 @@ def test_failure_leaves_the_old_content(tmp_path, monkeypatch, error, when):
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(EnvironmentProblem, match="cannot write .*/no/x': .* choose another place$"):
         write_atomic(tmp_path / "no" / "x", b"")
+
+
+def test_a_draft_folder_is_renamed_or_goes(tmp_path):
+    target = tmp_path / "new" / "x"
+    with draft_folder(target) as draft:
+        assert draft.name.startswith(f"{DRAFT}x-") and draft.parent == target.parent
+        (draft / "a").write_text("a")
+        draft.rename(target)
+    assert [path.name for path in target.parent.iterdir()] == ["x"]
+    with pytest.raises(KeyError), draft_folder(target) as draft:
+        (draft / "a").write_text("b")
+        raise KeyError
+    with pytest.raises(EnvironmentProblem, match="^cannot write in '.*new': .*; make room"):
+        with draft_folder(target):
+            raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(PermissionError), draft_folder(target):
+        raise PermissionError
+    assert (target / "a").read_text() == "a" and len(list(target.parent.iterdir())) == 1
+    with pytest.raises(EnvironmentProblem, match="^cannot write in .*choose another place$"):
+        with draft_folder(target / "a" / "b"):
+            pass

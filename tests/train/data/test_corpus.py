@@ -142,7 +142,7 @@ def test_no_text_and_no_cache(corpus_of, small, tmp_path):
     with pytest.raises(InputError, match="no documents to train on: add text"):
         open_corpus(empty, cache=tmp_path)
     (tmp_path / "file").write_text("")
-    with pytest.raises(EnvironmentProblem, match="choose another cache"):
+    with pytest.raises(EnvironmentProblem, match="choose another place"):
         open_corpus(small, cache=tmp_path / "file")
 
 
