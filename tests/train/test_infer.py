@@ -79,3 +79,10 @@ def test_the_file_runs_alone(saved, tmp_path):
     asked = infer.generate(infer.Blink(tmp_path / "model.safetensors"), b"ab\n", 20, 0, None)
     assert answer == bytes(asked) + b"\n"
     assert b"glintfpga" not in script.read_bytes().split(b'"""')[2]
+
+
+def test_the_released_copies_are_this_file():
+    file = Path(infer.__file__)
+    copies = list(file.parent.glob("release/*/infer.py"))
+    assert copies
+    assert all(copy.read_bytes() == file.read_bytes() for copy in copies)

@@ -4,9 +4,9 @@
 from typing import Any
 
 from glintfpga.firmware.device.numerics import FloatNumerics, Numerics, ReferenceNumerics
-from glintfpga.quant.blink.plan import PLAN12
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.chat_template import question
+from glintfpga.quant.numbers.formats import TEMPERATURE
 from glintfpga.quant.numbers.sampler import Sampler
 
 __all__ = ["QUESTIONS", "side_by_side", "written"]
@@ -30,7 +30,7 @@ def side_by_side(
     for chat with the question and a newline as the prompt, for others without one. Bytes that are
     no UTF-8 are shown as the replacement character.
     """
-    whole = int(PLAN12.temperature.quantize(temperature))
+    whole = int(TEMPERATURE.quantize(temperature))
     asked = QUESTIONS if spec.chat else ("",) * len(seeds)
     samples = []
     for seed, text in zip(seeds, asked, strict=True):
