@@ -99,12 +99,11 @@ def device_design(
     def top() -> Any:
         from glintfpga.boards.top import BoardTop
         from glintfpga.hdl.device import Device
+        from glintfpga.hdl.row.machine import RowMachine
 
         device = Device(
             clk_hz=config.clock_hz,
-            lanes=config.lanes,
-            plan=config.plan,
-            image=model,
+            machine=RowMachine(lanes=config.lanes, plan=config.plan, image=model),
             build_id=build_id,
         )
         return BoardTop(device=device, board=board, clock_mhz=clock_mhz)

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from glintfpga.firmware.wire.protocol import DATA_HEADER, HELLO_HEADER, HELLO_INFO, RING, Kind
 from glintfpga.hdl.link.framing import BODY_BYTE, FIRST_BYTE
+from glintfpga.hdl.primitives.memory import ReadPort
 
 __all__ = ["FrameWriter"]
 
@@ -33,12 +34,9 @@ class FrameWriter(wiring.Component):
         Ack and credit for the header.
     hello_accepted, data_accepted : Out(1)
         Strobe: the request is being served.
-    address : Out(11)
-        Of the byte to read: low bits of a stream offset, or a position in the info.
-    ring_enable, ring_data : Out(1), In(8)
-        Read port of the ring, latency 1.
-    info_enable, info_data : Out(1), In(8)
-        Read port of the info, latency 1.
+    ring, info : Out(ReadPort)
+        Where payload comes from: the sender's ring, by the low bits of a stream offset, and the
+        `HelloInfo` bytes.
     o : Out(stream of BODY_BYTE)
     payload : Out(1)
         The frame that is being written has payload.
@@ -48,37 +46,31 @@ class FrameWriter(wiring.Component):
         No frame is being written; the one that is being written is a HELLO.
     """
 
-    def __init__(self) -> None:
-        super().__init__(
-            {
-                "hello": In(1),
-                "nonce": In(32),
-                "ack_due": In(1),
-                "sendable": In(8),
-                "offset": In(16),
-                "settled": In(1),
-                "flight": In(range(RING + 1)),
-                "expected": In(16),
-                "credit": In(8),
-                "hello_accepted": Out(1),
-                "data_accepted": Out(1),
-                "address": Out(range(RING)),
-                "ring_enable": Out(1),
-                "ring_data": In(8),
-                "info_enable": Out(1),
-                "info_data": In(8),
-                "o": Out(stream.Signature(BODY_BYTE)),
-                "payload": Out(1),
-                "abort": Out(1),
-                "idle": Out(1),
-                "hello_active": Out(1),
-            }
-        )
+    hello: In(1)
+    nonce: In(32)
+    ack_due: In(1)
+    sendable: In(8)
+    offset: In(16)
+    settled: In(1)
+    flight: In(range(RING + 1))
+    expected: In(16)
+    credit: In(8)
+    hello_accepted: Out(1)
+    data_accepted: Out(1)
+    ring: Out(ReadPort(RING))
+    info: Out(ReadPort(HELLO_INFO))
+    o: Out(stream.Signature(BODY_BYTE))
+    payload: Out(1)
+    abort: Out(1)
+    idle: Out(1)
+    hello_active: Out(1)
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()
         at = Signal(range(DATA_HEADER))
         left = Signal(range(256))
+        address = Signal(range(RING))
+        m.d.comb += [self.ring.address.eq(address), self.info.address.eq(address)]
         is_hello = Signal()
         offset, ack, credit = Signal(16), Signal(16), Signal(8)
         session = self.nonce[:8]
@@ -107,7 +99,7 @@ class FrameWriter(wiring.Component):
                 with m.If(self.o.ready & self.hello):
                     m.d.comb += self.hello_accepted.eq(1)
                     m.d.sync += [
-                        self.address.eq(0),
+                        address.eq(0),
                         left.eq(HELLO_INFO),
                         is_hello.eq(1),
                         self.payload.eq(0),
@@ -119,7 +111,7 @@ class FrameWriter(wiring.Component):
                         offset.eq(self.offset),
                         ack.eq(self.expected),
                         credit.eq(self.credit),
-                        self.address.eq(self.offset),
+                        address.eq(self.offset),
                         left.eq(self.sendable),
                         is_hello.eq(0),
                         self.payload.eq(self.sendable != 0),
@@ -141,23 +133,23 @@ class FrameWriter(wiring.Component):
             with m.State("FETCH"):
                 # Read a byte; give the frame up if its payload is not safe to read any more.
                 with m.If(is_hello):
-                    m.d.comb += self.info_enable.eq(1)
+                    m.d.comb += self.info.enable.eq(1)
                     m.next = "BYTE"
                 with m.Elif(self.flight < left):
                     m.d.comb += self.abort.eq(1)
                     m.next = "IDLE"
                 with m.Else():
-                    m.d.comb += self.ring_enable.eq(1)
+                    m.d.comb += self.ring.enable.eq(1)
                     m.next = "BYTE"
             with m.State("BYTE"):
                 # Hand it over.
                 m.d.comb += [
-                    self.o.payload.byte.eq(Mux(is_hello, self.info_data, self.ring_data)),
+                    self.o.payload.byte.eq(Mux(is_hello, self.info.data, self.ring.data)),
                     self.o.payload.last.eq(left == 1),
                     self.o.valid.eq(1),
                 ]
                 with m.If(self.o.ready):
-                    m.d.sync += [self.address.eq(self.address + 1), left.eq(left - 1)]
+                    m.d.sync += [address.eq(address + 1), left.eq(left - 1)]
                     m.next = "FETCH"
                     with m.If(left == 1):
                         m.next = "IDLE"

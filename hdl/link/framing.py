@@ -21,7 +21,8 @@ from glintfpga.firmware.wire.protocol import (
     VERSION,
     Kind,
 )
-from glintfpga.hdl.link.byte_crc import CrcBytes
+from glintfpga.hdl.link.uart import LineByte
+from glintfpga.hdl.primitives.byte_crc import CrcBytes
 from glintfpga.hdl.primitives.memory import outside_reset
 
 __all__ = ["BODY_BYTE", "FIRST_BYTE", "HEADER", "FrameReceiver", "FrameTransmitter"]
@@ -47,9 +48,8 @@ class FrameReceiver(wiring.Component):
 
     Members
     -------
-    valid, data, error : In
-        Byte strobe as `UARTReceiver` makes it, at least 4 cycles apart. ``error`` damages the
-        frame.
+    i : In(LineByte)
+        An ``error`` damages the frame.
     start : Out(1)
         Strobe: the first byte of a body arrived.
     payload_valid, payload : Out
@@ -63,23 +63,16 @@ class FrameReceiver(wiring.Component):
         COBS or length, or one of another version or kind.
     """
 
-    def __init__(self) -> None:
-        super().__init__(
-            {
-                "valid": In(1),
-                "data": In(8),
-                "error": In(1),
-                "start": Out(1),
-                "payload_valid": Out(1),
-                "payload": Out(8),
-                "header": Out(HEADER),
-                "length": Out(8),
-                "hello": Out(1),
-                "data_frame": Out(1),
-                "damaged": Out(1),
-                "foreign": Out(1),
-            }
-        )
+    i: In(LineByte)
+    start: Out(1)
+    payload_valid: Out(1)
+    payload: Out(8)
+    header: Out(HEADER)
+    length: Out(8)
+    hello: Out(1)
+    data_frame: Out(1)
+    damaged: Out(1)
+    foreign: Out(1)
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()
@@ -93,10 +86,10 @@ class FrameReceiver(wiring.Component):
         emit = Signal()
         byte = Signal(8)
         m.d.comb += [
-            byte.eq(Mux(left == 0, 0, self.data)),
+            byte.eq(Mux(left == 0, 0, self.i.data)),
             crc.data.eq(byte),
             crc.valid.eq(emit),
-            crc.start.eq(self.valid & (raw == 0)),
+            crc.start.eq(self.i.valid & (raw == 0)),
         ]
         m.d.sync += [
             self.start.eq(emit & (raw == 1)),
@@ -107,13 +100,13 @@ class FrameReceiver(wiring.Component):
         with m.If(emit & (raw <= DATA_HEADER)):
             m.d.sync += self.header.eq(Cat(self.header.as_value()[8:], byte))
 
-        with m.If(self.valid):
-            with m.If((self.data == 0) & ~self.error):
+        with m.If(self.i.valid):
+            with m.If((self.i.data == 0) & ~self.i.error):
                 m.d.sync += ending.eq(raw != 0)
             with m.Else():
                 m.d.comb += emit.eq((raw != 0) & (raw <= MAX_BODY))
-                m.d.sync += left.eq(Mux(left == 0, self.data, left) - 1)
-                m.d.sync += bad.eq(bad | self.error | (raw > MAX_BODY))
+                m.d.sync += left.eq(Mux(left == 0, self.i.data, left) - 1)
+                m.d.sync += bad.eq(bad | self.i.error | (raw > MAX_BODY))
                 with m.If(raw <= MAX_BODY):
                     m.d.sync += raw.eq(raw + 1)
 
@@ -173,18 +166,13 @@ class FrameTransmitter(wiring.Component):
         A frame with payload is complete and unsent.
     """
 
-    def __init__(self) -> None:
-        super().__init__(
-            {
-                "i": In(stream.Signature(BODY_BYTE)),
-                "payload": In(1),
-                "o": Out(stream.Signature(8)),
-                "abort": In(1),
-                "flush": In(1),
-                "idle": Out(1),
-                "sending_payload": Out(1),
-            }
-        )
+    i: In(stream.Signature(BODY_BYTE))
+    payload: In(1)
+    o: Out(stream.Signature(8))
+    abort: In(1)
+    flush: In(1)
+    idle: Out(1)
+    sending_payload: Out(1)
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()

@@ -11,13 +11,14 @@ from glintfpga.firmware.wire.protocol import (
     FALLBACK_ERRORS,
     FALLBACK_S,
     HELLO_INFO,
-    RING,
     DataFlag,
 )
 from glintfpga.hdl.link.frame_writer import FrameWriter
 from glintfpga.hdl.link.framing import FrameReceiver, FrameTransmitter
 from glintfpga.hdl.link.stream_receiver import StreamReceiver
-from glintfpga.hdl.link.stream_sender import StreamSender
+from glintfpga.hdl.link.stream_sender import RingWrite, StreamSender
+from glintfpga.hdl.link.uart import LineByte
+from glintfpga.hdl.primitives.memory import ReadPort
 
 __all__ = ["Link"]
 
@@ -35,8 +36,8 @@ class Link(wiring.Component):
 
     Members
     -------
-    rx_valid, rx_data, rx_error : In
-        Byte strobe from the line, see `FrameReceiver`.
+    rx : In(LineByte)
+        Bytes from the line.
     tx : Out(stream of 8)
         Bytes for the line.
     tx_idle : In(1)
@@ -48,10 +49,10 @@ class Link(wiring.Component):
         fall-back cancels the change.
     o : Out(stream of 8)
         What the host wrote, in order.
-    write_valid, write_address, write_data, committed, oldest
-        Ring of the bytes for the host, see `StreamSender`.
-    info_enable, info_address, info_data : Out, Out, In
-        Read port, latency 1 cycle, of the `HelloInfo` bytes.
+    ring : In(RingWrite)
+        The bytes for the host.
+    info : Out(ReadPort)
+        The `HelloInfo` bytes.
     hello : Out(1)
         Strobe: a new session has begun, both streams are empty.
     hello_active : Out(1)
@@ -66,36 +67,26 @@ class Link(wiring.Component):
         Strobes for the counters. A damaged frame is dropped too.
     """
 
+    rx: In(LineByte)
+    tx: Out(stream.Signature(8))
+    tx_idle: In(1)
+    baud: Out(range(len(BAUDS)))
+    switch: In(stream.Signature(range(len(BAUDS))))
+    o: Out(stream.Signature(8))
+    ring: In(RingWrite)
+    info: Out(ReadPort(HELLO_INFO))
+    hello: Out(1)
+    hello_active: Out(1)
+    block_hello: In(1)
+    tick_ms: Out(1)
+    core_busy: In(1)
+    dropped: Out(1)
+    damaged: Out(1)
+    retry: Out(1)
+
     def __init__(self, *, clk_hz: int):
         self.clk_hz = clk_hz
-        super().__init__(
-            {
-                "rx_valid": In(1),
-                "rx_data": In(8),
-                "rx_error": In(1),
-                "tx": Out(stream.Signature(8)),
-                "tx_idle": In(1),
-                "baud": Out(range(len(BAUDS))),
-                "switch": In(stream.Signature(range(len(BAUDS)))),
-                "o": Out(stream.Signature(8)),
-                "write_valid": In(1),
-                "write_address": In(range(RING)),
-                "write_data": In(8),
-                "committed": In(16),
-                "oldest": Out(16),
-                "info_enable": Out(1),
-                "info_address": Out(range(HELLO_INFO)),
-                "info_data": In(8),
-                "hello": Out(1),
-                "hello_active": Out(1),
-                "block_hello": In(1),
-                "tick_ms": Out(1),
-                "core_busy": In(1),
-                "dropped": Out(1),
-                "damaged": Out(1),
-                "retry": Out(1),
-            }
-        )
+        super().__init__()
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()
@@ -106,7 +97,11 @@ class Link(wiring.Component):
         m.submodules.writer = ResetInserter(self.hello)(writer)
         m.submodules.transmitter = transmitter = FrameTransmitter()
 
-        wiring.connect(m, wiring.flipped(self.o), receiver.o)
+        wiring.connect(m, wiring.flipped(self.rx), frames.i)
+        wiring.connect(m, receiver.o, wiring.flipped(self.o))
+        wiring.connect(m, wiring.flipped(self.ring), sender.write)
+        wiring.connect(m, writer.ring, sender.read)
+        wiring.connect(m, writer.info, wiring.flipped(self.info))
         wiring.connect(m, writer.o, transmitter.i)
         wiring.connect(m, transmitter.o, wiring.flipped(self.tx))
 
@@ -136,9 +131,6 @@ class Link(wiring.Component):
             in_session.eq(is_open & (frames.header.session == nonce[:8])),
             valid_data.eq(frames.data_frame & in_session),
             frame_received.eq(valid_data | frames.hello),
-            frames.valid.eq(self.rx_valid),
-            frames.data.eq(self.rx_data),
-            frames.error.eq(self.rx_error),
             receiver.start.eq(frames.start),
             receiver.valid.eq(frames.payload_valid),
             receiver.data.eq(frames.payload),
@@ -177,23 +169,12 @@ class Link(wiring.Component):
             writer.flight.eq(sender.flight),
             writer.expected.eq(receiver.expected),
             writer.credit.eq(receiver.credit),
-            writer.ring_data.eq(sender.read_data),
-            writer.info_data.eq(self.info_data),
-            self.info_enable.eq(writer.info_enable),
-            self.info_address.eq(writer.address[: len(self.info_address)]),
             transmitter.payload.eq(writer.payload),
             transmitter.abort.eq(writer.abort),
             transmitter.flush.eq(frames.hello),
         ]
         m.d.comb += [
-            sender.write_valid.eq(self.write_valid),
-            sender.write_address.eq(self.write_address),
-            sender.write_data.eq(self.write_data),
-            sender.committed.eq(self.committed),
-            self.oldest.eq(sender.oldest),
             sender.take.eq(writer.data_accepted),
-            sender.read_enable.eq(writer.ring_enable),
-            sender.read_address.eq(writer.address),
             sender.ack_valid.eq(valid_data),
             sender.ack.eq(frames.header.ack),
             sender.credit.eq(frames.header.credit),
@@ -219,7 +200,7 @@ class Link(wiring.Component):
         fall_back = Signal()
         m.d.comb += [
             settled.eq(
-                (sender.oldest == self.committed)
+                (self.ring.oldest == self.ring.committed)
                 & ~ack_due
                 & ~hello_due
                 & writer.idle
@@ -235,7 +216,7 @@ class Link(wiring.Component):
             m.d.sync += silent.eq(silent + 1)
         with m.If(frame_received | fall_back):
             m.d.sync += errors.eq(0)
-        with m.Elif(self.rx_valid & self.rx_error):
+        with m.Elif(self.rx.valid & self.rx.error):
             m.d.sync += errors.eq(errors + 1)
         with m.If(fall_back):
             m.d.sync += self.baud.eq(0)

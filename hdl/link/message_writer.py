@@ -6,11 +6,13 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from glintfpga.firmware.wire.protocol import FLUSH_S, MAX_MESSAGE_BODY, RING
+from glintfpga.hdl.link.stream_sender import RingWrite
 
 __all__ = ["MESSAGE_BYTE", "MessageWriter"]
 
-MESSAGE_BYTE = data.StructLayout({"byte": 8, "end": 1})
-"""A byte of a body; ``end``: the message may be cut behind it."""
+MESSAGE_BYTE = data.StructLayout({"op": 8, "byte": 8, "end": 1})
+"""A byte of a body. ``op``: of the message, read where the byte opens one; ``end``: the message may
+be cut behind it."""
 
 LONGEST_UNIT = 6
 """Bytes up to the next ``end``: a two-byte token and its CRC."""
@@ -34,8 +36,6 @@ class MessageWriter(wiring.Component):
 
     Members
     -------
-    op : In(8)
-        Of the message that the next byte opens.
     i : In(stream of MESSAGE_BYTE)
     close : In(1)
         End the message, if there is one.
@@ -43,25 +43,14 @@ class MessageWriter(wiring.Component):
         A message has begun and not ended.
     tick_ms : In(1)
         Strobe, once a millisecond.
-    write_valid, write_address, write_data, committed, oldest
-        As in `StreamSender`.
+    ring : Out(RingWrite)
     """
 
-    def __init__(self) -> None:
-        super().__init__(
-            {
-                "op": In(8),
-                "i": In(stream.Signature(MESSAGE_BYTE)),
-                "close": In(1),
-                "is_open": Out(1),
-                "tick_ms": In(1),
-                "write_valid": Out(1),
-                "write_address": Out(range(RING)),
-                "write_data": Out(8),
-                "committed": Out(16),
-                "oldest": In(16),
-            }
-        )
+    i: In(stream.Signature(MESSAGE_BYTE))
+    close: In(1)
+    is_open: Out(1)
+    tick_ms: In(1)
+    ring: Out(RingWrite)
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()
@@ -74,38 +63,38 @@ class MessageWriter(wiring.Component):
         used = Signal(range(RING + 1))
         room = Signal()
         m.d.sync += [
-            used.eq((place - self.oldest)[: len(used)]),
+            used.eq((place - self.ring.oldest)[: len(used)]),
             room.eq(~(used[-1] | used[SPARE_BITS:-1].all())),
         ]
-        m.d.comb += self.write_address.eq(place)
+        m.d.comb += self.ring.address.eq(place)
         with m.FSM():
             with m.State("CLOSED"):
                 # Nothing to send: a byte opens a message; write its op.
                 m.d.comb += [
-                    self.write_data.eq(self.op),
-                    self.write_valid.eq(self.i.valid & room),
+                    self.ring.data.eq(self.i.payload.op),
+                    self.ring.valid.eq(self.i.valid & room),
                 ]
                 m.d.sync += [length.eq(0), ticks.eq(0), whole.eq(0)]
-                with m.If(self.write_valid):
+                with m.If(self.ring.valid):
                     m.next = "SKIP"
             with m.State("SKIP"):
                 # Leave the low byte of the length for later.
-                m.d.comb += [self.is_open.eq(1), self.write_valid.eq(1)]
+                m.d.comb += [self.is_open.eq(1), self.ring.valid.eq(1)]
                 m.d.sync += length_place.eq(place)
                 m.next = "HIGH"
             with m.State("HIGH"):
                 # Its high byte is always 0.
-                m.d.comb += [self.is_open.eq(1), self.write_valid.eq(1)]
+                m.d.comb += [self.is_open.eq(1), self.ring.valid.eq(1)]
                 m.next = "BODY"
             with m.State("BODY"):
                 # Take bytes until a reason to end the message comes up.
                 m.d.comb += [
                     self.is_open.eq(1),
                     self.i.ready.eq(room),
-                    self.write_data.eq(self.i.payload.byte),
-                    self.write_valid.eq(self.i.valid & room),
+                    self.ring.data.eq(self.i.payload.byte),
+                    self.ring.valid.eq(self.i.valid & room),
                 ]
-                with m.If(self.write_valid):
+                with m.If(self.ring.valid):
                     m.d.sync += [
                         length.eq(length + 1),
                         ticks.eq(0),
@@ -122,12 +111,12 @@ class MessageWriter(wiring.Component):
                 m.d.comb += [
                     self.is_open.eq(1),
                     closing.eq(1),
-                    self.write_address.eq(length_place),
-                    self.write_data.eq(length),
-                    self.write_valid.eq(1),
+                    self.ring.address.eq(length_place),
+                    self.ring.data.eq(length),
+                    self.ring.valid.eq(1),
                 ]
-                m.d.sync += self.committed.eq(place)
+                m.d.sync += self.ring.committed.eq(place)
                 m.next = "CLOSED"
-        with m.If(self.write_valid & ~closing):
+        with m.If(self.ring.valid & ~closing):
             m.d.sync += place.eq(place + 1)
         return m

@@ -45,22 +45,17 @@ class StreamReceiver(wiring.Component):
         Strobe: empty the ring, offset 0. A byte on ``o`` vanishes.
     """
 
-    def __init__(self) -> None:
-        super().__init__(
-            {
-                "start": In(1),
-                "valid": In(1),
-                "data": In(8),
-                "take": In(1),
-                "offset": In(16),
-                "length": In(8),
-                "o": Out(stream.Signature(8)),
-                "expected": Out(16),
-                "credit": Out(8),
-                "dropped": Out(1),
-                "clear": In(1),
-            }
-        )
+    start: In(1)
+    valid: In(1)
+    data: In(8)
+    take: In(1)
+    offset: In(16)
+    length: In(8)
+    o: Out(stream.Signature(8))
+    expected: Out(16)
+    credit: Out(8)
+    dropped: Out(1)
+    clear: In(1)
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()

@@ -6,9 +6,30 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from glintfpga.firmware.wire.protocol import CREDIT_UNIT, DEVICE_RETRIES, MAX_PAYLOAD, RETRY_S, RING
-from glintfpga.hdl.primitives.memory import outside_reset
+from glintfpga.hdl.primitives.memory import ReadPort, outside_reset
 
-__all__ = ["StreamSender"]
+__all__ = ["RingWrite", "StreamSender"]
+
+RingWrite = wiring.Signature(
+    {
+        "valid": Out(1),
+        "address": Out(range(RING)),
+        "data": Out(8),
+        "committed": Out(16),
+        "oldest": In(16),
+    }
+)
+"""Port through which bytes for the host enter the sender's ring, seen from the writer.
+
+Members
+-------
+valid, address, data : Out
+    Store a byte; only at ``committed .. oldest + 2047``.
+committed : Out(16)
+    Offset behind the last byte that may be sent. Goes back only with a new session.
+oldest : In(16)
+    Offset of the oldest byte kept.
+"""
 
 CREDIT_SHIFT = CREDIT_UNIT.bit_length() - 1
 RETRY_TICKS = round(RETRY_S * 1000) + 1
@@ -28,20 +49,15 @@ class StreamSender(wiring.Component):
 
     Members
     -------
-    write_valid, write_address, write_data : In
-        Port into the ring; only for bytes in ``committed .. oldest + 2047``.
-    committed : In(16)
-        Offset behind the last byte that may be sent. Only ``clear`` lets it go back.
-    oldest : Out(16)
-        Offset of the oldest byte kept.
+    write : In(RingWrite)
     sendable : Out(8)
         Payload of the next frame, 0..192; it starts at ``offset``.
     offset : Out(16)
     take : In(1)
         Strobe: the next frame is being sent. Allowed while ``settled``.
     settled : Out(1)
-    read_enable, read_address, read_data : In, In, Out
-        Port for frames, latency 1 cycle; only for bytes that are kept and committed.
+    read : In(ReadPort)
+        For frames; only for bytes that are kept and committed.
     flight : Out(12)
         Bytes sent and not acked. When it falls below the length of the frame that is being read,
         the frame was acked or rewound meanwhile, and its bytes may be overwritten.
@@ -59,33 +75,22 @@ class StreamSender(wiring.Component):
         Strobe: forget everything, offset 0.
     """
 
-    def __init__(self) -> None:
-        super().__init__(
-            {
-                "write_valid": In(1),
-                "write_address": In(range(RING)),
-                "write_data": In(8),
-                "committed": In(16),
-                "oldest": Out(16),
-                "sendable": Out(8),
-                "offset": Out(16),
-                "take": In(1),
-                "settled": Out(1),
-                "read_enable": In(1),
-                "read_address": In(range(RING)),
-                "read_data": Out(8),
-                "flight": Out(range(RING + 1)),
-                "ack_valid": In(1),
-                "ack": In(16),
-                "credit": In(8),
-                "empty": In(1),
-                "frame_received": In(1),
-                "sending": In(1),
-                "tick_ms": In(1),
-                "retry": Out(1),
-                "clear": In(1),
-            }
-        )
+    write: In(RingWrite)
+    sendable: Out(8)
+    offset: Out(16)
+    take: In(1)
+    settled: Out(1)
+    read: In(ReadPort(RING))
+    flight: Out(range(RING + 1))
+    ack_valid: In(1)
+    ack: In(16)
+    credit: In(8)
+    empty: In(1)
+    frame_received: In(1)
+    sending: In(1)
+    tick_ms: In(1)
+    retry: Out(1)
+    clear: In(1)
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()
@@ -93,12 +98,12 @@ class StreamSender(wiring.Component):
         write = ring.write_port()
         read = ring.read_port()
         m.d.comb += [
-            write.en.eq(outside_reset(self.write_valid)),
-            write.addr.eq(self.write_address),
-            write.data.eq(self.write_data),
-            read.en.eq(self.read_enable),
-            read.addr.eq(self.read_address),
-            self.read_data.eq(read.data),
+            write.en.eq(outside_reset(self.write.valid)),
+            write.addr.eq(self.write.address),
+            write.data.eq(self.write.data),
+            read.en.eq(self.read.enable),
+            read.addr.eq(self.read.address),
+            self.read.data.eq(read.data),
         ]
 
         # An ack passes two stages: how far it steps, and whether bytes that far are kept.
@@ -108,8 +113,8 @@ class StreamSender(wiring.Component):
         known = Signal()
         window = Signal(range(RING + 1), init=RING)
         m.d.sync += [
-            held.eq((self.committed - self.oldest)[: len(held)]),
-            step.eq(self.ack - self.oldest),
+            held.eq((self.write.committed - self.write.oldest)[: len(held)]),
+            step.eq(self.ack - self.write.oldest),
             known.eq(step <= held),
             stages.eq(Cat(self.ack_valid, stages)),
         ]
@@ -124,7 +129,7 @@ class StreamSender(wiring.Component):
         moved = Signal()
         m.d.comb += moved.eq(self.ack_valid | stages.any() | self.take | self.retry | self.clear)
         m.d.sync += [
-            self.offset.eq(self.oldest + self.flight),
+            self.offset.eq(self.write.oldest + self.flight),
             limit.eq(Mux(held < window, held, window)),
             rest.eq(limit - self.flight),
             quiet.eq(Mux(moved, 0, Cat(1, quiet))),
@@ -146,7 +151,7 @@ class StreamSender(wiring.Component):
         with m.If(apply):
             m.d.sync += window.eq(Mux(self.credit[-1], RING, self.credit << CREDIT_SHIFT))
             m.d.sync += [
-                self.oldest.eq(self.oldest + step),
+                self.write.oldest.eq(self.write.oldest + step),
                 self.flight.eq(Mux(remaining < 0, 0, remaining)),
             ]
             with m.If(step != 0):
@@ -165,7 +170,7 @@ class StreamSender(wiring.Component):
             m.d.sync += tries.eq(0)
         with m.If(self.clear):
             m.d.sync += [
-                self.oldest.eq(0),
+                self.write.oldest.eq(0),
                 self.flight.eq(0),
                 window.eq(RING),
                 stages.eq(0),

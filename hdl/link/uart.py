@@ -13,7 +13,19 @@ from amaranth.lib.wiring import In, Out
 
 from glintfpga.firmware.wire.protocol import BAUDS
 
-__all__ = ["PHASE_BITS", "UARTReceiver", "UARTTransmitter", "baud_steps"]
+__all__ = ["PHASE_BITS", "LineByte", "UARTReceiver", "UARTTransmitter", "baud_steps"]
+
+LineByte = wiring.Signature({"valid": Out(1), "data": Out(8), "error": Out(1)})
+"""A byte from the line, seen from the receiver; it cannot be refused.
+
+Members
+-------
+valid : Out(1)
+    Strobe: ``data`` is a byte, or ``error`` is set. At least 4 cycles apart.
+data : Out(8)
+error : Out(1)
+    With ``valid``: the stop bit was low.
+"""
 
 PHASE_BITS = 20
 MIN_CLOCKS_PER_BIT = 8
@@ -42,7 +54,7 @@ class UARTReceiver(wiring.Component):
     again in its middle is a glitch and is ignored. The receiver looks for the next start bit from
     the middle of the stop bit on, which leaves half a bit for a sender whose clock is fast.
 
-    Latency: 3 cycles from the middle of the stop bit on ``rx`` to ``valid``.
+    Latency: 3 cycles from the middle of the stop bit on ``rx`` to ``o.valid``.
 
     Parameters
     ----------
@@ -57,11 +69,7 @@ class UARTReceiver(wiring.Component):
         The line, asynchronous.
     baud : In(range)
         Rate index; may change at any time, a byte under way is then damaged.
-    valid : Out(1)
-        Strobe: ``data`` is a byte, or ``error`` is set.
-    data : Out(8)
-    error : Out(1)
-        Strobe with ``valid``: the stop bit was low.
+    o : Out(LineByte)
     """
 
     def __init__(self, *, clk_hz: int, bauds: Sequence[int] = BAUDS):
@@ -72,9 +80,7 @@ class UARTReceiver(wiring.Component):
             {
                 "rx": In(1, init=1),
                 "baud": In(range(len(self.bauds))),
-                "valid": Out(1),
-                "data": Out(8),
-                "error": Out(1),
+                "o": Out(LineByte),
             }
         )
 
@@ -90,7 +96,7 @@ class UARTReceiver(wiring.Component):
         tick = Signal()
         m.d.sync += Cat(phase, tick).eq(phase + step)
         left = Signal(range(10))
-        m.d.sync += self.valid.eq(0)
+        m.d.sync += self.o.valid.eq(0)
 
         # A step is at most an eighth of a turn, so that "or" adds.
         start = (1 << (PHASE_BITS - 1)) | (step[:-2] << 1)
@@ -103,14 +109,14 @@ class UARTReceiver(wiring.Component):
             with m.State("BITS"):
                 # Sample start bit, data bits (lowest first) and stop bit in their middles.
                 with m.If(tick):
-                    m.d.sync += [left.eq(left - 1), self.data.eq(Cat(self.data[1:], line))]
+                    m.d.sync += [left.eq(left - 1), self.o.data.eq(Cat(self.o.data[1:], line))]
                     with m.If((left == 9) & line):
                         m.next = "IDLE"
                     with m.If(left == 0):
                         m.d.sync += [
-                            self.data.eq(self.data),
-                            self.valid.eq(1),
-                            self.error.eq(~line),
+                            self.o.data.eq(self.o.data),
+                            self.o.valid.eq(1),
+                            self.o.error.eq(~line),
                         ]
                         m.next = "IDLE"
                         with m.If(~line):

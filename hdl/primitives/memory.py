@@ -12,10 +12,57 @@ anything before it; what they would write by that edge, no reset could take back
 from collections.abc import Iterable
 
 from amaranth.hdl import Module, ResetSignal, Value, ValueLike
-from amaranth.lib import memory
+from amaranth.lib import memory, wiring
 from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
 
-__all__ = ["outside_reset", "ram", "rom"]
+__all__ = ["ReadPort", "WritePort", "outside_reset", "pack_row", "ram", "rom"]
+
+
+class ReadPort(wiring.Signature):
+    """Read port of a memory of bytes, seen from the reader.
+
+    Parameters
+    ----------
+    depth : int
+        Bytes that can be addressed.
+
+    Members
+    -------
+    enable : Out(1)
+    address : Out(range(depth))
+    data : In(8)
+        The byte at ``address`` one cycle after ``enable``; stable until the next ``enable``.
+    """
+
+    def __init__(self, depth: int) -> None:
+        super().__init__({"enable": Out(1), "address": Out(range(depth)), "data": In(8)})
+
+
+class WritePort(wiring.Signature):
+    """Write port of a memory of bytes, seen from the writer.
+
+    Parameters
+    ----------
+    depth : int
+        Bytes that can be addressed.
+
+    Members
+    -------
+    enable : Out(1)
+        Strobe: store ``data`` at ``address``.
+    address : Out(range(depth))
+    data : Out(8)
+    """
+
+    def __init__(self, depth: int) -> None:
+        super().__init__({"enable": Out(1), "address": Out(range(depth)), "data": Out(8)})
+
+
+def pack_row(row: Iterable[int], width: int) -> int:
+    """Numbers as one memory word, ``width`` bits each, the first one lowest."""
+    mask = (1 << width) - 1
+    return sum((int(number) & mask) << (width * i) for i, number in enumerate(row))
 
 
 def outside_reset(enable: ValueLike) -> Value:

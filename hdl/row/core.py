@@ -4,53 +4,49 @@
 from typing import Any
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed
-from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import Out, connect, flipped
 
 from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.blink.image_format import Section
 from glintfpga.firmware.blink.layout import MAX_ROPE_DEN, MAX_VOCAB, ROWS
 from glintfpga.firmware.blink.schedule import Rows
+from glintfpga.hdl.core_port import CorePort, LoadPort
 from glintfpga.hdl.primitives.delay import delay
 from glintfpga.hdl.primitives.fixed import saturate
-from glintfpga.hdl.primitives.memory import outside_reset, ram
+from glintfpga.hdl.primitives.memory import outside_reset, pack_row, ram
 from glintfpga.hdl.row.block_table import BlockTable
 from glintfpga.hdl.row.divide import Divide
 from glintfpga.hdl.row.lane import Lane
-from glintfpga.hdl.row.load_port import LoadPort, pack_row
 from glintfpga.hdl.row.norm import RmsNorm
 from glintfpga.hdl.row.position import Position
 from glintfpga.hdl.row.residual import Residual
 from glintfpga.hdl.row.rope import Rope
-from glintfpga.hdl.row.sequencer import Operation, Sequencer
+from glintfpga.hdl.row.sequencer import Sequencer
 from glintfpga.hdl.row.weighted_sum import RunningMax, WeightedSum
 from glintfpga.hdl.sampling.sampler import Sampler
 from glintfpga.quant.blink.plan import NumberPlan
 
-__all__ = ["Core", "Result"]
-
-Result = data.StructLayout({"id": 9, "crc": 32})
-"""Sampled (or best) token and the CRC-32 of the logits."""
+__all__ = ["Core"]
 
 _LOAD_INPUTS = tuple(name for name, member in LoadPort.members.items() if member.flow is Out)
 
 
 class Core(wiring.Component):
-    """Tokens in, tokens out: everything but the link.
+    """Tokens in, tokens out: everything but the line and its protocol.
 
-    Parameters: ``lanes`` (2, 4 or 8), ``plan``, ``image`` in the memories at power-up (or none).
+    Parameters
+    ----------
+    lanes : int
+        P: 2, 4 or 8.
+    plan : NumberPlan
+        Widths of the numbers.
+    image : Image, optional
+        In the memories at power-up; None for none.
 
     Members
     -------
-    ``i``: operations (``Operation``); accepted when the last one is done.
-    ``o``: one ``Result`` for each operation with ``logits``.
-    ``clear``: while idle; empties the context and reads the block table again (9 cycles).
-    ``temperature``: T * 256, held during an answer; ``i_seed``: re-keys the noise.
-    ``load``: one row per cycle, while idle; follow the last one by ``clear``. Also reads rows back
-    while idle, see `LoadPort`.
-    ``logit_id``, ``logit``: logits of the last result, one cycle later, until the next operation.
-    ``config_eos``, ``config_vocab``: of the model in memory.
-    ``idle``: nothing runs.
+    Those of `CorePort`; ``clear`` takes 9 cycles, in which the block table is read again.
     """
 
     def __init__(self, *, lanes: int, plan: NumberPlan, image: Image | None) -> None:
@@ -62,21 +58,7 @@ class Core(wiring.Component):
         self.plan = plan
         self.image = image
         self.lane_bits = (lanes - 1).bit_length()
-        super().__init__(
-            {
-                "i": In(stream.Signature(Operation)),
-                "o": Out(stream.Signature(Result)),
-                "clear": In(1),
-                "temperature": In(plan.temperature.width),
-                "i_seed": In(stream.Signature(64)),
-                "load": In(LoadPort),
-                "logit_id": In(9),
-                "logit": Out(signed(plan.logit.width)),
-                "config_eos": Out(16),
-                "config_vocab": Out(16),
-                "idle": Out(1),
-            }
-        )
+        super().__init__(CorePort.flip())
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -185,8 +167,8 @@ class Core(wiring.Component):
             sequencer.score_groups.eq(position.count),
             sequencer.hidden_groups.eq((self._descriptor.hidden_less_1 >> self.lane_bits) + 1),
             sequencer.logit_groups.eq((((config.vocab - 1)[:9] >> 4) + 1) << (4 - self.lane_bits)),
-            self.config_eos.eq(config.eos),
-            self.config_vocab.eq(config.vocab),
+            self.facts.eos.eq(config.eos),
+            self.facts.vocab.eq(config.vocab),
             self.idle.eq(sequencer.idle & table.ready & ~self.o.valid),
         ]
 
@@ -405,7 +387,8 @@ class Core(wiring.Component):
 
     def _sample(self, m: Module, sampler: Sampler, draw: Value, value: Value) -> None:
         operation = self._sequencer.operation
-        connect(m, flipped(self.i_seed), sampler.i_seed)
+        connect(m, flipped(self.seed), sampler.i_seed)
+        connect(m, flipped(self.logits), sampler.logits)
         m.d.comb += [
             sampler.clear.eq(self._sequencer.word.clear),
             sampler.draw.eq(draw & operation.sample),
@@ -413,8 +396,6 @@ class Core(wiring.Component):
             sampler.add.eq(value),
             sampler.valid.eq(self._valid),
             *(sampler.values[i].eq(lane.value) for i, lane in enumerate(self._lanes)),
-            sampler.logit_id.eq(self.logit_id),
-            self.logit.eq(sampler.logit),
             self.o.p.id.eq(sampler.id),
             self.o.p.crc.eq(sampler.crc),
         ]

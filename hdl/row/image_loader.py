@@ -4,16 +4,15 @@
 from collections.abc import Callable
 
 from amaranth.hdl import Array, Cat, Const, Elaboratable, Module, Mux, Signal, Value
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import wiring
 
 from glintfpga.firmware.blink.golden import GOLDEN_LANES
 from glintfpga.firmware.blink.image_format import HEADER_BYTES, MAGIC, NO_EOS, VERSION, Section
 from glintfpga.firmware.blink.layout import ALIGN, MAX_ROPE_DEN, ROWS
-from glintfpga.firmware.wire.protocol import CRC_BYTES, HELLO_INFO, HelloInfo
-from glintfpga.hdl.link.byte_crc import CrcBytes
-from glintfpga.hdl.row.load_port import READ_CYCLES, LoadPort
-from glintfpga.hdl.service.hello import CRC_AT, HEADER_AT
+from glintfpga.firmware.wire.protocol import CRC_BYTES, HelloInfo
+from glintfpga.hdl.core_port import READ_CYCLES, LoaderPort
+from glintfpga.hdl.hello_layout import CRC_AT, HEADER_AT
+from glintfpga.hdl.primitives.byte_crc import CrcBytes
 from glintfpga.quant.blink.plan import NumberPlan
 
 __all__ = ["ImageLoader"]
@@ -43,47 +42,14 @@ class ImageLoader(wiring.Component):
 
     Members
     -------
-    start : In(1)
-        Strobe: an image follows.
-    i : In(stream of 8)
-        Body of the LOAD message.
-    check : In(1)
-        Read the memories back instead; held from ``start`` to ``done``.
-    end : In(1)
-        The body is over (while ``i`` is not valid).
-    stop : In(1)
-        Strobe: give up.
-    done, ok : Out(1)
-        Strobe: the load has ended, with ``ok`` when the whole body was a good image.
-    load : Out(LoadPort)
-    info_enable, info_address, info_data : Out
-        Write port for header and CRC.
-    info_stored : In(8)
-        What lies at ``info_address``, one cycle later.
-    golden : Out(32)
-        Golden value of the image for these lanes, see `glintfpga.firmware.blink.golden`.
+    Those of `LoaderPort`; ``golden`` is the value for these lanes, see
+    `glintfpga.firmware.blink.golden`.
     """
 
     def __init__(self, *, plan: NumberPlan, limits: HelloInfo):
         self.plan = plan
         self.limits = limits
-        super().__init__(
-            {
-                "start": In(1),
-                "i": In(stream.Signature(8)),
-                "check": In(1),
-                "end": In(1),
-                "stop": In(1),
-                "done": Out(1),
-                "ok": Out(1),
-                "load": Out(LoadPort),
-                "info_enable": Out(1),
-                "info_address": Out(range(HELLO_INFO)),
-                "info_data": Out(8),
-                "info_stored": In(8),
-                "golden": Out(32),
-            }
-        )
+        super().__init__(LoaderPort.flip())
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()
@@ -116,8 +82,8 @@ class ImageLoader(wiring.Component):
             crc.data.eq(byte),
             crc.valid.eq(accepted),
             crc.start.eq(self.start),
-            self.info_data.eq(byte),
-            self.info_address.eq(Mux(in_tail, CRC_AT, HEADER_AT) + position),
+            self.info.data.eq(byte),
+            self.info.address.eq(Mux(in_tail, CRC_AT, HEADER_AT) + position),
         ]
         passes_rows = Cat(self._passes, Const(0, 1)) + Cat(Const(0, 1), self._passes)
         counts = Array(
@@ -157,7 +123,7 @@ class ImageLoader(wiring.Component):
                 # Take a byte; header and CRC go to the info, too.
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(accepted):
-                    m.d.comb += self.info_enable.eq((in_header | in_tail) & ~self.check)
+                    m.d.comb += self.info.enable.eq((in_header | in_tail) & ~self.check)
                     m.d.sync += [row.eq(Cat(row[8:], byte)), odd.eq(~odd)]
                     with m.If(in_header | in_tail):
                         m.d.sync += position.eq(position + 1)

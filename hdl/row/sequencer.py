@@ -8,12 +8,9 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from glintfpga.firmware.blink.schedule import Count, Loop, Rows, ScheduleWord, build_schedule
+from glintfpga.hdl.core_port import Operation
 
-__all__ = ["Operation", "Sequencer"]
-
-Operation = data.StructLayout({"id": 9, "enter": 1, "logits": 1, "sample": 1})
-"""``enter``: take token ``id`` through all passes. ``logits``: then think, and compute logits of
-the current x. ``sample``: with noise."""
+__all__ = ["Sequencer"]
 
 
 class ControlWord(data.Struct):

@@ -8,6 +8,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from glintfpga.firmware.blink.layout import MAX_VOCAB
+from glintfpga.hdl.core_port import LogitPort
 from glintfpga.hdl.primitives.delay import delay
 from glintfpga.hdl.primitives.memory import outside_reset, ram
 from glintfpga.hdl.sampling.argmax import ArgMax
@@ -27,8 +28,8 @@ class Sampler(wiring.Component):
     four cycles after the last group, ``crc`` three.
 
     Members: ``clear`` before a position; ``draw`` (take noise words, if T is not 0); ``add``,
-    ``values``, ``valid`` of one group per cycle (lanes not valid count as zero and are never
-    chosen); ``temperature``; ``i_seed``; ``id``, ``crc``; ``logit_id`` -> ``logit`` a cycle later.
+    ``values``, ``valid`` of one group a cycle (lanes not valid count as zero and are never
+    chosen); ``temperature``; ``i_seed``; ``id``, ``crc``; ``logits`` (`LogitPort`).
     """
 
     def __init__(self, *, plan: NumberPlan, lanes: int) -> None:
@@ -45,8 +46,7 @@ class Sampler(wiring.Component):
                 "i_seed": In(stream.Signature(64)),
                 "id": Out(9),
                 "crc": Out(32),
-                "logit_id": In(9),
-                "logit": Out(signed(plan.logit.width)),
+                "logits": In(LogitPort),
             }
         )
 
@@ -93,7 +93,7 @@ class Sampler(wiring.Component):
             width=width * self.lanes,
             depth=MAX_VOCAB // self.lanes,
             init=[],
-            address=self.logit_id >> lane_bits,
+            address=self.logits.id >> lane_bits,
         )
         m.d.comb += [
             port.addr.eq(group),
@@ -104,5 +104,5 @@ class Sampler(wiring.Component):
             m.d.sync += group.eq(0)
         with m.Elif(adding):
             m.d.sync += group.eq(group + 1)
-        lane = delay(m, self.logit_id[:lane_bits], 1, "logit_lane")
-        m.d.comb += self.logit.eq(word.word_select(lane, width))
+        lane = delay(m, self.logits.id[:lane_bits], 1, "logit_lane")
+        m.d.comb += self.logits.value.eq(word.word_select(lane, width))

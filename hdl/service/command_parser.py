@@ -12,6 +12,7 @@ from glintfpga.firmware.wire.messages import GENERATE_BYTES, Done
 from glintfpga.firmware.wire.protocol import BAUDS, Op, Status
 from glintfpga.hdl.link.message_writer import MESSAGE_BYTE
 from glintfpga.hdl.service.counters import COUNTER_BYTES
+from glintfpga.hdl.service.token_loops import LoopsPort
 
 __all__ = ["CommandParser"]
 
@@ -27,22 +28,18 @@ class CommandParser(wiring.Component):
         What the host wrote.
     stop : In(1)
         Strobe: a new session. Whatever runs is given up.
-    message, message_op, message_open, message_close
+    message : Out(stream of MESSAGE_BYTE), message_open, message_close
         To the `MessageWriter`, its own bytes (COUNTED, DONE).
-    loops_start, loops_busy, loops_done, loops_status, loops_reason, loops_count
-        To `TokenLoops`.
+    loops : Out(LoopsPort)
+        To `TokenLoops`; ``op`` is the running command, whoever works on it.
     load_start, load_done, load_ok
         To `ImageLoader`.
     testing, self_test_failed : In(1)
         The self-test runs, and commands wait; strobe: it failed, so there is no model.
-    op : Out(8)
-        Running command.
     body : Out(stream of 8)
         What is left of the running message, for whoever works on it.
     body_end : Out(1)
         Nothing is left of it.
-    abort : Out(1)
-        The next byte behind the body has arrived and is ABORT.
     loading : Out(1)
         The loader takes ``body``, else the token loops.
     block_load : In(1)
@@ -67,24 +64,16 @@ class CommandParser(wiring.Component):
                 "i": In(stream.Signature(8)),
                 "stop": In(1),
                 "message": Out(stream.Signature(MESSAGE_BYTE)),
-                "message_op": Out(8),
                 "message_open": In(1),
                 "message_close": Out(1),
-                "loops_start": Out(1),
-                "loops_busy": In(1),
-                "loops_done": In(1),
-                "loops_status": In(Status),
-                "loops_reason": In(2),
-                "loops_count": In(32),
+                "loops": Out(LoopsPort),
                 "load_start": Out(1),
                 "load_done": In(1),
                 "load_ok": In(1),
                 "testing": In(1),
                 "self_test_failed": In(1),
-                "op": Out(8),
                 "body": Out(stream.Signature(8)),
                 "body_end": Out(1),
-                "abort": Out(1),
                 "loading": Out(1),
                 "block_load": In(1),
                 "clear_context": Out(1),
@@ -100,6 +89,7 @@ class CommandParser(wiring.Component):
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()
+        loops = self.loops
         left = Signal(16)
         status = Signal(Status)
         worked = Signal()  # the loops have executed it
@@ -108,7 +98,7 @@ class CommandParser(wiring.Component):
         m.d.comb += [
             self.body_end.eq(left == 0),
             self.body.payload.eq(self.i.payload),
-            self.abort.eq(self.body_end & self.i.valid & (self.i.payload == Op.ABORT)),
+            loops.abort.eq(self.body_end & self.i.valid & (self.i.payload == Op.ABORT)),
         ]
         with m.If(body_accepted):
             m.d.sync += left.eq(left - 1)
@@ -120,19 +110,19 @@ class CommandParser(wiring.Component):
         has_fixed = Signal()
         needs_model = Signal()
         verdict = Signal(Status)
-        tokens = (self.op == Op.PROMPT) | (self.op == Op.SCORE)
-        odd = left[0] ^ (self.op == Op.SCORE)
-        known = (self.op != 0) & (self.op <= Op.SET_BAUD)
+        tokens = (loops.op == Op.PROMPT) | (loops.op == Op.SCORE)
+        odd = left[0] ^ (loops.op == Op.SCORE)
+        known = (loops.op != 0) & (loops.op <= Op.SET_BAUD)
         m.d.comb += [
-            needs_model.eq(self.op <= Op.ABORT),
-            has_fixed.eq(~tokens & (self.op != Op.LOAD)),
-            fixed.eq(Mux(self.op == Op.GENERATE, GENERATE_BYTES, self.op == Op.SET_BAUD)),
+            needs_model.eq(loops.op <= Op.ABORT),
+            has_fixed.eq(~tokens & (loops.op != Op.LOAD)),
+            fixed.eq(Mux(loops.op == Op.GENERATE, GENERATE_BYTES, loops.op == Op.SET_BAUD)),
         ]
         bad_length = Signal()
         m.d.sync += bad_length.eq(
             (has_fixed & (left != fixed))
             | (tokens & self.wide & odd)
-            | ((self.op == Op.SCORE) & (left == 0))
+            | ((loops.op == Op.SCORE) & (left == 0))
         )
         with m.If(~known):
             m.d.comb += verdict.eq(Status.UNKNOWN_OP)
@@ -162,7 +152,7 @@ class CommandParser(wiring.Component):
                 m.d.comb += self.i.ready.eq(1)
                 m.d.sync += [worked.eq(0), sent.eq(0)]
                 with m.If(self.i.valid):
-                    m.d.sync += self.op.eq(self.i.payload)
+                    m.d.sync += loops.op.eq(self.i.payload)
                     m.next = "LENGTH_LOW"
             with state("LENGTH_LOW"):
                 m.d.comb += self.i.ready.eq(1)
@@ -176,7 +166,7 @@ class CommandParser(wiring.Component):
                     m.next = "SETTLE"
             with state("SETTLE"):
                 # A cycle for the length's check, and for the loops to come to rest.
-                with m.If(~self.loops_busy & ~self.testing):
+                with m.If(~loops.busy & ~self.testing):
                     m.next = "CHECK"
             with state("CHECK"):
                 # Refuse it, or start the work.
@@ -184,12 +174,12 @@ class CommandParser(wiring.Component):
                 with m.If(verdict != Status.OK):
                     m.next = "DRAIN"
                 with m.Else():
-                    with m.Switch(self.op):
+                    with m.Switch(loops.op):
                         with m.Case(Op.RESET):
                             m.d.comb += self.clear_context.eq(1)
                             m.next = "REST"
                         with m.Case(Op.PROMPT, Op.SCORE, Op.GENERATE):
-                            m.d.comb += self.loops_start.eq(1)
+                            m.d.comb += loops.start.eq(1)
                             m.next = "LOOPS"
                         with m.Case(Op.LOAD):
                             with m.If(self.block_load):
@@ -207,8 +197,8 @@ class CommandParser(wiring.Component):
             with state("LOOPS"):
                 # The token loops work.
                 pass_body()
-                with m.If(self.loops_done):
-                    m.d.sync += [status.eq(self.loops_status), worked.eq(1)]
+                with m.If(loops.done):
+                    m.d.sync += [status.eq(loops.status), worked.eq(1)]
                     m.next = "DRAIN"
             with state("LOAD"):
                 # The loader works. A good image becomes the model, with an empty context.
@@ -232,7 +222,7 @@ class CommandParser(wiring.Component):
                 # Copy the counters.
                 m.d.comb += [
                     self.report.eq(1),
-                    self.message_op.eq(Op.COUNTED),
+                    self.message.payload.op.eq(Op.COUNTED),
                     self.message.valid.eq(self.counted.valid),
                     self.message.payload.byte.eq(self.counted.payload),
                     self.counted.ready.eq(self.message.ready),
@@ -262,11 +252,11 @@ class CommandParser(wiring.Component):
             with state("DONE"):
                 # Write its body.
                 m.d.comb += [
-                    self.message_op.eq(Op.DONE),
+                    self.message.payload.op.eq(Op.DONE),
                     self.message.valid.eq(1),
                 ]
-                count = (self.loops_count[i : i + 8] for i in range(0, 32, 8))
-                fields = [self.op, status, self.loops_reason, *count]
+                count = (loops.count[i : i + 8] for i in range(0, 32, 8))
+                fields = [loops.op, status, loops.reason, *count]
                 with m.Switch(sent):
                     for position, value in enumerate(fields):
                         with m.Case(position):
@@ -281,7 +271,7 @@ class CommandParser(wiring.Component):
                 m.d.comb += self.message_close.eq(1)
                 with m.If(~self.message_open):
                     m.next = "OP"
-                    with m.If((self.op == Op.SET_BAUD) & (status == Status.OK)):
+                    with m.If((loops.op == Op.SET_BAUD) & (status == Status.OK)):
                         m.next = "SWITCH"
             with state("SWITCH"):
                 # Wait until the link has changed the rate.
@@ -290,6 +280,6 @@ class CommandParser(wiring.Component):
                     m.next = "OP"
             with m.State("STOP"):
                 # Let the token loops come to rest.
-                with m.If(~self.loops_busy & ~self.testing & self.core_idle):
+                with m.If(~loops.busy & ~self.testing & self.core_idle):
                     m.next = "OP"
         return m

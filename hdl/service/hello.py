@@ -1,30 +1,15 @@
 # SPDX-License-Identifier: MIT
 """What the device says about itself, byte by byte."""
 
-from dataclasses import replace
-
 from amaranth.hdl import Elaboratable, Module, Signal
 from amaranth.lib import memory, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In
 
 from glintfpga.firmware.wire.protocol import BAUDS, HELLO_INFO, HelloFlag, HelloInfo, SelfTest
-from glintfpga.hdl.primitives.memory import outside_reset
+from glintfpga.hdl.hello_layout import BAUD_AT, CRC_AT, FLAGS_AT, SELF_TEST_AT
+from glintfpga.hdl.primitives.memory import ReadPort, WritePort, outside_reset
 
-__all__ = ["CRC_AT", "HEADER_AT", "HelloStore"]
-
-
-def _position(field: str, value: object) -> int:
-    """Where the first byte of a field lies."""
-    blank = HelloInfo(lanes=0, plan=0)
-    changed = replace(blank, **{field: value}).encode()  # type: ignore[arg-type]
-    return next(i for i, (a, b) in enumerate(zip(blank.encode(), changed)) if a != b)
-
-
-FLAGS_AT = _position("flags", 255)
-BAUD_AT = _position("baud_index", 255)
-SELF_TEST_AT = _position("self_test", 255)
-CRC_AT = _position("image_crc", 255)
-HEADER_AT = _position("image_header", b"\xff" * 96)
+__all__ = ["HelloStore"]
 
 
 class HelloStore(wiring.Component):
@@ -42,10 +27,9 @@ class HelloStore(wiring.Component):
 
     Members
     -------
-    enable, address, data : In, In, Out
-        Read port. Do not read while an image is being loaded into the same bytes.
-    write_enable, write_address, write_data : In
-        Write port.
+    read : In(ReadPort)
+        Do not read while an image is being loaded into the same bytes.
+    write : In(WritePort)
     model, default_image : In(1)
         For the flags.
     baud : In(range)
@@ -53,22 +37,16 @@ class HelloStore(wiring.Component):
     self_test : In(SelfTest)
     """
 
+    read: In(ReadPort(HELLO_INFO))
+    write: In(WritePort(HELLO_INFO))
+    model: In(1)
+    default_image: In(1)
+    baud: In(range(len(BAUDS)))
+    self_test: In(SelfTest)
+
     def __init__(self, *, info: HelloInfo):
         self.info = info
-        super().__init__(
-            {
-                "enable": In(1),
-                "address": In(range(HELLO_INFO)),
-                "data": Out(8),
-                "write_enable": In(1),
-                "write_address": In(range(HELLO_INFO)),
-                "write_data": In(8),
-                "model": In(1),
-                "default_image": In(1),
-                "baud": In(range(len(BAUDS))),
-                "self_test": In(SelfTest),
-            }
-        )
+        super().__init__()
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()
@@ -80,24 +58,24 @@ class HelloStore(wiring.Component):
         read = store.read_port()
         shown = Signal(range(HELLO_INFO))
         m.d.comb += [
-            write.en.eq(outside_reset(self.write_enable)),
-            write.addr.eq(self.write_address),
-            write.data.eq(self.write_data),
-            read.en.eq(self.enable),
-            read.addr.eq(self.address),
-            self.data.eq(read.data),
+            write.en.eq(outside_reset(self.write.enable)),
+            write.addr.eq(self.write.address),
+            write.data.eq(self.write.data),
+            read.en.eq(self.read.enable),
+            read.addr.eq(self.read.address),
+            self.read.data.eq(read.data),
         ]
-        with m.If(self.enable):
-            m.d.sync += shown.eq(self.address)
+        with m.If(self.read.enable):
+            m.d.sync += shown.eq(self.read.address)
         with m.If(shown == FLAGS_AT):
             flags = self.default_image * HelloFlag.DEFAULT_IMAGE | HelloFlag.MODEL
-            m.d.comb += self.data.eq(0)
+            m.d.comb += self.read.data.eq(0)
             with m.If(self.model):
-                m.d.comb += self.data.eq(flags)
+                m.d.comb += self.read.data.eq(flags)
         with m.Elif(shown == BAUD_AT):
-            m.d.comb += self.data.eq(self.baud)
+            m.d.comb += self.read.data.eq(self.baud)
         with m.Elif(shown == SELF_TEST_AT):
-            m.d.comb += self.data.eq(self.self_test)
+            m.d.comb += self.read.data.eq(self.self_test)
         with m.Elif((shown >= CRC_AT) & ~self.model):
-            m.d.comb += self.data.eq(0)
+            m.d.comb += self.read.data.eq(0)
         return m

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from amaranth.hdl import Cat, Elaboratable, Module, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from glintfpga.firmware.blink.golden import GOLDEN_TOKENS
 from glintfpga.firmware.wire.protocol import SelfTest as Result
-from glintfpga.hdl.row.core import Result as CoreResult
-from glintfpga.hdl.row.sequencer import Operation
+from glintfpga.hdl.core_port import OperationPort
 
 __all__ = ["SelfTest"]
 
@@ -47,9 +46,9 @@ class SelfTest(wiring.Component):
     result : Out(SelfTest)
         Valid while not ``busy``.
     check, check_start, check_done, check_ok, golden
-        To `ImageLoader`.
-    core_i, core_o, core_clear, core_idle
-        To the ports of `Core`, which are the test's own while ``busy``.
+        To the image loader, see `LoaderPort`.
+    core : Out(OperationPort), core_clear : Out(1)
+        Ports of the core, which belong to the test while ``busy``.
     tick_ms : In(1)
     """
 
@@ -67,10 +66,8 @@ class SelfTest(wiring.Component):
                 "check_done": In(1),
                 "check_ok": In(1),
                 "golden": In(32),
-                "core_i": Out(stream.Signature(Operation)),
-                "core_o": In(stream.Signature(CoreResult)),
+                "core": Out(OperationPort),
                 "core_clear": Out(1),
-                "core_idle": In(1),
                 "tick_ms": In(1),
             }
         )
@@ -81,17 +78,17 @@ class SelfTest(wiring.Component):
         last, settled, equal = Signal(), Signal(), Signal()
         same = Signal(4)
         waited = Signal(range(ANSWER_MS))
-        crc = self.core_o.payload.crc
+        crc = self.core.o.payload.crc
         m.d.comb += [
             last.eq(position == GOLDEN_TOKENS - 1),
-            self.core_i.payload.id.eq(position[0]),
-            self.core_i.payload.enter.eq(1),
-            self.core_i.payload.logits.eq(last),
+            self.core.i.payload.id.eq(position[0]),
+            self.core.i.payload.enter.eq(1),
+            self.core.i.payload.logits.eq(last),
         ]
         # Byte by byte, as the CRC comes late in its cycle.
         m.d.sync += [
             same.eq(Cat(crc.word_select(i, 8) == self.golden.word_select(i, 8) for i in range(4))),
-            settled.eq(self.core_o.valid),
+            settled.eq(self.core.o.valid),
             self.failed.eq(0),
         ]
 
@@ -124,7 +121,7 @@ class SelfTest(wiring.Component):
                     m.next = "REST"
             with m.State("REST"):
                 # The core reads its tables first.
-                with m.If(self.core_idle):
+                with m.If(self.core.idle):
                     m.d.comb += self.check_start.eq(1)
                     m.next = "MEMORY"
             with m.State("MEMORY"):
@@ -136,24 +133,24 @@ class SelfTest(wiring.Component):
                         end(Result.MEMORY_FAILED)
             with core_state("TOKENS"):
                 # The core takes the context, and computes logits with its last token.
-                m.d.comb += self.core_i.valid.eq(1)
-                with m.If(self.core_i.ready):
+                m.d.comb += self.core.i.valid.eq(1)
+                with m.If(self.core.i.ready):
                     m.d.sync += position.eq(position + 1)
                     with m.If(last):
                         m.next = "ANSWER"
             with core_state("ANSWER"):
                 # Compare; `same` is a cycle behind.
-                m.d.comb += self.core_o.ready.eq(settled)
+                m.d.comb += self.core.o.ready.eq(settled)
                 m.d.sync += equal.eq(same.all())
-                with m.If(self.core_o.valid & settled):
+                with m.If(self.core.o.valid & settled):
                     m.next = "CLEAR"
             with core_state("CLEAR"):
                 # Empty the context again.
-                with m.If(self.core_idle):
+                with m.If(self.core.idle):
                     m.d.comb += self.core_clear.eq(1)
                     m.next = "CLEARED"
             with core_state("CLEARED"):
-                with m.If(self.core_idle):
+                with m.If(self.core.idle):
                     with m.If(equal):
                         end(Result.PASSED)
                     with m.Else():

@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from amaranth.hdl import Cat, Elaboratable, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Elaboratable, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -18,15 +18,43 @@ from glintfpga.firmware.wire.protocol import (
     ScoreFlag,
     Status,
 )
+from glintfpga.hdl.core_port import TEMPERATURE_BITS, LogitPort, ModelFacts, OperationPort
 from glintfpga.hdl.link.message_writer import MESSAGE_BYTE
-from glintfpga.hdl.row.core import Result
-from glintfpga.hdl.row.sequencer import Operation
 
-__all__ = ["TokenLoops"]
+__all__ = ["LoopsPort", "TokenLoops"]
 
 ONE_BYTE_VOCAB = 257
 """Largest vocabulary whose tokens travel as one byte."""
-TEMPERATURE_BITS = MAX_TEMPERATURE.bit_length()
+
+LoopsPort = wiring.Signature(
+    {
+        "start": Out(1),
+        "op": Out(8),
+        "abort": Out(1),
+        "busy": In(1),
+        "done": In(1),
+        "status": In(Status),
+        "reason": In(Reason),
+        "count": In(32),
+    }
+)
+"""A command and its outcome, seen from the parser.
+
+Members
+-------
+start : Out(1)
+    Strobe while not ``busy``: a body of ``op`` follows, its length is right.
+op : Out(8)
+    PROMPT, SCORE or GENERATE, constant until ``done``.
+abort : Out(1)
+    The byte behind the body is the op ABORT.
+busy : In(1)
+done : In(1)
+    Strobe. ``status``, ``reason`` and ``count`` are right from then to the next ``start``; unread
+    bytes of the body may be left.
+status, reason, count : In
+    Fields of DONE.
+"""
 
 
 class TokenLoops(wiring.Component):
@@ -38,70 +66,45 @@ class TokenLoops(wiring.Component):
 
     Members
     -------
-    start : In(1)
-        Strobe while not ``busy``: a body of ``op`` follows, its length is right.
-    op : In(8)
-        PROMPT, SCORE or GENERATE, held until ``done``.
+    run : In(LoopsPort)
     i : In(stream of 8)
         The body.
     end : In(1)
         The body is over (while ``i`` is not valid).
-    abort : In(1)
-        The byte behind the body is the op ABORT.
     stop : In(1)
         Strobe: a new session; end as soon as the core is idle, without ``done``.
     clear_context : In(1)
         Strobe while not ``busy``: the context is empty, nothing is pending.
-    done : Out(1)
-        Strobe. ``status``, ``reason`` and ``count`` are right from then to the next ``start``;
-        unread bytes of the body may be left.
-    busy : Out(1)
-    message, message_op : Out
+    message : Out(stream of MESSAGE_BYTE)
         Bodies of TOKENS or SCORES.
-    core_i, core_o, seed, temperature, logit_id, logit, eos, vocab, core_idle
-        The ports of `Core`.
+    core : Out(OperationPort), seed, temperature, logits, facts
+        Ports of the core, see `CorePort`.
     sampling, sample_start, sampled, entered, prefilling : Out(1)
         For the counters: the core works on a token to sample; a request for one; a token came; a
         token of a body was taken; the core works on a body.
     """
 
-    def __init__(self) -> None:
-        super().__init__(
-            {
-                "start": In(1),
-                "op": In(8),
-                "i": In(stream.Signature(8)),
-                "end": In(1),
-                "abort": In(1),
-                "stop": In(1),
-                "clear_context": In(1),
-                "done": Out(1),
-                "status": Out(Status),
-                "reason": Out(Reason),
-                "count": Out(32),
-                "busy": Out(1),
-                "message": Out(stream.Signature(MESSAGE_BYTE)),
-                "message_op": Out(8),
-                "core_i": Out(stream.Signature(Operation)),
-                "core_o": In(stream.Signature(Result)),
-                "seed": Out(stream.Signature(64)),
-                "temperature": Out(TEMPERATURE_BITS),
-                "logit_id": Out(9),
-                "logit": In(signed(20)),
-                "eos": In(16),
-                "vocab": In(16),
-                "core_idle": In(1),
-                "sampling": Out(1),
-                "sample_start": Out(1),
-                "sampled": Out(1),
-                "entered": Out(1),
-                "prefilling": Out(1),
-            }
-        )
+    run: In(LoopsPort)
+    i: In(stream.Signature(8))
+    end: In(1)
+    stop: In(1)
+    clear_context: In(1)
+    message: Out(stream.Signature(MESSAGE_BYTE))
+    core: Out(OperationPort)
+    seed: Out(stream.Signature(64))
+    temperature: Out(TEMPERATURE_BITS)
+    logits: Out(LogitPort)
+    facts: In(ModelFacts)
+    sampling: Out(1)
+    sample_start: Out(1)
+    sampled: Out(1)
+    entered: Out(1)
+    prefilling: Out(1)
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()
-        core_i, core_o, byte = self.core_i, self.core_o, self.message.payload
+        run, core_i, core_o = self.run, self.core.i, self.core.o
+        byte = self.message.payload
 
         # What a GENERATE asks for, shifted in.
         request = Signal(8 * GENERATE_BYTES)
@@ -114,7 +117,7 @@ class TokenLoops(wiring.Component):
         request_count = Signal(range(GENERATE_BYTES))
         reached, last = Signal(), Signal()
         m.d.comb += [self.temperature.eq(request_temperature), self.seed.payload.eq(seed)]
-        m.d.sync += [reached.eq(self.count == limit), last.eq(self.count + 1 == limit)]
+        m.d.sync += [reached.eq(run.count == limit), last.eq(run.count + 1 == limit)]
         want_blank = flags[GenerateFlag.BLANK_LINE.bit_length() - 1]
         want_crc = flags[GenerateFlag.CRC.bit_length() - 1]
 
@@ -122,7 +125,7 @@ class TokenLoops(wiring.Component):
         pending, pending_id = Signal(), Signal(9)
         empty = Signal(init=1)
         first_id = Signal(9)
-        m.d.comb += first_id.eq(Mux(self.eos[-1], 0, self.eos))
+        m.d.comb += first_id.eq(Mux(self.facts.eos[-1], 0, self.facts.eos))
         with m.If(self.clear_context):
             m.d.sync += [pending.eq(0), empty.eq(1)]
 
@@ -133,14 +136,14 @@ class TokenLoops(wiring.Component):
         crc = Signal(32)
         finishing, in_flight, newline = Signal(), Signal(), Signal()
         m.d.comb += [
-            is_generate.eq(self.op == Op.GENERATE),
-            is_score.eq(self.op == Op.SCORE),
-            self.message_op.eq(Mux(is_generate, Op.TOKENS, Op.SCORES)),
-            self.busy.eq(1),
+            is_generate.eq(run.op == Op.GENERATE),
+            is_score.eq(run.op == Op.SCORE),
+            byte.op.eq(Mux(is_generate, Op.TOKENS, Op.SCORES)),
+            run.busy.eq(1),
             self.sampling.eq(self.sample_start | (in_flight & ~core_o.valid)),
-            self.prefilling.eq(self.busy & ~is_generate & ~self.core_idle),
+            self.prefilling.eq(run.busy & ~is_generate & ~self.core.idle),
         ]
-        m.d.sync += wide.eq(self.vocab > ONE_BYTE_VOCAB)
+        m.d.sync += wide.eq(self.facts.vocab > ONE_BYTE_VOCAB)
         with m.If(self.stop):
             m.d.sync += halt.eq(1)
 
@@ -148,19 +151,19 @@ class TokenLoops(wiring.Component):
         is_logit = Signal()
         part = Signal(2)
         word = Signal(32)
-        m.d.comb += word.eq(Mux(is_logit, self.logit, crc))
+        m.d.comb += word.eq(Mux(is_logit, self.logits.value, crc))
 
         ends = Signal(Reason)
         ending = Signal()
         is_eos = Signal()
-        m.d.comb += [is_eos.eq(core_o.payload.id == self.eos), ending.eq(1)]
+        m.d.comb += [is_eos.eq(core_o.payload.id == self.facts.eos), ending.eq(1)]
         with m.If(is_eos):
             m.d.comb += ends.eq(Reason.EOS)
         with m.Elif(want_blank & newline & (core_o.payload.id == NEWLINE)):
             m.d.comb += ends.eq(Reason.BLANK_LINE)
         with m.Elif(last):
             m.d.comb += ends.eq(Reason.COUNT)
-        with m.Elif(self.abort):
+        with m.Elif(run.abort):
             m.d.comb += ends.eq(Reason.ABORT)
         with m.Else():
             m.d.comb += ending.eq(0)
@@ -174,13 +177,13 @@ class TokenLoops(wiring.Component):
                     m.next = "ABANDON"
 
         def finish(status: Status) -> None:
-            m.d.sync += self.status.eq(status)
+            m.d.sync += run.status.eq(status)
             m.next = "FINISH"
 
         with m.FSM():
             with m.State("IDLE"):
                 # Wait for a command.
-                m.d.comb += self.busy.eq(0)
+                m.d.comb += run.busy.eq(0)
                 m.d.sync += [
                     halt.eq(0),
                     request_count.eq(0),
@@ -188,8 +191,8 @@ class TokenLoops(wiring.Component):
                     want_logits.eq(0),
                     is_logit.eq(0),
                 ]
-                with m.If(self.start):
-                    m.d.sync += [self.count.eq(0), self.reason.eq(0)]
+                with m.If(run.start):
+                    m.d.sync += [run.count.eq(0), run.reason.eq(0)]
                     m.next = "TOKEN"
                     with m.If(is_generate):
                         m.next = "ASK"
@@ -225,7 +228,7 @@ class TokenLoops(wiring.Component):
                 m.next = "ENTER"
                 with m.If(pending):
                     m.next = "ENTER_PENDING"
-                with m.If(token >= self.vocab):
+                with m.If(token >= self.facts.vocab):
                     finish(Status.BAD_TOKEN)
             with state("ENTER_PENDING"):
                 # Give the pending token to the core.
@@ -247,14 +250,14 @@ class TokenLoops(wiring.Component):
                 ]
                 with m.If(core_i.ready):
                     m.d.comb += self.entered.eq(1)
-                    m.d.sync += [empty.eq(0), self.count.eq(self.count + 1)]
+                    m.d.sync += [empty.eq(0), run.count.eq(run.count + 1)]
                     m.next = "TOKEN"
                     with m.If(is_score):
                         m.next = "SCORE"
             with state("SCORE"):
                 # Wait for the logits' CRC.
                 m.d.comb += core_o.ready.eq(1)
-                m.d.sync += [part.eq(0), is_logit.eq(0), self.logit_id.eq(0)]
+                m.d.sync += [part.eq(0), is_logit.eq(0), self.logits.id.eq(0)]
                 with m.If(core_o.valid):
                     m.d.sync += crc.eq(core_o.payload.crc)
                     m.next = "WORD"
@@ -286,10 +289,10 @@ class TokenLoops(wiring.Component):
             with state("NEXT"):
                 # Is another token wanted? Then ask for it.
                 with m.If(reached):
-                    m.d.sync += self.reason.eq(Reason.COUNT)
+                    m.d.sync += run.reason.eq(Reason.COUNT)
                     finish(Status.OK)
-                with m.Elif(self.abort):
-                    m.d.sync += self.reason.eq(Reason.ABORT)
+                with m.Elif(run.abort):
+                    m.d.sync += run.reason.eq(Reason.ABORT)
                     finish(Status.OK)
                 with m.Else():
                     m.next = "ASK_CORE"
@@ -330,14 +333,14 @@ class TokenLoops(wiring.Component):
                         in_flight.eq(self.sample_start),
                         newline.eq(core_o.payload.id == NEWLINE),
                         finishing.eq(ending),
-                        self.reason.eq(ends),
+                        run.reason.eq(ends),
                         token.eq(core_o.payload.id),
                     ]
                     m.next = "LOW"
                     with m.If(is_eos):
                         finish(Status.OK)
                     with m.Else():
-                        m.d.sync += self.count.eq(self.count + 1)
+                        m.d.sync += run.count.eq(run.count + 1)
             with state("LOW"):
                 # Write the token, or its low byte.
                 m.d.comb += [
@@ -391,9 +394,9 @@ class TokenLoops(wiring.Component):
                 # Turn to the next logit, if there is one.
                 m.d.sync += is_logit.eq(1)
                 with m.If(is_logit):
-                    m.d.sync += self.logit_id.eq(self.logit_id + 1)
+                    m.d.sync += self.logits.id.eq(self.logits.id + 1)
                 m.next = "LOOK_UP"
-                with m.If(is_logit & (self.logit_id == (self.vocab - 1)[:9])):
+                with m.If(is_logit & (self.logits.id == (self.facts.vocab - 1)[:9])):
                     m.next = "TOKEN"
             with state("LOOK_UP"):
                 # The core needs a cycle for it.
@@ -401,8 +404,8 @@ class TokenLoops(wiring.Component):
 
             with state("FINISH"):
                 # Report when the core rests, so that its cycles are counted.
-                with m.If(self.core_idle):
-                    m.d.comb += self.done.eq(1)
+                with m.If(self.core.idle):
+                    m.d.comb += run.done.eq(1)
                     m.next = "IDLE"
             with m.State("ABANDON"):
                 # Let the core finish; a token it samples is pending although nobody hears of it.
@@ -414,6 +417,6 @@ class TokenLoops(wiring.Component):
                         pending_id.eq(core_o.payload.id),
                         in_flight.eq(0),
                     ]
-                with m.If(self.core_idle):
+                with m.If(self.core.idle):
                     m.next = "IDLE"
         return m

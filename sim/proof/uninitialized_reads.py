@@ -123,7 +123,7 @@ def _sender(now: _Cycle, written: int, place: BitVector) -> Iterator[int]:
     `glintfpga.hdl.link.frame_writer`."""
     words = now.words
     any_of, plus, equal, ule = words.any_of, words.plus, words.equal, words.ule
-    committed, oldest = now["message_writer.committed"], now["link.sender.oldest"]
+    committed, oldest = now["message_writer.ring__committed"], now["link.sender.write__oldest"]
     flight, quiet = now["link.sender.flight"], now["link.sender.quiet"]
 
     # Until the place is written no pointer is past it, so none has wrapped.
@@ -154,7 +154,7 @@ def _acks(now: _Cycle, written: int) -> Iterator[int]:
     """An ack takes two stages, and no frame ends so soon after another."""
     words = now.words
     any_of, plus, equal, ule = words.any_of, words.plus, words.equal, words.ule
-    committed, oldest = now["message_writer.committed"], now["link.sender.oldest"]
+    committed, oldest = now["message_writer.ring__committed"], now["link.sender.write__oldest"]
     first, second = now["link.sender.stages"]
     step, raw = now["link.sender.step"], now["link.frames.raw"]
     ack = now["link.frames.header"][40:56]

@@ -10,6 +10,7 @@ from glintfpga.boards import floorplan as module
 from glintfpga.boards.floorplan import block_of, floorplan
 from glintfpga.boards.tangnano20k.board import TANGNANO20K
 from glintfpga.hdl.device import Device
+from glintfpga.hdl.row.machine import RowMachine
 from glintfpga.quant.blink.plan import PLANS
 
 FLOOR = TANGNANO20K.floor
@@ -93,7 +94,7 @@ def modules(fragment, name):
 
 
 def test_blocks_are_those_of_the_gateware():
-    device = Device(clk_hz=54_000_000, lanes=4, plan=PLANS[12], image=None, build_id=bytes(8))
+    device = Device(clk_hz=54_000_000, machine=RowMachine(lanes=4))
     names = list(modules(Fragment.get(device, None), "device"))
     used = Counter(map(block_of, names))
     patterns = {re.sub(r" \{\}$", "", name) for _, name in module._BLOCKS}

@@ -20,8 +20,8 @@ from glintfpga.firmware.wire.messages import (
     take_message,
 )
 from glintfpga.firmware.wire.protocol import BAUDS, HelloFlag, Op, SelfTest, Status
-from glintfpga.hdl.device import Device, connect_core, hello_info
-from glintfpga.hdl.row.core import Core
+from glintfpga.hdl.device import Device
+from glintfpga.hdl.row.machine import RowMachine
 from glintfpga.hdl.service.service import Service
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
 from glintfpga.quant.blink.spec import ModelSpec
@@ -79,18 +79,16 @@ class Bytewise(wiring.Component):
     """A device whose line takes and gives whole bytes."""
 
     def __init__(self, start):
-        info = hello_info(
-            clk_hz=CLK_HZ, lanes=LANES, plan=PLAN12, image=start, build_id=b"bytewise"
-        )
-        self.start = start
-        self.service = Service(clk_hz=CLK_HZ, plan=PLAN12, info=info)
+        self.machine = RowMachine(lanes=LANES, plan=PLAN12, image=start)
+        info = self.machine.hello_info(clk_hz=CLK_HZ, build_id=b"bytewise")
+        self.service = Service(clk_hz=CLK_HZ, info=info, loader=self.machine.loader())
         super().__init__({})
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.service = self.service
-        m.submodules.core = core = Core(lanes=LANES, plan=PLAN12, image=self.start)
-        connect_core(m, self.service, core)
+        m.submodules.core = core = self.machine.core()
+        wiring.connect(m, self.service.core, core)
         return m
 
 
@@ -112,11 +110,11 @@ def run_bytewise(commands, start, *, byte=6):
             if not to_device:
                 to_device.extend(host.poll(now, frames=1))
             if to_device:
-                ctx.set(service.rx_data, to_device.pop(0))
-                ctx.set(service.rx_valid, 1)
+                ctx.set(service.rx.data, to_device.pop(0))
+                ctx.set(service.rx.valid, 1)
             ctx.set(service.tx.ready, 1)
             _, _, valid, data = await ctx.tick().sample(service.tx.valid, service.tx.payload)
-            ctx.set(service.rx_valid, 0)
+            ctx.set(service.rx.valid, 0)
             ctx.set(service.tx.ready, 0)
             await ctx.tick().repeat(byte - 1)
             cycle += byte
@@ -200,7 +198,7 @@ def test_self_test_with_any_lanes(lanes, plan):
     wrong[GOLDEN_LANES.index(lanes)] ^= 1 << 16
 
     for start in (good, Image.with_golden(good.model, tuple(wrong))):
-        device = Device(clk_hz=CLK_HZ, lanes=lanes, plan=plan, image=start)
+        device = Device(clk_hz=CLK_HZ, machine=RowMachine(lanes=lanes, plan=plan, image=start))
         seen = []
 
         async def watch(ctx, device=device, seen=seen):
@@ -214,7 +212,8 @@ def test_self_test_with_any_lanes(lanes, plan):
 
 def test_over_the_serial_line():
     start = image(0)
-    device = Device(clk_hz=CLK_HZ, lanes=LANES, image=start, build_id=b"wire", bauds=FAST)
+    machine = RowMachine(lanes=LANES, image=start)
+    device = Device(clk_hz=CLK_HZ, machine=machine, build_id=b"wire", bauds=FAST)
     bit = CLK_HZ // FAST[0]
     host, held = Endpoint(Role.HOST), bytearray()
     commands = [prompt([5], 21), generate(3, temperature=300, crc=True), message(Op.COUNTERS)]
@@ -270,4 +269,4 @@ def test_over_the_serial_line():
 
 def test_build_id_of_nine_bytes():
     with pytest.raises(ValueError, match="at most 8 bytes"):
-        hello_info(clk_hz=CLK_HZ, lanes=LANES, plan=PLAN12, image=None, build_id=b"123456789")
+        RowMachine().hello_info(clk_hz=CLK_HZ, build_id=b"123456789")

@@ -9,6 +9,7 @@ import numpy as np
 from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.wire.protocol import Op
 from glintfpga.hdl.device import Device
+from glintfpga.hdl.row.machine import RowMachine
 from glintfpga.quant.blink.checkpoint import read_checkpoint
 from glintfpga.quant.blink.float_model import FloatModel
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
@@ -33,7 +34,8 @@ def run(folder, image, plan, **bench):
         lanes=2, clk_hz=CLK_HZ, baud=BAUD, image=str(power_up), replies=str(replies), **bench
     )
     (folder / "bench.json").write_text(json.dumps(asdict(what)))
-    device = Device(clk_hz=CLK_HZ, lanes=2, plan=plan, image=image, bauds=(BAUD,) * 5)
+    machine = RowMachine(lanes=2, plan=plan, image=image)
+    device = Device(clk_hz=CLK_HZ, machine=machine, bauds=(BAUD,) * 5)
     run_cocotb(
         device,
         module="support.cocotb_device",

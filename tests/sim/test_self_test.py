@@ -7,7 +7,7 @@ import pytest
 
 from glintfpga.firmware.blink.image_format import Section
 from glintfpga.firmware.wire.protocol import SelfTest
-from glintfpga.hdl.service.hello import CRC_AT, HEADER_AT
+from glintfpga.hdl.hello_layout import CRC_AT, HEADER_AT
 from glintfpga.sim.shipped import shipped_sim
 from support.shipping.rebuild_sim import CLK_HZ, LANES, default_image
 

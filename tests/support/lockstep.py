@@ -65,8 +65,8 @@ class CoreBench:
 
     def seed(self, seed: int) -> None:
         """Start the noise of ``seed``."""
-        self._ports["i_seed__payload"].poke(seed)
-        self._hand_over("i_seed")
+        self._ports["seed__payload"].poke(seed)
+        self._hand_over("seed")
         self._until_idle()
 
     def enter(self, token: int) -> None:
@@ -89,7 +89,7 @@ class CoreBench:
     def logits(self) -> np.ndarray:
         """Logits (vocab,) of the last result, int64."""
         width = self.plan.logit.width
-        read = self.sim.sweep(self._ports["logit_id"], self._ports["logit"], self.vocab)
+        read = self.sim.sweep(self._ports["logits__id"], self._ports["logits__value"], self.vocab)
         raw = np.array(read, np.int64) & ((1 << width) - 1)
         return raw - (raw >> (width - 1) << width)
 

@@ -10,6 +10,7 @@ from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.endpoint import Endpoint, Role
 from glintfpga.firmware.wire.messages import Done, take_message
 from glintfpga.firmware.wire.protocol import MAX_MESSAGE_BODY, Op
+from glintfpga.hdl.row.image_loader import ImageLoader
 from glintfpga.hdl.service.service import Service
 from glintfpga.quant.blink.plan import PLAN12
 from glintfpga.quant.numbers.sampler import Sampler
@@ -29,7 +30,8 @@ class Bench:
         self.core = core
         self.byte = byte
         self.info = info or POWER_UP
-        self.dut = Service(clk_hz=CLK_HZ, plan=PLAN12, info=self.info)
+        loader = ImageLoader(plan=PLAN12, limits=self.info)
+        self.dut = Service(clk_hz=CLK_HZ, info=self.info, loader=loader)
         self.host = Endpoint(Role.HOST)
         self.host.retry_s = 0.1
         self.cycle = 0
@@ -41,11 +43,11 @@ class Bench:
             if not self.to_device:
                 self.to_device += self.host.poll(now, frames=1)
             if self.to_device:
-                ctx.set(self.dut.rx_data, self.to_device.pop(0))
-                ctx.set(self.dut.rx_valid, 1)
+                ctx.set(self.dut.rx.data, self.to_device.pop(0))
+                ctx.set(self.dut.rx.valid, 1)
             ctx.set(self.dut.tx.ready, 1)
             _, _, valid, byte = await ctx.tick().sample(self.dut.tx.valid, self.dut.tx.payload)
-            ctx.set(self.dut.rx_valid, 0)
+            ctx.set(self.dut.rx.valid, 0)
             ctx.set(self.dut.tx.ready, 0)
             await ctx.tick().repeat(self.byte - 1)
             self.cycle += self.byte

@@ -9,7 +9,7 @@ import numpy as np
 from glintfpga.firmware.blink.golden import GOLDEN_LANES, GOLDEN_TOKENS
 from glintfpga.firmware.blink.image_format import Section
 from glintfpga.firmware.wire.protocol import HelloFlag, HelloInfo
-from glintfpga.hdl.row.load_port import pack_row
+from glintfpga.hdl.primitives.memory import pack_row
 from glintfpga.quant.blink.reference import logit_crc
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.numbers.sampler import Sampler
@@ -63,36 +63,37 @@ class ToyCore:
         self.rows = []
 
     async def run(self, ctx, dut):
+        core = dut.core
         busy, logits = 0, np.zeros(1, np.int64)
         result: Any = None
         while True:
-            ctx.set(dut.vocab, self.vocab)
-            ctx.set(dut.eos, 0xFFFF if self.eos is None else self.eos)
+            ctx.set(core.facts.vocab, self.vocab)
+            ctx.set(core.facts.eos, 0xFFFF if self.eos is None else self.eos)
             shown = busy == 0 and result is not None
-            ctx.set(dut.core_o.valid, shown)
+            ctx.set(core.o.valid, shown)
             if shown:
-                ctx.set(dut.core_o.payload, {"id": result[0], "crc": result[1]})
-            ctx.set(dut.core_idle, busy == 0 and not shown)
-            ready = busy == 0 and (not shown or ctx.get(dut.core_o.ready))
-            ctx.set(dut.core_i.ready, ready)
-            ctx.set(dut.seed.ready, self.rng.random() < 0.1)
+                ctx.set(core.o.payload, {"id": result[0], "crc": result[1]})
+            ctx.set(core.idle, busy == 0 and not shown)
+            ready = busy == 0 and (not shown or ctx.get(core.o.ready))
+            ctx.set(core.i.ready, ready)
+            ctx.set(core.seed.ready, self.rng.random() < 0.1)
             sampled = await ctx.tick().sample(
-                dut.core_i.valid & dut.core_i.ready,
-                dut.core_i.payload,
-                dut.core_o.valid & dut.core_o.ready,
-                dut.core_clear,
-                dut.seed.valid & dut.seed.ready,
-                dut.seed.payload,
-                dut.temperature,
-                dut.logit_id,
-                dut.load.valid,
-                dut.load.target,
-                dut.load.index,
-                dut.load.data,
+                core.i.valid & core.i.ready,
+                core.i.payload,
+                core.o.valid & core.o.ready,
+                core.clear,
+                core.seed.valid & core.seed.ready,
+                core.seed.payload,
+                core.temperature,
+                core.logits.id,
+                core.load.valid,
+                core.load.target,
+                core.load.index,
+                core.load.data,
             )
             _, _, asked, op, taken, clear, seeded, seed, temperature, at, *row = sampled
-            ctx.set(dut.load.stored, self.stored.get((row[1], row[2]), 0))
-            ctx.set(dut.logit, int(logits[at]) if at < len(logits) else 0)
+            ctx.set(core.load.stored, self.stored.get((row[1], row[2]), 0))
+            ctx.set(core.logits.value, int(logits[at]) if at < len(logits) else 0)
             if row[0]:
                 self.rows.append(tuple(row[1:]))
             busy = max(0, busy - 1)

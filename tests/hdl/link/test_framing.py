@@ -66,11 +66,11 @@ def received_events(line, *, errors=()):
 
     async def drive(ctx):
         for index, byte in enumerate(line):
-            ctx.set(dut.data, byte)
-            ctx.set(dut.error, index in errors)
-            ctx.set(dut.valid, 1)
+            ctx.set(dut.i.data, byte)
+            ctx.set(dut.i.error, index in errors)
+            ctx.set(dut.i.valid, 1)
             await ctx.tick()
-            ctx.set(dut.valid, 0)
+            ctx.set(dut.i.valid, 0)
             await ctx.tick().repeat(3)
         await ctx.tick().repeat(4)
 

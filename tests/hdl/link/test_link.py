@@ -42,15 +42,15 @@ class Echo(wiring.Component):
         m = Module()
         m.submodules.link = link = self.link
         m.d.comb += [
-            link.o.ready.eq(self.enable & ((link.committed - link.oldest)[:12] != RING)),
-            link.write_valid.eq(link.o.valid & link.o.ready),
-            link.write_address.eq(link.committed),
-            link.write_data.eq(link.o.payload + 1),
+            link.o.ready.eq(self.enable & ((link.ring.committed - link.ring.oldest)[:12] != RING)),
+            link.ring.valid.eq(link.o.valid & link.o.ready),
+            link.ring.address.eq(link.ring.committed),
+            link.ring.data.eq(link.o.payload + 1),
         ]
-        with m.If(link.write_valid):
-            m.d.sync += link.committed.eq(link.committed + 1)
+        with m.If(link.ring.valid):
+            m.d.sync += link.ring.committed.eq(link.ring.committed + 1)
         with m.If(link.hello):
-            m.d.sync += link.committed.eq(0)
+            m.d.sync += link.ring.committed.eq(0)
         m.d.sync += [
             self.dropped.eq(self.dropped + link.dropped),
             self.damaged.eq(self.damaged + link.damaged),
@@ -99,11 +99,11 @@ class Line:
         """Pass the time of one byte: one byte in, at most one out."""
         link = self.dut.link
         if self.to_device:
-            ctx.set(link.rx_data, self.to_device.pop(0))
-            ctx.set(link.rx_valid, 1)
+            ctx.set(link.rx.data, self.to_device.pop(0))
+            ctx.set(link.rx.valid, 1)
         ctx.set(link.tx.ready, 1)
         _, _, valid, byte = await ctx.tick().sample(link.tx.valid, link.tx.payload)
-        ctx.set(link.rx_valid, 0)
+        ctx.set(link.rx.valid, 0)
         ctx.set(link.tx.ready, 0)
         if valid:
             self.from_device += self.damage(bytes([byte]))
@@ -115,10 +115,10 @@ class Line:
             link = self.dut.link
             data = INFO.encode()
             async for _, _, enable, address in ctx.tick().sample(
-                link.info_enable, link.info_address
+                link.info.enable, link.info.address
             ):
                 if enable:
-                    ctx.set(link.info_data, data[address])
+                    ctx.set(link.info.data, data[address])
 
         async def main(ctx):
             ctx.set(self.dut.link.tx_idle, 1)
@@ -380,10 +380,10 @@ def test_baud_switch_and_fall_back():
         await pass_time(0.03)
         ctx.set(link.switch.valid, 0)
         for count, expected in ((15, len(BAUDS) - 1), (15, len(BAUDS) - 1), (1, 0)):
-            ctx.set(link.rx_error, 1)
+            ctx.set(link.rx.error, 1)
             line.to_device += b"x" * count
             await pass_time(0.005)
-            ctx.set(link.rx_error, 0)
+            ctx.set(link.rx.error, 0)
             assert ctx.get(link.baud) == expected
             if first:
                 first = False

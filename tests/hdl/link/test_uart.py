@@ -37,7 +37,9 @@ def receive(dut, levels, *, baud=0):
         await ctx.tick().repeat(8)
 
     async def watch(ctx):
-        async for _, _, valid, data, error in ctx.tick().sample(dut.valid, dut.data, dut.error):
+        async for _, _, valid, data, error in ctx.tick().sample(
+            dut.o.valid, dut.o.data, dut.o.error
+        ):
             if valid:
                 out.append((data, error))
 

@@ -6,7 +6,8 @@ import pytest
 from glintfpga.firmware.blink.image_format import Section
 from glintfpga.firmware.blink.schedule import token_cycles
 from glintfpga.hdl.row.core import Core
-from glintfpga.hdl.row.load_port import READ_CYCLES, pack_row
+from glintfpga.hdl.core_port import READ_CYCLES
+from glintfpga.hdl.primitives.memory import pack_row
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
 from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
 from glintfpga.quant.blink.spec import ModelSpec
@@ -55,9 +56,9 @@ class Pair:
         if readback:
             seen = []
             for token in range(len(logits)):
-                ctx.set(core.logit_id, token)
+                ctx.set(core.logits.id, token)
                 await ctx.tick()
-                seen.append(ctx.get(core.logit))
+                seen.append(ctx.get(core.logits.value))
             assert seen == logits.tolist()
         return want
 
@@ -239,7 +240,7 @@ class TestState:
             token = 1
             for seed in (None, 1 << 63 | 5):
                 if seed is not None:
-                    await put(ctx, pair.core.i_seed, seed)
+                    await put(ctx, pair.core.seed, seed)
                     pair.noise.reseed(seed)
                 for temperature in (256, 0, 1023, 205):
                     # A scored position between two sampled ones takes nothing from the stream.
@@ -258,8 +259,8 @@ class TestState:
             if first:
                 await pair.step(ctx, operation(3), readback=False)
             await pair.load(ctx, image)
-            assert ctx.get(pair.core.config_eos) == 49
-            assert ctx.get(pair.core.config_vocab) == 50
+            assert ctx.get(pair.core.facts.eos) == 49
+            assert ctx.get(pair.core.facts.vocab) == 50
             for token in (4, 5, 6, 49):
                 await pair.step(ctx, operation(token), readback=token == 4)
 

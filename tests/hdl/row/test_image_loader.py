@@ -11,8 +11,9 @@ from glintfpga.firmware.blink.golden import GOLDEN_LANES
 from glintfpga.firmware.blink.image_format import HEADER_BYTES, ROW_BYTES, Section
 from glintfpga.firmware.wire.protocol import HelloInfo
 from glintfpga.hdl.row.image_loader import ImageLoader
-from glintfpga.hdl.row.load_port import READ_CYCLES, pack_row
-from glintfpga.hdl.service.hello import CRC_AT, HEADER_AT
+from glintfpga.hdl.core_port import READ_CYCLES
+from glintfpga.hdl.primitives.memory import pack_row
+from glintfpga.hdl.hello_layout import CRC_AT, HEADER_AT
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
 from glintfpga.quant.blink.spec import ModelSpec
 from support.models import random_image
@@ -76,9 +77,9 @@ def load(*bodies, stop_after=None, seed=0, limits=LIMITS):
                     dut.load.target,
                     dut.load.index,
                     dut.load.data,
-                    dut.info_enable,
-                    dut.info_address,
-                    dut.info_data,
+                    dut.info.enable,
+                    dut.info.address,
+                    dut.info.data,
                 )
                 at += valid and ready
                 if valid_row:
@@ -136,7 +137,7 @@ def check(good, *, lanes=4, change=None):
     async def memories(ctx):
         late = [0] * (READ_CYCLES - 1)
         async for _, _, target, index, at, wrote, valid in ctx.tick().sample(
-            dut.load.target, dut.load.index, dut.info_address, dut.info_enable, dut.load.valid
+            dut.load.target, dut.load.index, dut.info.address, dut.info.enable, dut.load.valid
         ):
             assert not wrote and not valid
             late.append(rows.get((target, index), 0))

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from glintfpga.hdl.row.lane import Lane
-from glintfpga.hdl.row.load_port import pack_row
+from glintfpga.hdl.primitives.memory import pack_row
 from glintfpga.quant.blink import blocks
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
 from glintfpga.quant.numbers.qformat import QFormat

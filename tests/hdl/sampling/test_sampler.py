@@ -43,9 +43,9 @@ async def position(ctx, dut, logits, temperature, draw):
 async def read(ctx, dut, vocab):
     logits = []
     for index in range(vocab):
-        ctx.set(dut.logit_id, index)
+        ctx.set(dut.logits.id, index)
         await ctx.tick()
-        logits.append(ctx.get(dut.logit))
+        logits.append(ctx.get(dut.logits.value))
     return logits
 
 

@@ -28,7 +28,7 @@ class World:
                 continue
             self.checks += 1
             for _ in range(30):
-                assert ctx.get(dut.check) and not ctx.get(dut.core_i.valid)
+                assert ctx.get(dut.check) and not ctx.get(dut.core.i.valid)
                 await ctx.tick()
             ctx.set(dut.check_done, 1)
             ctx.set(dut.check_ok, self.memory_ok)
@@ -37,11 +37,11 @@ class World:
 
     async def core(self, ctx):
         dut = self.dut
-        ctx.set(dut.core_idle, 1)
+        ctx.set(dut.core.idle, 1)
         while True:
-            ctx.set(dut.core_i.ready, 1)
+            ctx.set(dut.core.i.ready, 1)
             _, _, asked, op, clear, failed = await ctx.tick().sample(
-                dut.core_i.valid, dut.core_i.payload, dut.core_clear, dut.failed
+                dut.core.i.valid, dut.core.i.payload, dut.core_clear, dut.failed
             )
             self.clears += clear
             self.failures += failed
@@ -49,21 +49,21 @@ class World:
                 continue
             self.tokens.append(op.id)
             assert op.enter and not op.sample and op.logits == (len(self.tokens) % 8 == 0)
-            ctx.set(dut.core_i.ready, 0)
-            ctx.set(dut.core_idle, 0)
+            ctx.set(dut.core.i.ready, 0)
+            ctx.set(dut.core.idle, 0)
             for _ in range(7):
                 await ctx.tick()
             if len(self.tokens) == self.silent_after:
                 while not ctx.get(dut.failed):
                     await ctx.tick()
             elif op.logits:
-                ctx.set(dut.core_o.payload, {"id": 3, "crc": self.crc})
-                ctx.set(dut.core_o.valid, 1)
-                while not ctx.get(dut.core_o.ready):
+                ctx.set(dut.core.o.payload, {"id": 3, "crc": self.crc})
+                ctx.set(dut.core.o.valid, 1)
+                while not ctx.get(dut.core.o.ready):
                     await ctx.tick()
                 await ctx.tick()
-                ctx.set(dut.core_o.valid, 0)
-            ctx.set(dut.core_idle, 1)
+                ctx.set(dut.core.o.valid, 0)
+            ctx.set(dut.core.idle, 1)
 
     async def clock(self, ctx):
         while True:

@@ -328,9 +328,9 @@ def test_answers_hello_at_once_after_any_garbage(seed):
             dut = bench.dut
             for _ in range(rng.randrange(500)):
                 bench.to_device[:] = rng.choice([rng.randbytes(1), b"\0", Hello(99).encode()[:2]])
-                ctx.set(dut.rx_error, rng.random() < 0.1)
+                ctx.set(dut.rx.error, rng.random() < 0.1)
                 await bench.serve(ctx)
-            ctx.set(dut.rx_error, 0)
+            ctx.set(dut.rx.error, 0)
             # The first byte comes when the frame on the wire is over.
             start = bench.cycle
             await bench.open(ctx, nonce)

@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 from amaranth.back import rtlil
 from amaranth.hdl import ClockDomain, Module, Mux, ResetInserter, Signal
+from amaranth.lib import wiring
 
 from glintfpga.boards.toolchain import YOSYS
 from glintfpga.hdl.link import link, message_writer
@@ -23,8 +24,8 @@ SCRIPT = (
     "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i; "
     "synth_gowin -family gw2a -nowidelut -top top -json top.json"
 )
-HEARD = ("rx_valid", "rx_data", "rx_error", "tx_idle", "block_hello", "core_busy", "info_data")
-SAID = ("info_address", "info_enable", "baud", "hello_active", "retry", "dropped")
+INPUTS = ("tx_idle", "block_hello", "core_busy")
+OUTPUTS = ("baud", "hello_active", "retry", "dropped")
 
 
 def ends(parts, masked=True):
@@ -35,25 +36,20 @@ def ends(parts, masked=True):
     m.submodules.link = ends = link.Link(clk_hz=54_000_000)
     writer = parts.get("MessageWriter", message_writer.MessageWriter)()
     m.submodules.message_writer = ResetInserter(ends.hello)(writer)
-    m.d.comb += [
-        ends.write_valid.eq(writer.write_valid),
-        ends.write_address.eq(writer.write_address),
-        ends.write_data.eq(writer.write_data),
-        ends.committed.eq(writer.committed),
-        writer.oldest.eq(ends.oldest),
-        writer.tick_ms.eq(ends.tick_ms),
-    ]
+    wiring.connect(m, writer.ring, ends.ring)
+    m.d.comb += writer.tick_ms.eq(ends.tick_ms)
     # A reader takes the byte only when it is valid, if ``masked``. No register is a port itself:
     # it would lose its name.
     veil = Signal()
     byte = Mux(ends.o.valid | (not masked), ends.o.payload, 0)
     said = [byte, ends.o.valid, ends.tx.valid, ends.tx.payload, ends.switch.ready, writer.i.ready]
-    said += [getattr(ends, name) for name in SAID]
+    said += [ends.info.address, ends.info.enable, *(getattr(ends, name) for name in OUTPUTS)]
     seen = [Signal(len(value), name=f"out{at}") for at, value in enumerate(said)]
     m.d.comb += [port.eq(Mux(veil, ~value, value)) for port, value in zip(seen, said, strict=True)]
     heard = [ends.o.ready, ends.tx.ready, ends.switch.valid, ends.switch.payload]
-    heard += [writer.i.valid, writer.i.payload.as_value(), writer.op, writer.close]
-    return m, [domain.clk, veil, *heard, *(getattr(ends, name) for name in HEARD), *seen]
+    heard += [writer.i.valid, writer.i.payload.as_value(), writer.close]
+    heard += [ends.rx.valid, ends.rx.data, ends.rx.error, ends.info.data]
+    return m, [domain.clk, veil, *heard, *(getattr(ends, name) for name in INPUTS), *seen]
 
 
 @pytest.fixture
@@ -111,11 +107,11 @@ FAULTS = {
     ),
     "a message ends behind its last byte": (
         *("message_writer", "MessageWriter", SENDER),
-        *("self.committed.eq(place)", "self.committed.eq(place + 1)"),
+        *("self.ring.committed.eq(place)", "self.ring.committed.eq(place + 1)"),
     ),
     "a frame is read one place too far": (
         *("frame_writer", "FrameWriter", SENDER),
-        *("self.address.eq(self.offset)", "self.address.eq(self.offset + 1)"),
+        *("address.eq(self.offset)", "address.eq(self.offset + 1)"),
     ),
 }
 

@@ -164,8 +164,8 @@ PROOFS = {
         "MessageWriter",
         (
             Fault(
-                "self.committed.eq(place)",
-                "self.committed.eq(place + 1)",
+                "self.ring.committed.eq(place)",
+                "self.ring.committed.eq(place + 1)",
                 "what is committed lies in it",
                 14,
             ),
@@ -177,8 +177,8 @@ PROOFS = {
         "CommandParser",
         (
             Fault(
-                "with m.If(self.loops_done):",
-                "with m.If(self.loops_done & self.body_end):",
+                "with m.If(loops.done):",
+                "with m.If(loops.done & self.body_end):",
                 "a command goes on unless it waits",
                 12,
             ),

@@ -15,6 +15,7 @@ from pathlib import Path
 from glintfpga.boards.tangnano20k.board import TANGNANO20K
 from glintfpga.firmware.blink.image import Image
 from glintfpga.hdl.device import Device
+from glintfpga.hdl.row.machine import RowMachine
 from glintfpga.quant.blink.plan import PLAN12
 from glintfpga.quant.errors import EnvironmentProblem
 from glintfpga.sim.shipped import SimManifest, shipped_manifest, write_manifest
@@ -38,7 +39,8 @@ def default_image() -> Image:
 
 def default_device(image: Image) -> Device:
     """The simulated device."""
-    return Device(clk_hz=CLK_HZ, lanes=LANES, plan=PLAN, image=image, build_id=b"sim")
+    machine = RowMachine(lanes=LANES, plan=PLAN, image=image)
+    return Device(clk_hz=CLK_HZ, machine=machine, build_id=b"sim")
 
 
 def is_stale() -> bool:

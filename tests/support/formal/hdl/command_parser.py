@@ -51,9 +51,9 @@ class CommandParserProperties(Elaboratable):
         waits = {
             "LENGTH_LOW": ~byte,
             "LENGTH_HIGH": ~byte,
-            "SETTLE": dut.loops_busy | dut.testing,
+            "SETTLE": dut.loops.busy | dut.testing,
             "CHECK": dut.block_load,
-            "LOOPS": ~dut.loops_done,
+            "LOOPS": ~dut.loops.done,
             "LOAD": ~dut.load_done,
             "REST": ~dut.core_idle | dut.testing,
             "COUNTERS": ~(dut.counted.valid & answered),
@@ -62,7 +62,7 @@ class CommandParserProperties(Elaboratable):
             "DONE": ~answered,
             "CLOSE": dut.message_open,
             "SWITCH": ~dut.switch.ready,
-            "STOP": dut.loops_busy | ~dut.core_idle | dut.testing,
+            "STOP": dut.loops.busy | ~dut.core_idle | dut.testing,
         }
         waiting = Signal()
         for state, reason in waits.items():
@@ -96,15 +96,15 @@ class CommandParserProperties(Elaboratable):
         taken = dut.i.valid & dut.i.ready
         heads = inside.state("OP", "LENGTH_LOW", "LENGTH_HIGH")
         always(m, "no byte of the next command is taken", heads | ~taken | (left != 0))
-        rated = (dut.op == Op.SET_BAUD) & (left != 1)
+        rated = (dut.loops.op == Op.SET_BAUD) & (left != 1)
         always(m, "a rate has one byte", ~(inside.state("CHECK") & rated) | inside["bad_length"])
         always(m, "and it is there", ~inside.state("BAUD") | (left == 1))
-        always(m, "one body, one worker", ~(dut.loops_start & dut.load_start))
+        always(m, "one body, one worker", ~(dut.loops.start & dut.load_start))
         unload = before(m, dut.load_start)
         always(m, "a load drops the model", ~unload | ~dut.model)
 
         shown = before(m, done)
-        for value in (dut.loops_status, dut.loops_reason, dut.loops_count):
+        for value in (dut.loops.status, dut.loops.reason, dut.loops.count):
             assume(m, ~shown | (value == before(m, value)))
         # A counter may still count while its byte waits.
         stream_keeps(m, dut.message, unless=dut.stop | inside.state("COUNTERS"))

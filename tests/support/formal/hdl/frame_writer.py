@@ -31,7 +31,7 @@ class FrameWriterProperties(Elaboratable):
         assume(m, dut.sendable <= MAX_PAYLOAD)
         assume(m, dut.nonce == before(m, dut.nonce))
         # The read ports keep their data until the next read.
-        for enable, data in ((dut.ring_enable, dut.ring_data), (dut.info_enable, dut.info_data)):
+        for enable, data in ((dut.ring.enable, dut.ring.data), (dut.info.enable, dut.info.data)):
             assume(m, before(m, enable) | (data == before(m, data)))
         at, left, is_hello = inside["at"], inside["left"], inside["is_hello"]
         idle, header, fetch, byte = (
@@ -61,7 +61,7 @@ class FrameWriterProperties(Elaboratable):
             before(m, last | dut.abort) == (idle & ~before(m, idle, init=1)),
         )
         always(
-            m, "the ring is read only for bytes in flight", ~dut.ring_enable | (left <= dut.flight)
+            m, "the ring is read only for bytes in flight", ~dut.ring.enable | (left <= dut.flight)
         )
         always(m, "data is sent only while settled", ~dut.data_accepted | dut.settled)
         always(m, "HELLO goes first", ~(dut.data_accepted & dut.hello))

@@ -26,13 +26,13 @@ class FrameReceiverProperties(Elaboratable):
         inside = Inside(dut)
         m.submodules.dut = inside.fragment
         leave_free(m, dut)
-        came = [Value.cast(dut.valid)]
+        came = [Value.cast(dut.i.valid)]
         for _ in range(3):
             came.append(before(m, came[-1]))
         assume(m, sum(came) <= 1)
         raw, left, bad, ending = (inside[name] for name in ("raw", "left", "bad", "ending"))
 
-        delimiter = dut.valid & (dut.data == 0) & ~dut.error
+        delimiter = dut.i.valid & (dut.i.data == 0) & ~dut.i.error
         delimited = before(m, before(m, delimiter))
         fresh = (raw == 0) & (left == 0) & ~bad
         always(m, "two cycles after a delimiter all is as at power-up", ~delimited | fresh)

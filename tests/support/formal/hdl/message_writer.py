@@ -34,9 +34,12 @@ class MessageWriterProperties(Elaboratable):
         leave_free(m, dut)
         place, length, used = inside["place"], inside["length"], inside["used"]
         kept, waiting = Signal(16), Signal(16)  # all bytes in the ring, and those committed
-        m.d.comb += [kept.eq(place - dut.oldest), waiting.eq(dut.committed - dut.oldest)]
-        was = before(m, dut.oldest)
-        assume(m, (dut.oldest - was)[:16] <= (before(m, dut.committed) - was)[:16])
+        m.d.comb += [
+            kept.eq(place - dut.ring.oldest),
+            waiting.eq(dut.ring.committed - dut.ring.oldest),
+        ]
+        was = before(m, dut.ring.oldest)
+        assume(m, (dut.ring.oldest - was)[:16] <= (before(m, dut.ring.committed) - was)[:16])
         taken = dut.i.valid & dut.i.ready
         unit = Signal(range(LONGEST_UNIT + 1))  # bytes since the last end
         more = (unit < LONGEST_UNIT - 1) | (length < LONGEST_BLOCK)
@@ -50,10 +53,10 @@ class MessageWriterProperties(Elaboratable):
 
         always(m, "the ring never overflows", kept <= RING)
         always(m, "what is committed lies in it", waiting <= kept)
-        behind = (dut.write_address - dut.oldest)[:11]
+        behind = (dut.ring.address - dut.ring.oldest)[:11]
         fits = (kept < RING) & (behind >= waiting) & (behind <= kept)
-        always(m, "only bytes that are not committed are written", ~dut.write_valid | fits)
-        grown = (dut.committed - before(m, dut.committed))[:16]
+        always(m, "only bytes that are not committed are written", ~dut.ring.valid | fits)
+        grown = (dut.ring.committed - before(m, dut.ring.committed))[:16]
         always(m, "messages end whole", grown <= MESSAGE_HEADER + MAX_MESSAGE_BODY)
         always(m, "a body has at most 189 bytes", length <= MAX_MESSAGE_BODY)
         body = inside.state("BODY")
@@ -63,13 +66,17 @@ class MessageWriterProperties(Elaboratable):
         # What makes it so.
         closed, skip = inside.state("CLOSED"), inside.state("SKIP")
         high, last = inside.state("HIGH"), inside.state("LENGTH")
-        header = ((place - dut.committed)[:16] == length + MESSAGE_HEADER) & (
-            inside["length_place"] == (dut.committed + 1)[:11]
+        header = ((place - dut.ring.committed)[:16] == length + MESSAGE_HEADER) & (
+            inside["length_place"] == (dut.ring.committed + 1)[:11]
         )
-        always(m, "closed: all is committed", ~closed | (place == dut.committed))
-        always(m, "one byte of header", ~skip | (place == (dut.committed + 1)[:16]) & (length == 0))
-        two = (place == (dut.committed + 2)[:16]) & (length == 0)
-        low = inside["length_place"] == (dut.committed + 1)[:11]
+        always(m, "closed: all is committed", ~closed | (place == dut.ring.committed))
+        always(
+            m,
+            "one byte of header",
+            ~skip | (place == (dut.ring.committed + 1)[:16]) & (length == 0),
+        )
+        two = (place == (dut.ring.committed + 2)[:16]) & (length == 0)
+        low = inside["length_place"] == (dut.ring.committed + 1)[:11]
         always(m, "two bytes of header", ~high | two & low)
         always(m, "a body behind its header", ~(body | last) | header)
         always(m, "no unit is longer than six", unit < LONGEST_UNIT)

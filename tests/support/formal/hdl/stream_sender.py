@@ -31,11 +31,11 @@ class StreamSenderProperties(Elaboratable):
         m.submodules.dut = inside.fragment
         leave_free(m, dut)
         held = Signal(16)
-        m.d.comb += held.eq(dut.committed - dut.oldest)
+        m.d.comb += held.eq(dut.write.committed - dut.write.oldest)
         cleared = before(m, dut.clear)
-        grown = (dut.committed - before(m, dut.committed))[:16]
+        grown = (dut.write.committed - before(m, dut.write.committed))[:16]
         assume(m, held <= RING)
-        assume(m, Mux(cleared, dut.committed == 0, grown <= RING))
+        assume(m, Mux(cleared, dut.write.committed == 0, grown <= RING))
         assume(m, ~dut.take | dut.settled)
         acks = [dut.ack_valid]
         for _ in range(3):
@@ -49,7 +49,7 @@ class StreamSenderProperties(Elaboratable):
         always(m, "sent and not acked: at most what is kept", flight <= held)
         always(m, "sent and not acked: at most 2048", flight <= RING)
         always(m, "the window is at most 2048", window <= RING)
-        acked = (dut.oldest - before(m, dut.oldest))[:16]
+        acked = (dut.write.oldest - before(m, dut.write.oldest))[:16]
         fair = acked <= before(m, held)
         always(m, "offsets only grow, and not past what is kept", fair | cleared)
         always(m, "no frame is longer than 192", dut.sendable <= MAX_PAYLOAD)
@@ -58,7 +58,7 @@ class StreamSenderProperties(Elaboratable):
         always(
             m,
             "frames follow on what was sent",
-            ~dut.settled | (dut.offset == (dut.oldest + flight)[:16]),
+            ~dut.settled | (dut.offset == (dut.write.oldest + flight)[:16]),
         )
         always(m, "a rewind sends from the oldest byte", ~before(m, dut.retry) | (flight == 0))
         always(m, "retries are counted", inside["tries"] <= DEVICE_RETRIES)
@@ -75,10 +75,12 @@ class StreamSenderProperties(Elaboratable):
         always(m, "an ack is in its stage", (stages[0] == acks[1]) | cleared)
         always(m, "and in the next", (stages[1] == acks[2]) | cleared | before(m, cleared))
         always(m, "no stage after clear", ~cleared | (stages == 0))
-        right = (step == (dut.ack - dut.oldest)[:16]) & (step <= held)
+        right = (step == (dut.ack - dut.write.oldest)[:16]) & (step <= held)
         always(m, "a known ack is kept", ~inside["apply"] | right)
         always(
-            m, "a step counts from the oldest", ~stages[0] | (step == (dut.ack - dut.oldest)[:16])
+            m,
+            "a step counts from the oldest",
+            ~stages[0] | (step == (dut.ack - dut.write.oldest)[:16]),
         )
         always(m, "no ack is under way when quiet", ~quiet[0] | ~stages.any())
         always(m, "quiet counts cycles", quiet == Cat(rest_1, rest_2, rest_3))

@@ -50,14 +50,16 @@ class TokenLoopsProperties(Elaboratable):
         inside = Inside(dut)
         m.submodules.dut = inside.fragment
         leave_free(m, dut)
-        busy = before(m, dut.busy)
-        for value in (dut.op, dut.vocab, dut.eos):
-            assume(m, ~(busy | dut.busy) | (value == before(m, value)))
-        assume(m, ~(dut.start | dut.clear_context) | ~dut.busy)
-        assume(m, (dut.op == Op.PROMPT) | (dut.op == Op.SCORE) | (dut.op == Op.GENERATE))
-        assume(m, (dut.vocab > 1) & (dut.vocab <= 512))
-        asked = before(m, dut.logit_id)
-        assume(m, (dut.logit_id != asked) | (dut.logit == before(m, dut.logit)))
+        busy = before(m, dut.run.busy)
+        for value in (dut.run.op, dut.facts.vocab, dut.facts.eos):
+            assume(m, ~(busy | dut.run.busy) | (value == before(m, value)))
+        assume(m, ~(dut.run.start | dut.clear_context) | ~dut.run.busy)
+        assume(
+            m, (dut.run.op == Op.PROMPT) | (dut.run.op == Op.SCORE) | (dut.run.op == Op.GENERATE)
+        )
+        assume(m, (dut.facts.vocab > 1) & (dut.facts.vocab <= 512))
+        asked = before(m, dut.logits.id)
+        assume(m, (dut.logits.id != asked) | (dut.logits.value == before(m, dut.logits.value)))
 
         byte, answered = dut.i.valid, dut.message.ready
         waits = {
@@ -65,17 +67,17 @@ class TokenLoopsProperties(Elaboratable):
             "TOKEN": ~byte & ~dut.end,
             "TOKEN_HIGH": ~byte,
             "ASK": ~byte,
-            "ENTER_PENDING": ~dut.core_i.ready,
-            "ENTER": ~dut.core_i.ready,
-            "ASK_CORE": ~dut.core_i.ready,
-            "SCORE": ~dut.core_o.valid,
-            "RESULT": ~dut.core_o.valid,
+            "ENTER_PENDING": ~dut.core.i.ready,
+            "ENTER": ~dut.core.i.ready,
+            "ASK_CORE": ~dut.core.i.ready,
+            "SCORE": ~dut.core.o.valid,
+            "RESULT": ~dut.core.o.valid,
             "SEED": ~dut.seed.ready,
             "LOW": ~answered,
             "HIGH": ~answered,
             "WORD": ~answered,
-            "FINISH": ~dut.core_idle,
-            "ABANDON": ~dut.core_idle,
+            "FINISH": ~dut.core.idle,
+            "ABANDON": ~dut.core.idle,
         }
         waiting = Signal()
         for name, reason in waits.items():
@@ -90,14 +92,14 @@ class TokenLoopsProperties(Elaboratable):
         # Within a state: bytes of the request; or logits, and bytes of a word.
         shown = state("WORD", "LOGIT", "LOOK_UP")
         step = Mux(state("LOOK_UP"), 5, Mux(state("WORD"), 4 - part, 0))
-        logits = Mux(is_logit | state("LOOK_UP"), dut.vocab - 1 - dut.logit_id, 1023)
+        logits = Mux(is_logit | state("LOOK_UP"), dut.facts.vocab - 1 - dut.logits.id, 1023)
         request = Mux(state("ASK"), GENERATE_BYTES - request_count, 0)
         detail = Mux(shown, Cat(step[:3], logits[:10]), request)
         work = Cat(detail[:13], rank)
         past = before(m, work)
         round_ends = before(
             m,
-            state("AFTER") | state("ENTER") | state("LOGIT", "WORD") & (dut.op == Op.SCORE),
+            state("AFTER") | state("ENTER") | state("LOGIT", "WORD") & (dut.run.op == Op.SCORE),
         ) & state("RESULT", "NEXT", "TOKEN")
         begun = before(m, idle, init=1)
         halted = state("ABANDON")
@@ -111,8 +113,8 @@ class TokenLoopsProperties(Elaboratable):
         stopped = before(m, dut.stop & may_stop)
         always(m, "a new session ends any of them", ~stopped | halted)
 
-        generate = dut.op == Op.GENERATE
-        limit, count = inside["request"][:32], dut.count
+        generate = dut.run.op == Op.GENERATE
+        limit, count = inside["request"][:32], dut.run.count
         answering_state = state("NEXT", "ASK_CORE", "RESULT", "LOW", "HIGH", "WORD", "AFTER")
         answering = generate & answering_state
         always(m, "an answer has no more tokens than asked for", ~answering | (count <= limit))
@@ -128,13 +130,13 @@ class TokenLoopsProperties(Elaboratable):
             Mux(idle | halted, 0, Mux(given, Mux(dut.message.payload.end, 0, unit + 1), unit))
         )
         wide = inside["wide"]
-        always(m, "width is known", ~busy | (wide == (dut.vocab > ONE_BYTE_VOCAB)))
+        always(m, "width is known", ~busy | (wide == (dut.facts.vocab > ONE_BYTE_VOCAB)))
         of_id = Mux(generate, 1 + wide, 0)
         written = Mux(state("WORD"), of_id + part, state("HIGH"))
         always(m, "a unit is an id and a word", halted | idle | (unit == written))
         writing = state("LOW", "HIGH", "AFTER", "LOGIT", "LOOK_UP")
         always(m, "a word begins with its first byte", ~writing | (part == 0))
-        score, prompt = dut.op == Op.SCORE, dut.op == Op.PROMPT
+        score, prompt = dut.run.op == Op.SCORE, dut.run.op == Op.PROMPT
         asking = state("ASK", "JUDGE", "SEED")
         always(m, "requests are for answers", ~asking | generate)
         always(m, "states of an answer", state("WORD") | ~answering_state | generate)
@@ -143,11 +145,15 @@ class TokenLoopsProperties(Elaboratable):
         always(m, "states of a body", ~entering | score | prompt)
         always(m, "no word of a prompt", ~state("WORD") | ~prompt)
         always(m, "a high byte only of wide ids", ~state("HIGH") | wide)
-        always(m, "a logit is one of the model", ~(shown & is_logit) | (dut.logit_id < dut.vocab))
+        always(
+            m,
+            "a logit is one of the model",
+            ~(shown & is_logit) | (dut.logits.id < dut.facts.vocab),
+        )
         always(
             m, "an answer has no logits", ~(is_logit & generate) | idle | halted | state("FINISH")
         )
-        fresh = is_logit | (dut.logit_id == 0) | generate
+        fresh = is_logit | (dut.logits.id == 0) | generate
         always(m, "the first logit is that of id 0", ~shown | fresh)
         always(m, "a look-up is for a logit", ~state("LOOK_UP") | is_logit)
         _, _, reached, _, _, finishing = inside.unnamed(1)
@@ -165,9 +171,9 @@ class TokenLoopsProperties(Elaboratable):
         always(m, "an end among every six bytes", unit < LONGEST_UNIT)
         stream_keeps(m, dut.message, unless=dut.stop)
         # A token is offered back for one cycle only: the core takes it or does without.
-        stream_keeps(m, dut.core_i, unless=dut.stop | state("RESULT"))
+        stream_keeps(m, dut.core.i, unless=dut.stop | state("RESULT"))
         stream_keeps(m, dut.seed)
 
-        m.d.comb += Cover(dut.done & (dut.op == Op.PROMPT) & (count == 1), "a prompt ends")
-        m.d.comb += Cover(dut.done & (dut.op == Op.SCORE) & (count == 1), "a score ends")
+        m.d.comb += Cover(dut.run.done & (dut.run.op == Op.PROMPT) & (count == 1), "a prompt ends")
+        m.d.comb += Cover(dut.run.done & (dut.run.op == Op.SCORE) & (count == 1), "a score ends")
         return m

@@ -26,8 +26,8 @@ class UARTReceiverProperties(Elaboratable):
         idle, bits, release = (inside.state(name) for name in ("IDLE", "BITS", "RELEASE"))
         left, tick = inside["left"], inside["tick"]
         since = Signal(range(5), init=4)  # cycles since the last byte
-        m.d.sync += since.eq(Mux(dut.valid, 1, Mux(since == 4, 4, since + 1)))
-        always(m, "bytes are at least four cycles apart", ~dut.valid | (since == 4))
+        m.d.sync += since.eq(Mux(dut.o.valid, 1, Mux(since == 4, 4, since + 1)))
+        always(m, "bytes are at least four cycles apart", ~dut.o.valid | (since == 4))
         always(m, "a byte has ten bits", ~bits | (left <= 9))
         work = Mux(bits, left + 1, 0)
         past = before(m, work)
@@ -39,7 +39,7 @@ class UARTReceiverProperties(Elaboratable):
         # What makes it so.
         always(m, "bits take time", ~bits | (since == 4) | (left + since >= 10))
         always(m, "the time is counted to four", since <= 4)
-        always(m, "a byte is over when it comes out", ~(dut.valid & bits))
+        always(m, "a byte is over when it comes out", ~(dut.o.valid & bits))
         m.d.comb += Cover(bits & (left == 8), "a start bit is seen")
         return m
 

@@ -4,7 +4,7 @@ import zlib
 
 from amaranth.sim import Simulator
 
-from glintfpga.hdl.link.byte_crc import CrcBytes
+from glintfpga.hdl.primitives.byte_crc import CrcBytes
 
 
 def test_equals_zlib():

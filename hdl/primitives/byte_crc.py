@@ -40,16 +40,11 @@ class CrcBytes(wiring.Component):
         The last four bytes were the CRC of those before, lowest byte first.
     """
 
-    def __init__(self) -> None:
-        super().__init__(
-            {
-                "start": In(1),
-                "valid": In(1),
-                "data": In(8),
-                "crc": Out(32),
-                "match": Out(1),
-            }
-        )
+    start: In(1)
+    valid: In(1)
+    data: In(8)
+    crc: Out(32)
+    match: Out(1)
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()
