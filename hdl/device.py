@@ -15,7 +15,7 @@ from glintfpga.hdl.service.service import Service
 __all__ = ["STATUS", "Device"]
 
 STATUS = data.StructLayout({"idle": 1, "busy": 1, "error": 1, "failed": 1})
-"""For lamps: the core rests, it computes, there is no model, the last one failed the self-test."""
+"""For LEDs: the core is idle, it is busy, there is no model, the last one failed the self-test."""
 
 
 class Device(wiring.Component):

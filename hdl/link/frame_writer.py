@@ -18,7 +18,7 @@ class FrameWriter(wiring.Component):
     A frame is begun only when the transmitter has room for all of it, so its ack and credit are at
     most two frames old when they are sent.
 
-    Latency: a header byte a cycle, an info or payload byte every 2 cycles.
+    Latency: a header byte per cycle, an info or payload byte every 2 cycles.
 
     Members
     -------
@@ -131,7 +131,7 @@ class FrameWriter(wiring.Component):
                         with m.If(left == 0):
                             m.next = "IDLE"
             with m.State("FETCH"):
-                # Read a byte; give the frame up if its payload is not safe to read any more.
+                # Read a byte; abort the frame if its payload is not safe to read any more.
                 with m.If(is_hello):
                     m.d.comb += self.info.enable.eq(1)
                     m.next = "BYTE"

@@ -41,7 +41,7 @@ BODY_BYTE = data.StructLayout({"byte": 8, "last": 1})
 class FrameReceiver(wiring.Component):
     """Wire bytes to checked frames.
 
-    Payload bytes come out before the CRC is known; one strobe at the end says what they are worth.
+    Payload bytes come out before the CRC is known; one strobe at the end tells whether they count.
     The four bytes of the CRC come out as payload too: ``length`` does not count them.
 
     Latency: a payload byte 1 cycle, the verdict 2 cycles after the delimiter.
@@ -59,7 +59,7 @@ class FrameReceiver(wiring.Component):
     length : Out(8)
         Payload bytes of a DATA frame, with its verdict.
     hello, data_frame, damaged, foreign : Out(1)
-        The verdict, one strobe a frame: a HELLO of a host, a DATA frame, one with a wrong CRC,
+        The verdict, one strobe per frame: a HELLO of a host, a DATA frame, one with a wrong CRC,
         COBS or length, or one of another version or kind.
     """
 
@@ -216,7 +216,7 @@ class FrameTransmitter(wiring.Component):
 
         with m.FSM(name="fill"):
             with m.State("BODY"):
-                # Take body bytes; a zero closes the open code and opens the next one in its place.
+                # Store body bytes; a zero closes the open code and opens the next one in its place.
                 m.d.comb += self.i.ready.eq(~full[filling])
                 m.d.comb += byte.eq(self.i.payload.byte)
                 with m.If(self.abort | self.flush):

@@ -48,7 +48,7 @@ class Link(wiring.Component):
         Change the rate once everything written is acked and the line rests. Ready also when a
         fall-back cancels the change.
     o : Out(stream of 8)
-        What the host wrote, in order.
+        Bytes from the host, in order.
     ring : In(RingWrite)
         The bytes for the host.
     info : Out(ReadPort)
@@ -60,9 +60,9 @@ class Link(wiring.Component):
     block_hello : In(1)
         The answer to a HELLO may not begin.
     tick_ms : Out(1)
-        Strobe, once a millisecond.
+        Strobe, once per millisecond.
     core_busy : In(1)
-        The device computes: silence does not count now.
+        The device computes: silence of the line does not count now.
     dropped, damaged, retry : Out(1)
         Strobes for the counters. A damaged frame is dropped too.
     """
@@ -140,7 +140,7 @@ class Link(wiring.Component):
             receiver.clear.eq(frames.hello),
         ]
 
-        # What obliges to an answer, and what is answered with.
+        # What requires a DATA frame, and its ack and credit.
         ack_due = Signal()
         low_credit = Signal()
         enough = Signal()

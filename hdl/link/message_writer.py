@@ -28,11 +28,11 @@ class MessageWriter(wiring.Component):
     The length of a message is not known when it begins: its place is left free and filled in when
     the message ends, and only then the sender may see it. A message ends behind a byte marked
     ``end`` when the next unit might not fit, when no byte has come for 1 to 2 ms, or on ``close``.
-    A few bytes of the ring stay unused, so that the room can be judged some cycles late.
+    A few bytes of the ring stay unused, so that the room may be known some cycles late.
 
     Resetting it (with the sender) starts a new session.
 
-    Latency: 3 cycles before the first byte of a message is taken, a byte per cycle, 1 cycle to end.
+    Latency: 3 cycles before a message's first byte is accepted, a byte per cycle, 1 cycle to end.
 
     Members
     -------
@@ -42,7 +42,7 @@ class MessageWriter(wiring.Component):
     is_open : Out(1)
         A message has begun and not ended.
     tick_ms : In(1)
-        Strobe, once a millisecond.
+        Strobe, once per millisecond.
     ring : Out(RingWrite)
     """
 

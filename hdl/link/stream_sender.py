@@ -43,7 +43,7 @@ class StreamSender(wiring.Component):
         oldest          oldest + flight      oldest + window    committed
           | sent, not acked | `sendable` bytes .. |                  |
 
-    Someone else writes the ring behind ``committed`` and reads frames out of it. The sums are
+    Another component writes the ring behind ``committed`` and reads frames out of it. The sums are
     spread over some cycles: after anything that moves a limit down, ``sendable`` stays 0 until
     they are right again.
 
@@ -68,7 +68,7 @@ class StreamSender(wiring.Component):
     sending : In(1)
         A frame with payload is on its way to the wire: the timer starts when it has left.
     tick_ms : In(1)
-        Strobe, once a millisecond.
+        Strobe, once per millisecond.
     retry : Out(1)
         Strobe: a rewind.
     clear : In(1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""CRC-32 (IEEE) of a byte per cycle, for frames and images."""
+"""CRC-32 (IEEE), one byte per cycle, for frames and images."""
 
 import zlib
 
@@ -24,7 +24,7 @@ def _advance(state: int) -> int:
 class CrcBytes(wiring.Component):
     """``zlib.crc32`` of all bytes since ``start``.
 
-    The data only meets the low byte of the register, s' = A (s ^ d), so 8 XORs and one network of
+    The data enters the low byte of the register only, s' = A (s ^ d), so 8 XORs and one network of
     32 inputs do a byte; the reset is in the flip-flops.
 
     Latency: 1 cycle.

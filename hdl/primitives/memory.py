@@ -5,8 +5,8 @@ The build sets COLLISION_X_MASK, so what a port reads of a row in the very cycle
 is written is undefined on the chip. It happens, as ports read whatever their address is; such a
 word is never used.
 
-Nothing is written while reset is on. Registers are reset by the first clock edge and may hold
-anything before it; what they would write by that edge, no reset could take back.
+Nothing is written while reset is on. Registers are reset by the first clock edge and have
+any value before it; what they would write at that edge, no reset could undo.
 """
 
 from collections.abc import Iterable

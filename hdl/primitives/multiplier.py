@@ -16,7 +16,7 @@ class Multiplier(wiring.Component):
 
     On a Gowin platform this is MULT9X9 (both operands at most 9 bits) or MULT18X18 with AREG,
     BREG and OUT_REG on; the tools infer neither these registers nor their timing (nextpnr has no
-    multiplier timing), so it is never left to inference. ``in_logic`` takes the twin there too.
+    multiplier timing), so it is never left to inference. ``in_logic`` uses the twin there too.
     Operands above 18 bits are refused.
 
     ``outside`` names registers, any of "a", "b" and "p", that are flip-flops before or behind the

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """XOR networks: a bit matrix times a vector in few four-input LUTs.
 
-Each row of the matrix alone costs a third of a LUT a term. Rows of a CRC matrix are dense and look
-random, so many of them share terms: four inputs that n rows have in common become one node, which
-costs a LUT and saves n of them. Taking the best such node again and again (greedily; the search
-extends the pairs of inputs that most rows share) halves the network of a wide CRC.
+Each row of the matrix alone costs a third of a LUT per term. Rows of a CRC matrix are dense and
+look random, so many of them share terms: four inputs that n rows have in common become one node,
+which costs a LUT and saves n of them. Taking the best such node again and again (greedily; the
+search extends the pairs of inputs that most rows share) halves the network of a wide CRC.
 
 On the board every LUT is an instance, because technology mapping undoes part of the sharing. All
 of `LogitCrc` with 4 lanes is 311 LUTs that way, 361 from expressions (519 with wide LUTs
@@ -56,7 +56,7 @@ class XorNetwork:
 
     @property
     def luts(self) -> int:
-        """Four-input LUTs: one a node, and a third of one for each further term of a row."""
+        """Four-input LUTs: one per node, and a third of one for each further term of a row."""
         return len(self.nodes) + sum(-(-(len(row) - 1) // (_LUT_INPUTS - 1)) for row in self.rows)
 
     def build(self, m: Module, platform: Any, name: str, inputs: Value) -> Value:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The block table: what the passes of a model are, as rows of a memory."""
+"""The block table: the description of a model's passes, in a memory of rows."""
 
 from typing import Any
 
@@ -58,23 +58,29 @@ class BlockTable(wiring.Component):
     ``fetch`` reads one row of the following pass; after three of them ``take`` makes it the
     running one. Passes follow in a ring, so a new token finds the first one in place.
 
-    Members: ``load`` (targets CONFIG and TABLE; ``read`` only while nothing else reads),
-    ``refresh``, ``fetch``, ``take``; ``config``, ``descriptor``, ``ready``.
+    Members
+    -------
+    load : In(LoadPort)
+        Targets CONFIG and TABLE; ``read`` only while nothing else reads.
+    refresh, fetch, take : In(1)
+        Strobes, see above.
+    config : Out(Config)
+    descriptor : Out(Descriptor)
+        Of the running pass.
+    ready : Out(1)
     """
+
+    load: In(LoadPort)
+    refresh: In(1)
+    fetch: In(1)
+    take: In(1)
+    config: Out(Config)
+    descriptor: Out(Descriptor)
+    ready: Out(1)
 
     def __init__(self, *, image: Image | None) -> None:
         self.image = image
-        super().__init__(
-            {
-                "load": In(LoadPort),
-                "refresh": In(1),
-                "fetch": In(1),
-                "take": In(1),
-                "config": Out(Config),
-                "descriptor": Out(Descriptor),
-                "ready": Out(1),
-            }
-        )
+        super().__init__()
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -177,7 +177,7 @@ class Core(wiring.Component):
         return base << (3 - self.lane_bits)
 
     def _masks(self, m: Module) -> Value:
-        """Lanes that take part in the group issued now; returned with the group's value."""
+        """Valid mask of the issued group, delayed 5 cycles to line up with ``value``."""
         sequencer, position = self._sequencer, self._position
         group = Signal.like(position.last, name="score_group")
         with m.If(sequencer.word.count != 0):
@@ -234,7 +234,7 @@ class Core(wiring.Component):
         return address
 
     def _operand(self, m: Module, norm: RmsNorm, rope: Rope) -> Signal:
-        """h or the rotated q as it appears, then held; also latches k and v' rows."""
+        """h or the rotated q as it appears, then stored; also latches k and v' rows."""
         word = self._sequencer.word
         first_k = (word.rows == Rows.K) & ~word.part
         new_h = first_k | (word.rows == Rows.GATE) | (word.rows == Rows.LOGIT)
@@ -356,7 +356,7 @@ class Core(wiring.Component):
         return word
 
     def _read_rows(self, m: Module) -> None:
-        """The row that the load port asks for: first which lane's, then which section's."""
+        """Read multiplexer of the load port: first by lane, then by section."""
         load, width = self.load, self.plan.weight_width
         lane_row = Signal(3 * width)
         index = load.index[: self.lane_bits]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a weighted sum means for x: divided by its weights, or just shifted."""
+"""Residual delta: the softmax quotient, or the shifted down projection."""
 
 from typing import Any
 
@@ -20,15 +20,23 @@ class Divide(wiring.Component):
     """``quotient = values / denominator`` by a table of reciprocals; ``shifted`` is ``values``
     alone.
 
-    Both have the fraction of x and one bit more, so that whoever adds them rounds them too, and
-    19 bits: anything larger saturates x from wherever it is. One shifter serves both, by
-    ``shift_down`` in the cycle after ``hidden``, else by the denominator of the cycle before.
+    Both have the fraction of x and one bit more, so that the adder of x rounds them, and 19 bits:
+    anything larger saturates x, whatever x is. One shifter serves both, by ``shift_down`` in the
+    cycle after ``hidden``, else by the denominator of the cycle before.
 
         cycle 0: normalize denominator, table address   1: table, normalize values   2: product
               3: quotient
 
-    ``values`` and ``denominator`` hold for the first two cycles; ``shifted`` follows ``values`` at
-    once.
+    Members
+    -------
+    values, denominator : In
+        Stable for the first two cycles.
+    hidden, shift_down : In
+        Strobe before ``values`` of the down projection; their shift.
+    shifted : Out
+        Combinational from ``values``.
+    quotient : Out
+        Three cycles after ``values``.
     """
 
     def __init__(self, *, plan: NumberPlan, value_width: int) -> None:

@@ -30,7 +30,7 @@ class ImageLoader(wiring.Component):
     from the info, rows from the core; nothing is written, and ``ok`` says that all of them are
     what was loaded.
 
-    Latency: 3 cycles a word; 17 a row with ``check``.
+    Latency: 3 cycles per word; 17 per row with ``check``.
 
     Parameters
     ----------
@@ -170,10 +170,10 @@ class ImageLoader(wiring.Component):
     def _bytes(
         self, m: Module, from_info: Value, place: Value, moving: Value
     ) -> tuple[Value, Value]:
-        """The next byte of the image, and whether it is taken now.
+        """The next byte of the image, and whether it is accepted now.
 
-        ``place`` is that of the byte in its row. Between words, ``moving`` says that the next one
-        comes from another row or part, which takes `READ_CYCLES`; a byte of the info takes one.
+        ``place`` is that of the byte in its row. ``moving``, between words: the next one comes from
+        another row or part, which needs `READ_CYCLES`; a byte of the info needs one.
         """
         byte, accepted = Signal(8), Signal()
         wait = Signal(range(READ_CYCLES + 1), init=READ_CYCLES)
@@ -193,7 +193,7 @@ class ImageLoader(wiring.Component):
         return byte, accepted
 
     def _rules(self, m: Module, key: Value, row_key: Value, good: Value, judging: Value) -> None:
-        """Judge the word. ``key`` is 1 + its number in the header, 0 for words of rows.
+        """Check the word. ``key`` is 1 + its number in the header, 0 for words of rows.
 
         Most words either equal a constant or an earlier word, or lie in ``1..2**n``, or are a base
         with enough rows behind it; each of these has its hardware once.

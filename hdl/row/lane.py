@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A lane: one bank of rows with its multipliers, dot product on the dot side, weighted sum on the
-sum side."""
+"""A lane: a dot bank and a sum bank of rows, with the multipliers behind each."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,23 +27,34 @@ class Lane(wiring.Component):
         hidden number:    5 SiLU table (gate) and value (up, issued a cycle after its gate),
                           7 z enters the sum multipliers, 9 product z*down
 
-    ``sum_address`` is due one cycle before its weight enters. Bank rows hold three numbers, the
+    ``sum_address`` is due one cycle before its weight enters. A bank row is three numbers, the
     first lowest.
 
     Members
     -------
-    ``dot_address``, ``sum_address``
-    ``operand``: three numbers for the dot multipliers.
-    ``shift``: requantization shift less ``plan.min_shift``, with the value.
-    ``value``: ``saturate(shift_round(row . operand, shift))``, format ``plan.value``.
-    ``valid``: the lane takes part in its group; with the value.
-    ``score_floor``: integer part of the score for the group's maximum (lowest when not valid).
-    ``running_max``: above every score so far, this group's included; one cycle after
-    ``score_floor``. ``p``: softmax weight as it enters the sum multipliers, 0 when not valid.
-    ``select_z``: the sum multipliers take z, not p.
-    ``products``: weight times sum row.
-    ``dot_stored``, ``sum_stored``: the bank rows that are read, one cycle after their addresses.
-    ``row_address``, ``dot_row``, ``dot_write``, ``sum_row``, ``sum_write``: write ports.
+    dot_address, sum_address : In
+    operand : In
+        Three numbers for the dot multipliers.
+    shift : In
+        Requantization shift less ``plan.min_shift``, with the value.
+    value : Out
+        ``saturate(shift_round(row . operand, shift))``, format ``plan.value``.
+    valid : In(1)
+        The lane has a row in this group; with the value.
+    score_floor : Out
+        Integer part of the score, for the group's maximum (lowest when not valid).
+    running_max : In
+        Above every score so far, this group's included; one cycle after ``score_floor``.
+    p : Out
+        Softmax weight as it enters the sum multipliers, 0 when not valid.
+    select_z : In(1)
+        The weight of the sum multipliers is z, not p.
+    products : Out
+        Weight times sum row.
+    dot_stored, sum_stored : Out
+        The bank rows that are read, one cycle after their addresses.
+    row_address, dot_row, dot_write, sum_row, sum_write : In
+        Write ports.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The row machine as a device wants it: makes core and loader, and says what they are."""
+"""The row machine as a part of a device: makes core and loader, and the answer to HELLO."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class RowMachine:
         return ImageLoader(plan=self.plan, limits=limits)
 
     def hello_info(self, *, clk_hz: int, build_id: bytes) -> HelloInfo:
-        """What a device with this machine says at power-up.
+        """What a device with this machine reports at power-up.
 
         ``build_id`` is filled up with zeros. Raises ``ValueError`` when it has more than 8 bytes.
         """

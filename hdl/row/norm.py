@@ -21,13 +21,20 @@ __all__ = ["RmsNorm"]
 class RmsNorm(wiring.Component):
     """``h = y / sqrt(mean(y**2) + 1e-5)`` with ``y = x + loop_embedding`` or ``y = x``.
 
-    Latency 6 cycles; ``h`` comes straight from a multiplier's register. The inputs must hold for
-    the first four cycles: y is used twice, so nothing is delayed for the second use.
+    Latency 6 cycles; ``h`` comes straight from a multiplier's register. The inputs must be stable
+    for the first four cycles: y is used twice, and nothing is delayed for the second use.
 
         cycle 0: y   1: squares, bit length of y   2: sum   3: normalize sum, table address
               4: table, y normalized  5: product   6: h
 
-    Members: ``x``, ``loop_embedding`` (formats of x), ``add_loop``; ``h`` (format of h).
+    Members
+    -------
+    x, loop_embedding : In
+        Formats of x.
+    add_loop : In(1)
+        Add ``loop_embedding``.
+    h : Out
+        Format of h.
     """
 
     def __init__(self, *, plan: NumberPlan) -> None:

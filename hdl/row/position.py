@@ -18,11 +18,22 @@ class Position(wiring.Component):
 
     Members
     -------
-    ``clear``, ``advance``: empty the context; one token entered.
-    ``window``, ``rope_num``, ``rope_den``: of the model.
-    ``slot``: where the current token's K and V' rows go; ``phase``: entry of the RoPE table.
-    ``start``: first group to stream; ``last``: the ring's last group; ``count``: how many.
-    ``limit_group``, ``limit_lane``: no lane after ``limit_lane`` takes part in ``limit_group``.
+    clear : In(1)
+        Strobe: empty the context.
+    advance : In(1)
+        Strobe: one token entered.
+    window, rope_num, rope_den : In
+        Of the model.
+    slot : Out(8)
+        Place of the current token's K and V' rows.
+    phase : Out(10)
+        Entry of the RoPE table.
+    start, count : Out
+        First group to stream, and how many.
+    last : Out
+        The ring's last group.
+    limit_group, limit_lane : Out
+        Lanes after ``limit_lane`` have no row in ``limit_group``.
     """
 
     def __init__(self, *, lanes: int) -> None:

@@ -16,8 +16,14 @@ __all__ = ["Residual"]
 class Residual(wiring.Component):
     """x, new in the cycle after one of three strobes.
 
-    ``load``: ``x = embedding``. ``add_quotient``, ``add_shifted``: x plus that, rounded (both have
-    one bit below x) and saturated.
+    Members
+    -------
+    load, embedding : In
+        ``x = embedding``.
+    add_quotient, quotient, add_shifted, shifted : In
+        ``x`` plus the quotient, or plus the shifted sum, rounded (both have one bit below x) and
+        saturated.
+    x : Out
     """
 
     def __init__(self, *, plan: NumberPlan) -> None:

@@ -18,8 +18,14 @@ __all__ = ["Rope"]
 class Rope(wiring.Component):
     """``(a cos - b sin, a sin + b cos)``, rounded and saturated to the format of q and k.
 
-    Latency 2 cycles, one vector a cycle. Members: ``a``, ``b``; ``cos``, ``sin`` (held for the
-    token); ``o_a``, ``o_b``.
+    Latency 2 cycles, one vector per cycle.
+
+    Members
+    -------
+    a, b : In
+    cos, sin : In
+        Constant during a token.
+    o_a, o_b : Out
     """
 
     def __init__(self, *, plan: NumberPlan) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Plays the schedule: one control word a cycle, no dispatch cycle between parts."""
+"""Plays the schedule: one control word per cycle, no dispatch cycle between parts."""
 
 from typing import Any
 
@@ -11,6 +11,8 @@ from glintfpga.firmware.blink.schedule import Count, Loop, Rows, ScheduleWord, b
 from glintfpga.hdl.core_port import Operation
 
 __all__ = ["Sequencer"]
+
+GROUP_WIDTH = 9
 
 
 class ControlWord(data.Struct):
@@ -37,49 +39,57 @@ def _encode(word: ScheduleWord) -> int:
 
 
 class Sequencer(wiring.Component):
-    """Runs EMBED, PASS and LOGITS as an operation asks; word 0 is idle and takes the next one.
+    """Runs EMBED, PASS and LOGITS as an operation demands; word 0 is idle and accepts the next one.
 
     Members
     -------
-    ``i``: operations; ``enable``: idle may take one.
-    ``passes``, ``thinking``, ``score_groups``, ``hidden_groups``, ``logit_groups``: of the model
-    and position.
-    ``word``: the current control word; ``index``: its repetition, from 0.
-    ``first``: the word does not repeat its predecessor; ``score``: this SCORE cycle issues a
-    group (the first ones may be padding).
-    ``advance``: the token's last pass ends with this cycle; ``operation``: the running one.
+    i : In(stream of Operation)
+    enable : In(1)
+        An operation may be accepted.
+    passes, thinking, score_groups, hidden_groups, logit_groups : In
+        Of the model and the position.
+    word : Out(ControlWord)
+        The current control word.
+    index : Out(9)
+        Its repetition, from 0.
+    first : Out(1)
+        The word does not repeat its predecessor.
+    score : Out(1)
+        This SCORE cycle issues a group (the first ones may be padding).
+    advance : Out(1)
+        The token's last pass ends with this cycle.
+    operation : Out(Operation)
+        The running one.
+    idle : Out(1)
     """
+
+    i: In(stream.Signature(Operation))
+    enable: In(1)
+    passes: In(5)
+    thinking: In(8)
+    score_groups: In(8)
+    hidden_groups: In(4)
+    logit_groups: In(GROUP_WIDTH)
+    word: Out(ControlWord)
+    index: Out(GROUP_WIDTH)
+    first: Out(1)
+    score: Out(1)
+    advance: Out(1)
+    operation: Out(Operation)
+    idle: Out(1)
 
     def __init__(self, *, lanes: int) -> None:
         self.lanes = lanes
         self.schedule = build_schedule(lanes)
-        self.group_width = 9
-        super().__init__(
-            {
-                "i": In(stream.Signature(Operation)),
-                "enable": In(1),
-                "passes": In(5),
-                "thinking": In(8),
-                "score_groups": In(8),
-                "hidden_groups": In(4),
-                "logit_groups": In(self.group_width),
-                "word": Out(ControlWord),
-                "index": Out(self.group_width),
-                "first": Out(1),
-                "score": Out(1),
-                "advance": Out(1),
-                "operation": Out(Operation),
-                "idle": Out(1),
-            }
-        )
+        super().__init__()
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         schedule = self.schedule
         word = self.word
         pc, following = (Signal(range(len(schedule.words)), name=n) for n in ("pc", "pc_next"))
-        # An operation comes late in its cycle, so the words that it may start with stand ready, and
-        # what would follow without it is looked up beside it.
+        # An operation arrives late in its cycle, so the words that it may start with are prepared,
+        # and the word that would follow without it is looked up in parallel.
         words = Array(Const(_encode(each), len(word.as_value())) for each in schedule.words)
         start, at_start = Signal(), Signal.like(pc)
         without_token = Mux(self.thinking != 0, schedule.passes, schedule.logits)
@@ -99,7 +109,7 @@ class Sequencer(wiring.Component):
         with m.If(start):
             m.d.sync += self.operation.eq(self.i.p)
 
-        remaining = Signal(self.group_width)
+        remaining = Signal(GROUP_WIDTH)
         more = Signal()
         m.d.comb += more.eq(remaining != 0)
         last_pass = self._passes(m)

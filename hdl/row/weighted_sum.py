@@ -26,11 +26,20 @@ def tree(values: list[Value]) -> Value:
 class RunningMax(wiring.Component):
     """The softmax maximum so far, an integer above every score.
 
-        cycle 0: score_floors of a group, add   1: maximum new, rise known   2: shift
+        cycle 0: score_floors of a group, add   1: maximum new, rise   2: shift
 
-    Members: ``clear``; ``add``, ``score_floors`` of one group per cycle (unused lanes give the
-    lowest number); ``maximum``; ``shift``, ``lost``: how far the sums so far move down for this
-    group, and whether nothing of them is left.
+    One group per cycle.
+
+    Members
+    -------
+    clear : In(1)
+    add, score_floors : In
+        A group; the lowest number for lanes without a row in it.
+    maximum : Out
+    shift : Out
+        How far the sums so far move down for this group.
+    lost : Out(1)
+        So far that nothing of them is left.
     """
 
     def __init__(self, *, lanes: int, width: int) -> None:
@@ -79,8 +88,18 @@ class WeightedSum(wiring.Component):
         cycle 0: p   1: p summed   2: products   3: lanes summed; add, shift   4: values,
         denominator
 
-    Members: ``clear``; ``p`` (cycle 0), ``products`` (2), ``add``, ``shift``, ``lost`` (3) of one
-    group; ``values``, ``denominator``. One group a cycle.
+    One group per cycle.
+
+    Members
+    -------
+    clear : In(1)
+    p : In
+        Weights of a group, in cycle 0.
+    products : In
+        Weights times rows, in cycle 2.
+    add, shift, lost : In
+        In cycle 3.
+    values, denominator : Out
     """
 
     def __init__(self, *, plan: NumberPlan, lanes: int) -> None:

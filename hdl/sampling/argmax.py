@@ -18,8 +18,16 @@ class ArgMax(wiring.Component):
 
         cycle 0: logit, noise, valid   1: sum   2: best of each lane   3: id
 
-    ``id`` is final three cycles after the last group. Members: ``clear`` (before the first
-    group); ``add``, ``logits``, ``noise``, ``valid`` of one group per cycle; ``id``.
+    One group per cycle.
+
+    Members
+    -------
+    clear : In(1)
+        Strobe before the first group.
+    add, logits, noise, valid : In
+        A group.
+    id : Out(9)
+        Final three cycles after the last group.
     """
 
     def __init__(self, *, plan: NumberPlan, lanes: int) -> None:

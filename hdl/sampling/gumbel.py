@@ -35,7 +35,7 @@ class GumbelNoise(wiring.Component):
     """``noise = shift_round(T * G(r), 10)`` in each lane, as
     `glintfpga.quant.numbers.gumbel.noise`.
 
-    Latency 4 cycles, a group each cycle: 1 table, 2 product, 1 rounding. A lane takes a
+    Latency 4 cycles, a group each cycle: 1 table, 2 product, 1 rounding. A lane uses a
     multiplier (18 x 18); two lanes share a block RAM, whose two ports read the same table.
     Eight lanes multiply in logic: a DSP macro cannot mix widths, and the macros that eight
     18-bit products take are needed for the 9-bit ones of the lanes.
@@ -48,9 +48,9 @@ class GumbelNoise(wiring.Component):
     Members
     -------
     r : In(ArrayLayout(16, lanes))
-        Random words, as `Trivium` hands them out.
+        Random words, as `Trivium` makes them.
     temperature : In(10)
-        T * 256; reaches the product one cycle after ``r``, so it holds during an answer.
+        T * 256; reaches the product one cycle after ``r``; constant during an answer.
     noise : Out(ArrayLayout(signed(16), lanes))
         8 fractional bits, registered. All 0 when T is 0.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What becomes of logits: kept for reading, summed up in a CRC, and one of them chosen."""
+"""The end of a token: logits are stored for reading, enter a CRC, and one of them is chosen."""
 
 from typing import Any
 
@@ -27,9 +27,19 @@ class Sampler(wiring.Component):
     logits before noise. ``draw`` comes three cycles before its group's ``add``. ``id`` is final
     four cycles after the last group, ``crc`` three.
 
-    Members: ``clear`` before a position; ``draw`` (take noise words, if T is not 0); ``add``,
-    ``values``, ``valid`` of one group a cycle (lanes not valid count as zero and are never
-    chosen); ``temperature``; ``i_seed``; ``id``, ``crc``; ``logits`` (`LogitPort`).
+    Members
+    -------
+    clear : In(1)
+        Strobe before a position.
+    draw : In(1)
+        Step the noise, unless T is 0.
+    add, values, valid : In
+        A group; at most one per cycle. Lanes not valid count as zero and are never chosen.
+    temperature : In(10)
+    i_seed : In(stream of 64)
+        Keys the noise.
+    id, crc : Out
+    logits : In(LogitPort)
     """
 
     def __init__(self, *, plan: NumberPlan, lanes: int) -> None:
@@ -83,7 +93,7 @@ class Sampler(wiring.Component):
         return m
 
     def _keep(self, m: Module, logits: Signal, adding: Any) -> None:
-        """A buffer of the position's logits, a group a word."""
+        """A buffer of the position's logits, one group per word."""
         lane_bits = (self.lanes - 1).bit_length()
         width = self.plan.logit.width
         group = Signal(range(MAX_VOCAB // self.lanes))

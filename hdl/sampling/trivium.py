@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The noise stream: Trivium, one group of random words per cycle.
 
-All bits of a step are made side by side, seven LUTs a bit: about 320, 540 and 1040 LUTs for 2, 4
+All bits of a step are made side by side, seven LUTs per bit: about 320, 540 and 1040 LUTs for 2, 4
 and 8 lanes when the mapper builds no wide LUTs (`synth_gowin -nowidelut`), 900, 1440 and 2270 when
 it does.
 """
@@ -41,10 +41,10 @@ def _advance(state, count):
 
 
 class Trivium(wiring.Component):
-    """`glintfpga.quant.numbers.trivium.Trivium` in gateware: ``16 * lanes`` bits per step.
+    """`glintfpga.quant.numbers.trivium.Trivium` in gateware: ``16 * lanes`` keystream bits a step.
 
     ``r`` is the current group of the stream, registered; ``next`` replaces it by the following
-    group with the next clock edge (latency 1, one group per cycle). ``next`` may be held.
+    group with the next clock edge (latency 1, one group per cycle). ``next`` may stay high.
 
     Re-keying: while ``i_seed.valid``, the key is loaded and warmed up, and ``i_seed.ready`` is
     high in the one cycle in which ``r`` first is the new stream's first group. So whoever waits

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: MIT
+"""Serves a core to the host: messages in, operations of the core, messages out.
+
+`service` joins the parts. `command_parser` reads one message after the other and answers each with
+DONE; `token_loops` executes PROMPT, SCORE and GENERATE; `self_test` checks the model in memory;
+`counters` counts events; `hello` stores what the device reports of itself. The messages are
+described in ``firmware/wire/messages.py``.
+
+It reaches a machine only through ``hdl.core_port``; beside that it imports ``hdl.link``,
+``hdl.primitives`` and ``firmware.wire``.
+"""

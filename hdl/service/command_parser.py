@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""CommandParser: reads messages, has them executed, answers each with DONE."""
+"""Reads messages from the host, has them executed, and answers each with DONE."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,14 +20,14 @@ DONE_BYTES = len(Done(op=0).encode())
 
 
 class CommandParser(wiring.Component):
-    """Parser of messages and maker of DONE; the work is done by others.
+    """Parses messages and writes DONE; token loops and loader do the work.
 
     Members
     -------
     i : In(stream of 8)
-        What the host wrote.
+        Bytes from the host.
     stop : In(1)
-        Strobe: a new session. Whatever runs is given up.
+        Strobe: a new session. Whatever runs is abandoned.
     message : Out(stream of MESSAGE_BYTE), message_open, message_close
         To the `MessageWriter`, its own bytes (COUNTED, DONE).
     loops : Out(LoopsPort)
@@ -37,11 +37,11 @@ class CommandParser(wiring.Component):
     testing, self_test_failed : In(1)
         The self-test runs, and commands wait; strobe: it failed, so there is no model.
     body : Out(stream of 8)
-        What is left of the running message, for whoever works on it.
+        What is left of the running message, for the component that works on it.
     body_end : Out(1)
         Nothing is left of it.
     loading : Out(1)
-        The loader takes ``body``, else the token loops.
+        ``body`` goes to the loader, else to the token loops.
     block_load : In(1)
         No LOAD may start now.
     clear_context : Out(1)

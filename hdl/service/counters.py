@@ -32,14 +32,14 @@ class CounterBank(wiring.Component):
 
     Members
     -------
-    one port a counter, named like it : In(1)
+    one port per counter, named like it : In(1)
         Count one in this cycle. ``token_cycles`` and the other cycles may count in every cycle,
         the rest at most once in 6 cycles on average.
     restart : In(1)
         Strobe: ``token_cycles`` starts again from 0, with this cycle's event counted.
     report : In(1)
-        Send the bytes in the next round; hold it until the last one is taken. The adder waits for
-        the reader then, and up to 15 events of each kind with it.
+        Send the bytes in the next round; stays high until the last one is accepted. The adder waits
+        for the reader then, and up to 15 events of each kind with it.
     o : Out(stream of 8)
         `COUNTER_BYTES` bytes.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the device says about itself, byte by byte."""
+"""What the device reports of itself in HELLO, byte by byte."""
 
 from amaranth.hdl import Elaboratable, Module, Signal
 from amaranth.lib import memory, wiring
@@ -15,7 +15,7 @@ __all__ = ["HelloStore"]
 class HelloStore(wiring.Component):
     """Memory of the `HelloInfo` bytes; the image's part is written while an image is loaded.
 
-    Flags, baud rate and self-test are not stored but taken from their ports. Without a model,
+    Flags, baud rate and self-test are not stored but come from their ports. Without a model,
     everything from the image's CRC on reads as zero, whatever a failed load has left there.
 
     Latency: 1 cycle from ``address`` to ``data``.

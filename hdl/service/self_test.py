@@ -15,7 +15,7 @@ from glintfpga.hdl.core_port import OperationPort
 __all__ = ["SelfTest"]
 
 ANSWER_MS = 64
-"""A core that is silent for so long has failed; the slowest model takes about 10 ms."""
+"""A core without a result for so long has failed; the slowest model takes about 10 ms."""
 
 
 class SelfTest(wiring.Component):
@@ -23,10 +23,10 @@ class SelfTest(wiring.Component):
 
     1. The loader reads the whole image back: header and CRC from the info, rows from the memories
        of table, lanes, embeddings and RoPE. A CRC-32 finds every single flipped bit.
-    2. The core takes the `GOLDEN_TOKENS`, and the CRC of its logits is compared with the image's
+    2. The core computes the `GOLDEN_TOKENS`, and the CRC of its logits is compared with the image's
        golden value. This covers the logic and the schedule as far as one context reaches, and
        little of the other tables that are no part of an image: of exp2, SiLU, rsqrt, reciprocal
-       it meets few entries. Noise, link and counters are not tested, nor rows that no image uses.
+       it reads few entries. Noise, link and counters are not tested, nor rows that no image uses.
 
     The context is empty before and after; noise generator and counters stay as they are.
 
@@ -132,7 +132,7 @@ class SelfTest(wiring.Component):
                     with m.If(~self.check_ok):
                         end(Result.MEMORY_FAILED)
             with core_state("TOKENS"):
-                # The core takes the context, and computes logits with its last token.
+                # The core enters the context, and computes logits with its last token.
                 m.d.comb += self.core.i.valid.eq(1)
                 with m.If(self.core.i.ready):
                     m.d.sync += position.eq(position + 1)

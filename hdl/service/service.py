@@ -21,7 +21,7 @@ __all__ = ["Service"]
 
 
 class Service(wiring.Component):
-    """Serves a core to the line, as `glintfpga.firmware.wire.protocol` says.
+    """Serves a core to the line, as `glintfpga.firmware.wire.protocol` defines.
 
     Parameters
     ----------

@@ -60,9 +60,9 @@ status, reason, count : In
 class TokenLoops(wiring.Component):
     """Feeds tokens to the core and its results into the answer.
 
-    While an answer runs, the token that the core hands over is given back to it in the same cycle
-    (unless something ends the answer there), so the core never waits; its bytes are written while
-    the core computes the next one.
+    During an answer, the token that the core outputs goes back into it in the same cycle (unless
+    something ends the answer there), so the core never waits; its bytes are written while the core
+    computes the next one.
 
     Members
     -------
@@ -80,8 +80,8 @@ class TokenLoops(wiring.Component):
     core : Out(OperationPort), seed, temperature, logits, facts
         Ports of the core, see `CorePort`.
     sampling, sample_start, sampled, entered, prefilling : Out(1)
-        For the counters: the core works on a token to sample; a request for one; a token came; a
-        token of a body was taken; the core works on a body.
+        For the counters: the core works on a token to sample; a request for one; a token arrived;
+        a token of a body was entered; the core works on a body.
     """
 
     run: In(LoopsPort)
@@ -106,7 +106,7 @@ class TokenLoops(wiring.Component):
         run, core_i, core_o = self.run, self.core.i, self.core.o
         byte = self.message.payload
 
-        # What a GENERATE asks for, shifted in.
+        # The body of GENERATE, shifted in.
         request = Signal(8 * GENERATE_BYTES)
         limit, request_temperature, flags, seed = (
             request[:32],
@@ -121,7 +121,7 @@ class TokenLoops(wiring.Component):
         want_blank = flags[GenerateFlag.BLANK_LINE.bit_length() - 1]
         want_crc = flags[GenerateFlag.CRC.bit_length() - 1]
 
-        # The context as far as this end knows it.
+        # The state of the context.
         pending, pending_id = Signal(), Signal(9)
         empty = Signal(init=1)
         first_id = Signal(9)
@@ -231,7 +231,7 @@ class TokenLoops(wiring.Component):
                 with m.If(token >= self.facts.vocab):
                     finish(Status.BAD_TOKEN)
             with state("ENTER_PENDING"):
-                # Give the pending token to the core.
+                # The pending token enters the core.
                 m.d.comb += [
                     core_i.payload.id.eq(pending_id),
                     core_i.payload.enter.eq(1),
@@ -241,7 +241,7 @@ class TokenLoops(wiring.Component):
                     m.d.sync += [pending.eq(0), empty.eq(0)]
                     m.next = "ENTER"
             with state("ENTER"):
-                # Give the token to the core, and for a score ask for its logits.
+                # The token enters the core, for a score with logits.
                 m.d.comb += [
                     core_i.payload.id.eq(token),
                     core_i.payload.enter.eq(1),
@@ -287,7 +287,7 @@ class TokenLoops(wiring.Component):
                 with m.If(self.seed.ready):
                     m.next = "NEXT"
             with state("NEXT"):
-                # Is another token wanted? Then ask for it.
+                # Is another token due? Then request it.
                 with m.If(reached):
                     m.d.sync += run.reason.eq(Reason.COUNT)
                     finish(Status.OK)
@@ -297,8 +297,8 @@ class TokenLoops(wiring.Component):
                 with m.Else():
                     m.next = "ASK_CORE"
             with state("ASK_CORE"):
-                # The first token of an answer: enter what is pending, or EOS into the void, or
-                # take the logits of the last token of the prompt.
+                # The first token of an answer: enter what is pending, or EOS into an empty
+                # context, or use the logits of the prompt's last token.
                 m.d.comb += [
                     core_i.payload.id.eq(Mux(pending, pending_id, first_id)),
                     core_i.payload.enter.eq(pending | empty),
@@ -408,7 +408,7 @@ class TokenLoops(wiring.Component):
                     m.d.comb += run.done.eq(1)
                     m.next = "IDLE"
             with m.State("ABANDON"):
-                # Let the core finish; a token it samples is pending although nobody hears of it.
+                # Let the core finish; a token it samples is pending, although no answer carries it.
                 m.d.comb += core_o.ready.eq(1)
                 with m.If(core_o.valid & in_flight):
                     m.d.comb += self.sampled.eq(1)

@@ -11,7 +11,6 @@ from glintfpga.boards.floorplan import block_of, floorplan
 from glintfpga.boards.tangnano20k.board import TANGNANO20K
 from glintfpga.hdl.device import Device
 from glintfpga.hdl.row.machine import RowMachine
-from glintfpga.quant.blink.plan import PLANS
 
 FLOOR = TANGNANO20K.floor
 CORE = "device.core"

@@ -6,8 +6,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from glintfpga.hdl.primitives.memory import outside_reset, ram, rom
-from glintfpga.hdl.primitives.memory import pack_row
+from glintfpga.hdl.primitives.memory import outside_reset, pack_row, ram, rom
 from support.component_bench import record
 
 PERIOD = 1e-6

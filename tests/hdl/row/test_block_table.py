@@ -2,8 +2,8 @@
 import pytest
 
 from glintfpga.firmware.blink.image_format import Section
-from glintfpga.hdl.row.block_table import BlockTable
 from glintfpga.hdl.primitives.memory import pack_row
+from glintfpga.hdl.row.block_table import BlockTable
 from glintfpga.quant.blink.plan import PLAN12
 from glintfpga.quant.blink.spec import ModelSpec
 from support.component_bench import simulate

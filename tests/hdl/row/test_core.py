@@ -5,9 +5,9 @@ import pytest
 
 from glintfpga.firmware.blink.image_format import Section
 from glintfpga.firmware.blink.schedule import token_cycles
-from glintfpga.hdl.row.core import Core
 from glintfpga.hdl.core_port import READ_CYCLES
 from glintfpga.hdl.primitives.memory import pack_row
+from glintfpga.hdl.row.core import Core
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
 from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
 from glintfpga.quant.blink.spec import ModelSpec

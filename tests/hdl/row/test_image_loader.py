@@ -10,10 +10,10 @@ from amaranth.sim import Simulator
 from glintfpga.firmware.blink.golden import GOLDEN_LANES
 from glintfpga.firmware.blink.image_format import HEADER_BYTES, ROW_BYTES, Section
 from glintfpga.firmware.wire.protocol import HelloInfo
-from glintfpga.hdl.row.image_loader import ImageLoader
 from glintfpga.hdl.core_port import READ_CYCLES
-from glintfpga.hdl.primitives.memory import pack_row
 from glintfpga.hdl.hello_layout import CRC_AT, HEADER_AT
+from glintfpga.hdl.primitives.memory import pack_row
+from glintfpga.hdl.row.image_loader import ImageLoader
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
 from glintfpga.quant.blink.spec import ModelSpec
 from support.models import random_image

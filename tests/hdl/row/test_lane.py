@@ -2,8 +2,8 @@
 import numpy as np
 import pytest
 
-from glintfpga.hdl.row.lane import Lane
 from glintfpga.hdl.primitives.memory import pack_row
+from glintfpga.hdl.row.lane import Lane
 from glintfpga.quant.blink import blocks
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
 from glintfpga.quant.numbers.qformat import QFormat
