@@ -8,11 +8,20 @@ from amaranth.lib.wiring import In, Out
 from glintfpga.firmware.wire.protocol import FLUSH_S, MAX_MESSAGE_BODY, RING
 from glintfpga.hdl.link.stream_sender import RingWrite
 
-__all__ = ["MESSAGE_BYTE", "MessageWriter"]
+__all__ = ["MESSAGE_BYTE", "MessagePort", "MessageWriter"]
 
-MESSAGE_BYTE = data.StructLayout({"op": 8, "byte": 8, "end": 1})
-"""A byte of a body. ``op``: of the message, read where the byte opens one; ``end``: the message may
-be cut behind it."""
+MESSAGE_BYTE = data.StructLayout({"byte": 8, "end": 1})
+"""A byte of a body; ``end``: the message may be cut behind it."""
+
+MessagePort = wiring.Signature({"op": Out(8), "body": Out(stream.Signature(MESSAGE_BYTE))})
+"""Bodies of messages for the host, seen from their source.
+
+Members
+-------
+op : Out(8)
+    Of the message that the next byte opens.
+body : Out(stream of MESSAGE_BYTE)
+"""
 
 LONGEST_UNIT = 6
 """Bytes up to the next ``end``: a two-byte token and its CRC."""
@@ -36,7 +45,7 @@ class MessageWriter(wiring.Component):
 
     Members
     -------
-    i : In(stream of MESSAGE_BYTE)
+    message : In(MessagePort)
     close : In(1)
         End the message, if there is one.
     is_open : Out(1)
@@ -46,7 +55,7 @@ class MessageWriter(wiring.Component):
     ring : Out(RingWrite)
     """
 
-    i: In(stream.Signature(MESSAGE_BYTE))
+    message: In(MessagePort)
     close: In(1)
     is_open: Out(1)
     tick_ms: In(1)
@@ -71,8 +80,8 @@ class MessageWriter(wiring.Component):
             with m.State("CLOSED"):
                 # Nothing to send: a byte opens a message; write its op.
                 m.d.comb += [
-                    self.ring.data.eq(self.i.payload.op),
-                    self.ring.valid.eq(self.i.valid & room),
+                    self.ring.data.eq(self.message.op),
+                    self.ring.valid.eq(self.message.body.valid & room),
                 ]
                 m.d.sync += [length.eq(0), ticks.eq(0), whole.eq(0)]
                 with m.If(self.ring.valid):
@@ -90,17 +99,17 @@ class MessageWriter(wiring.Component):
                 # Take bytes until a reason to end the message comes up.
                 m.d.comb += [
                     self.is_open.eq(1),
-                    self.i.ready.eq(room),
-                    self.ring.data.eq(self.i.payload.byte),
-                    self.ring.valid.eq(self.i.valid & room),
+                    self.message.body.ready.eq(room),
+                    self.ring.data.eq(self.message.body.payload.byte),
+                    self.ring.valid.eq(self.message.body.valid & room),
                 ]
                 with m.If(self.ring.valid):
                     m.d.sync += [
                         length.eq(length + 1),
                         ticks.eq(0),
-                        whole.eq(self.i.payload.end),
+                        whole.eq(self.message.body.payload.end),
                     ]
-                    with m.If(self.i.payload.end & (length >= CUT - 1)):
+                    with m.If(self.message.body.payload.end & (length >= CUT - 1)):
                         m.next = "LENGTH"
                 with m.Elif(self.close | (whole & (ticks == MAX_TICKS))):
                     m.next = "LENGTH"

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from glintfpga.firmware.wire.messages import GENERATE_BYTES, Done
 from glintfpga.firmware.wire.protocol import BAUDS, Op, Status
-from glintfpga.hdl.link.message_writer import MESSAGE_BYTE
+from glintfpga.hdl.link.message_writer import MessagePort
 from glintfpga.hdl.service.counters import COUNTER_BYTES
 from glintfpga.hdl.service.token_loops import LoopsPort
 
@@ -28,7 +28,7 @@ class CommandParser(wiring.Component):
         Bytes from the host.
     stop : In(1)
         Strobe: a new session. Whatever runs is abandoned.
-    message : Out(stream of MESSAGE_BYTE), message_open, message_close
+    message : Out(MessagePort), message_open, message_close
         To the `MessageWriter`, its own bytes (COUNTED, DONE).
     loops : Out(LoopsPort)
         To `TokenLoops`; ``op`` is the running command, whoever works on it.
@@ -63,7 +63,7 @@ class CommandParser(wiring.Component):
             {
                 "i": In(stream.Signature(8)),
                 "stop": In(1),
-                "message": Out(stream.Signature(MESSAGE_BYTE)),
+                "message": Out(MessagePort),
                 "message_open": In(1),
                 "message_close": Out(1),
                 "loops": Out(LoopsPort),
@@ -222,12 +222,12 @@ class CommandParser(wiring.Component):
                 # Copy the counters.
                 m.d.comb += [
                     self.report.eq(1),
-                    self.message.payload.op.eq(Op.COUNTED),
-                    self.message.valid.eq(self.counted.valid),
-                    self.message.payload.byte.eq(self.counted.payload),
-                    self.counted.ready.eq(self.message.ready),
+                    self.message.op.eq(Op.COUNTED),
+                    self.message.body.valid.eq(self.counted.valid),
+                    self.message.body.payload.byte.eq(self.counted.payload),
+                    self.counted.ready.eq(self.message.body.ready),
                 ]
-                with m.If(self.message.valid & self.message.ready):
+                with m.If(self.message.body.valid & self.message.body.ready):
                     m.d.sync += sent.eq(sent + 1)
                     with m.If(sent == COUNTER_BYTES - 1):
                         m.d.sync += sent.eq(0)
@@ -252,8 +252,8 @@ class CommandParser(wiring.Component):
             with state("DONE"):
                 # Write its body.
                 m.d.comb += [
-                    self.message.payload.op.eq(Op.DONE),
-                    self.message.valid.eq(1),
+                    self.message.op.eq(Op.DONE),
+                    self.message.body.valid.eq(1),
                 ]
                 count = (loops.count[i : i + 8] for i in range(0, 32, 8))
                 fields = [loops.op, status, loops.reason, *count]
@@ -261,8 +261,8 @@ class CommandParser(wiring.Component):
                     for position, value in enumerate(fields):
                         with m.Case(position):
                             shown = Mux(worked, value, 0) if position >= 2 else value
-                            m.d.comb += self.message.payload.byte.eq(shown)
-                with m.If(self.message.ready):
+                            m.d.comb += self.message.body.payload.byte.eq(shown)
+                with m.If(self.message.body.ready):
                     m.d.sync += sent.eq(sent + 1)
                     with m.If(sent == DONE_BYTES - 1):
                         m.next = "CLOSE"

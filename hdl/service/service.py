@@ -96,17 +96,18 @@ class Service(wiring.Component):
         writer = MessageWriter()
         m.submodules.message_writer = ResetInserter(link.hello)(writer)
         wiring.connect(m, writer.ring, link.ring)
-        ours, theirs = parser.message, loops.message
+        ours, theirs, to_writer = parser.message.body, loops.message.body, writer.message.body
         m.d.comb += [
             writer.tick_ms.eq(link.tick_ms),
             writer.close.eq(parser.message_close),
             parser.message_open.eq(writer.is_open),
-            writer.i.valid.eq(theirs.valid | ours.valid),
-            writer.i.payload.eq(
+            writer.message.op.eq(Mux(loops.run.busy, loops.message.op, parser.message.op)),
+            to_writer.valid.eq(theirs.valid | ours.valid),
+            to_writer.payload.eq(
                 Mux(loops.run.busy, theirs.payload.as_value(), ours.payload.as_value())
             ),
-            theirs.ready.eq(writer.i.ready),
-            ours.ready.eq(writer.i.ready & ~loops.run.busy),
+            theirs.ready.eq(to_writer.ready),
+            ours.ready.eq(to_writer.ready & ~loops.run.busy),
         ]
 
     def _connect_commands(self, m: Module) -> None:

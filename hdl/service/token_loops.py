@@ -19,7 +19,7 @@ from glintfpga.firmware.wire.protocol import (
     Status,
 )
 from glintfpga.hdl.core_port import TEMPERATURE_BITS, LogitPort, ModelFacts, OperationPort
-from glintfpga.hdl.link.message_writer import MESSAGE_BYTE
+from glintfpga.hdl.link.message_writer import MessagePort
 
 __all__ = ["LoopsPort", "TokenLoops"]
 
@@ -75,7 +75,7 @@ class TokenLoops(wiring.Component):
         Strobe: a new session; end as soon as the core is idle, without ``done``.
     clear_context : In(1)
         Strobe while not ``busy``: the context is empty, nothing is pending.
-    message : Out(stream of MESSAGE_BYTE)
+    message : Out(MessagePort)
         Bodies of TOKENS or SCORES.
     core : Out(OperationPort), seed, temperature, logits, facts
         Ports of the core, see `CorePort`.
@@ -89,7 +89,7 @@ class TokenLoops(wiring.Component):
     end: In(1)
     stop: In(1)
     clear_context: In(1)
-    message: Out(stream.Signature(MESSAGE_BYTE))
+    message: Out(MessagePort)
     core: Out(OperationPort)
     seed: Out(stream.Signature(64))
     temperature: Out(TEMPERATURE_BITS)
@@ -104,7 +104,7 @@ class TokenLoops(wiring.Component):
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()
         run, core_i, core_o = self.run, self.core.i, self.core.o
-        byte = self.message.payload
+        message, byte = self.message.body, self.message.body.payload
 
         # The body of GENERATE, shifted in.
         request = Signal(8 * GENERATE_BYTES)
@@ -138,7 +138,7 @@ class TokenLoops(wiring.Component):
         m.d.comb += [
             is_generate.eq(run.op == Op.GENERATE),
             is_score.eq(run.op == Op.SCORE),
-            byte.op.eq(Mux(is_generate, Op.TOKENS, Op.SCORES)),
+            self.message.op.eq(Mux(is_generate, Op.TOKENS, Op.SCORES)),
             run.busy.eq(1),
             self.sampling.eq(self.sample_start | (in_flight & ~core_o.valid)),
             self.prefilling.eq(run.busy & ~is_generate & ~self.core.idle),
@@ -346,9 +346,9 @@ class TokenLoops(wiring.Component):
                 m.d.comb += [
                     byte.byte.eq(token[:8]),
                     byte.end.eq(~wide & ~want_crc),
-                    self.message.valid.eq(1),
+                    message.valid.eq(1),
                 ]
-                with m.If(self.message.ready):
+                with m.If(message.ready):
                     with m.If(wide):
                         m.next = "HIGH"
                     with m.Elif(want_crc):
@@ -360,9 +360,9 @@ class TokenLoops(wiring.Component):
                 m.d.comb += [
                     byte.byte.eq(token[8:]),
                     byte.end.eq(~want_crc),
-                    self.message.valid.eq(1),
+                    message.valid.eq(1),
                 ]
-                with m.If(self.message.ready):
+                with m.If(message.ready):
                     m.next = "AFTER"
                     with m.If(want_crc):
                         m.next = "WORD"
@@ -380,9 +380,9 @@ class TokenLoops(wiring.Component):
                 m.d.comb += [
                     byte.byte.eq(word.word_select(part, 8)),
                     byte.end.eq(part == 3),
-                    self.message.valid.eq(1),
+                    message.valid.eq(1),
                 ]
-                with m.If(self.message.ready):
+                with m.If(message.ready):
                     m.d.sync += part.eq(part + 1)
                     with m.If(part == 3):
                         m.next = "TOKEN"

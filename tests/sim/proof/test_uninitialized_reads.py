@@ -42,12 +42,20 @@ def ends(parts, masked=True):
     # it would lose its name.
     veil = Signal()
     byte = Mux(ends.o.valid | (not masked), ends.o.payload, 0)
-    said = [byte, ends.o.valid, ends.tx.valid, ends.tx.payload, ends.switch.ready, writer.i.ready]
+    said = [
+        byte,
+        ends.o.valid,
+        ends.tx.valid,
+        ends.tx.payload,
+        ends.switch.ready,
+        writer.message.body.ready,
+    ]
     said += [ends.info.address, ends.info.enable, *(getattr(ends, name) for name in OUTPUTS)]
     seen = [Signal(len(value), name=f"out{at}") for at, value in enumerate(said)]
     m.d.comb += [port.eq(Mux(veil, ~value, value)) for port, value in zip(seen, said, strict=True)]
     heard = [ends.o.ready, ends.tx.ready, ends.switch.valid, ends.switch.payload]
-    heard += [writer.i.valid, writer.i.payload.as_value(), writer.close]
+    heard += [writer.message.body.valid, writer.message.body.payload.as_value()]
+    heard += [writer.message.op, writer.close]
     heard += [ends.rx.valid, ends.rx.data, ends.rx.error, ends.info.data]
     return m, [domain.clk, veil, *heard, *(getattr(ends, name) for name in INPUTS), *seen]
 

@@ -47,7 +47,7 @@ class CommandParserProperties(Elaboratable):
         m.submodules.dut = inside.fragment
         leave_free(m, dut)
         left, sent = inside["left"], inside["sent"]
-        byte, answered = dut.i.valid, dut.message.ready
+        byte, answered = dut.i.valid, dut.message.body.ready
         waits = {
             "LENGTH_LOW": ~byte,
             "LENGTH_HIGH": ~byte,
@@ -107,7 +107,7 @@ class CommandParserProperties(Elaboratable):
         for value in (dut.loops.status, dut.loops.reason, dut.loops.count):
             assume(m, ~shown | (value == before(m, value)))
         # A counter may still count while its byte waits.
-        stream_keeps(m, dut.message, unless=dut.stop | inside.state("COUNTERS"))
+        stream_keeps(m, dut.message.body, unless=dut.stop | inside.state("COUNTERS"))
         stream_keeps(m, dut.switch, unless=dut.stop)
 
         m.d.comb += Cover(before(m, inside.state("CLOSE")) & (rank == 0), "a command ends")

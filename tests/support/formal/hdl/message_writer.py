@@ -40,15 +40,15 @@ class MessageWriterProperties(Elaboratable):
         ]
         was = before(m, dut.ring.oldest)
         assume(m, (dut.ring.oldest - was)[:16] <= (before(m, dut.ring.committed) - was)[:16])
-        taken = dut.i.valid & dut.i.ready
+        taken = dut.message.body.valid & dut.message.body.ready
         unit = Signal(range(LONGEST_UNIT + 1))  # bytes since the last end
         more = (unit < LONGEST_UNIT - 1) | (length < LONGEST_BLOCK)
-        assume(m, ~taken | dut.i.payload.end | more)
+        assume(m, ~taken | dut.message.body.payload.end | more)
         with m.If(~dut.is_open):
             m.d.sync += unit.eq(0)
         with m.Elif(taken):
             m.d.sync += unit.eq(Mux(unit < LONGEST_UNIT - 1, unit + 1, unit))
-            with m.If(dut.i.payload.end):
+            with m.If(dut.message.body.payload.end):
                 m.d.sync += unit.eq(0)
 
         always(m, "the ring never overflows", kept <= RING)
@@ -60,7 +60,7 @@ class MessageWriterProperties(Elaboratable):
         always(m, "messages end whole", grown <= MESSAGE_HEADER + MAX_MESSAGE_BODY)
         always(m, "a body has at most 189 bytes", length <= MAX_MESSAGE_BODY)
         body = inside.state("BODY")
-        stuck = body & ~dut.i.ready & ~before(m, before(m, waiting != 0, init=1), init=1)
+        stuck = body & ~dut.message.body.ready & ~before(m, before(m, waiting != 0, init=1), init=1)
         always(m, "it waits for room only while bytes can be acked", ~stuck)
 
         # What makes it so.
@@ -92,5 +92,5 @@ class MessageWriterProperties(Elaboratable):
         always(m, "the spare bytes suffice", kept <= most)
 
         m.d.comb += Cover(before(m, last) & (length == 2), "a message")
-        m.d.comb += Cover((used > 0) & dut.i.ready & (waiting == 0), "acked")
+        m.d.comb += Cover((used > 0) & dut.message.body.ready & (waiting == 0), "acked")
         return m

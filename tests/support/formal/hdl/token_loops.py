@@ -61,7 +61,7 @@ class TokenLoopsProperties(Elaboratable):
         asked = before(m, dut.logits.id)
         assume(m, (dut.logits.id != asked) | (dut.logits.value == before(m, dut.logits.value)))
 
-        byte, answered = dut.i.valid, dut.message.ready
+        byte, answered = dut.i.valid, dut.message.body.ready
         waits = {
             "FLAGS": ~byte,
             "TOKEN": ~byte & ~dut.end,
@@ -125,9 +125,9 @@ class TokenLoopsProperties(Elaboratable):
         )
 
         unit = Signal(range(LONGEST_UNIT + 1))
-        given = dut.message.valid & answered
+        given = dut.message.body.valid & answered
         m.d.sync += unit.eq(
-            Mux(idle | halted, 0, Mux(given, Mux(dut.message.payload.end, 0, unit + 1), unit))
+            Mux(idle | halted, 0, Mux(given, Mux(dut.message.body.payload.end, 0, unit + 1), unit))
         )
         wide = inside["wide"]
         always(m, "width is known", ~busy | (wide == (dut.facts.vocab > ONE_BYTE_VOCAB)))
@@ -169,7 +169,7 @@ class TokenLoopsProperties(Elaboratable):
             ~(generate & state("LOW", "HIGH", "WORD", "AFTER")) | more,
         )
         always(m, "an end among every six bytes", unit < LONGEST_UNIT)
-        stream_keeps(m, dut.message, unless=dut.stop)
+        stream_keeps(m, dut.message.body, unless=dut.stop)
         # A token is offered back for one cycle only: the core takes it or does without.
         stream_keeps(m, dut.core.i, unless=dut.stop | state("RESULT"))
         stream_keeps(m, dut.seed)
