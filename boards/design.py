@@ -101,11 +101,7 @@ def device_design(
         from glintfpga.hdl.device import Device
         from glintfpga.hdl.row.machine import RowMachine
 
-        device = Device(
-            clk_hz=config.clock_hz,
-            machine=RowMachine(lanes=config.lanes, plan=config.plan, image=model),
-            build_id=build_id,
-        )
+        device = Device(RowMachine(config, model))
         return BoardTop(device=device, board=board, clock_mhz=clock_mhz)
 
     facts: dict[str, Any] = {"lanes": config.lanes, "plan": plan, "build_id": build_id.hex()}

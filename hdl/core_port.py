@@ -11,6 +11,7 @@ from amaranth.hdl import signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.protocol import HELLO_INFO, MAX_TEMPERATURE, HelloInfo
 from glintfpga.hdl.primitives.memory import WritePort
 
@@ -168,11 +169,15 @@ info_stored : Out(8)
 class Machine(Protocol):
     """Makes the two components of a machine for a device."""
 
+    @property
+    def config(self) -> DeviceConfig:
+        """Clock, line rates and build of the device."""
+
     def core(self) -> wiring.Component:
         """The core; its signature is ``CorePort.flip()``."""
 
     def loader(self) -> wiring.Component:
         """The image loader; its signature is ``LoaderPort.flip()``."""
 
-    def hello_info(self, *, clk_hz: int, build_id: bytes) -> HelloInfo:
+    def hello(self) -> HelloInfo:
         """The answer to HELLO at power-up; its MODEL flag says whether there is a model."""

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The whole device without pins: a machine and its service behind a serial line."""
 
-from collections.abc import Sequence
-
 from amaranth.hdl import Elaboratable, Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from glintfpga.firmware.wire.protocol import BAUDS, SelfTest
+from glintfpga.firmware.wire.protocol import SelfTest
 from glintfpga.hdl.core_port import Machine
 from glintfpga.hdl.link.uart import UARTReceiver, UARTTransmitter
 from glintfpga.hdl.service.service import Service
@@ -23,14 +21,9 @@ class Device(wiring.Component):
 
     Parameters
     ----------
-    clk_hz : int
-        Clock of the domain ``sync``; any that `baud_steps` accepts.
     machine : Machine
-        Makes the core and its image loader.
-    build_id : bytes
-        Up to eight bytes that HELLO reports.
-    bauds : sequence of int
-        The rates; simulations may use faster ones.
+        Makes the core and its image loader; its ``config`` has the clock of the domain ``sync``,
+        any that `baud_steps` accepts, and the rates of the line.
 
     Members
     -------
@@ -43,26 +36,17 @@ class Device(wiring.Component):
     tx: Out(1, init=1)
     status: Out(STATUS)
 
-    def __init__(
-        self,
-        *,
-        clk_hz: int,
-        machine: Machine,
-        build_id: bytes = bytes(8),
-        bauds: Sequence[int] = BAUDS,
-    ):
-        self.clk_hz = clk_hz
+    def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self.bauds = tuple(bauds)
-        self.info = machine.hello_info(clk_hz=clk_hz, build_id=build_id)
+        self.info = machine.hello()
         super().__init__()
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()
-        m.submodules.receiver = receiver = UARTReceiver(clk_hz=self.clk_hz, bauds=self.bauds)
-        transmitter = UARTTransmitter(clk_hz=self.clk_hz, bauds=self.bauds)
-        m.submodules.transmitter = transmitter
-        service = Service(clk_hz=self.clk_hz, info=self.info, loader=self.machine.loader())
+        clk_hz, bauds = self.machine.config.clock_hz, self.machine.config.bauds
+        m.submodules.receiver = receiver = UARTReceiver(clk_hz=clk_hz, bauds=bauds)
+        m.submodules.transmitter = transmitter = UARTTransmitter(clk_hz=clk_hz, bauds=bauds)
+        service = Service(clk_hz=clk_hz, info=self.info, loader=self.machine.loader())
         m.submodules.service = service
         m.submodules.core = core = self.machine.core()
         wiring.connect(m, receiver.o, service.rx)

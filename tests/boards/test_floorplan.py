@@ -9,6 +9,7 @@ from amaranth.hdl import Fragment
 from glintfpga.boards import floorplan as module
 from glintfpga.boards.floorplan import block_of, floorplan
 from glintfpga.boards.tangnano20k.board import TANGNANO20K
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.hdl.device import Device
 from glintfpga.hdl.row.machine import RowMachine
 
@@ -93,7 +94,7 @@ def modules(fragment, name):
 
 
 def test_blocks_are_those_of_the_gateware():
-    device = Device(clk_hz=54_000_000, machine=RowMachine(lanes=4))
+    device = Device(RowMachine(DeviceConfig(lanes=4, clock_hz=54_000_000)))
     names = list(modules(Fragment.get(device, None), "device"))
     used = Counter(map(block_of, names))
     patterns = {re.sub(r" \{\}$", "", name) for _, name in module._BLOCKS}

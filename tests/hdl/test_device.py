@@ -79,9 +79,9 @@ class Bytewise(wiring.Component):
     """A device whose line takes and gives whole bytes."""
 
     def __init__(self, start):
-        self.machine = RowMachine(lanes=LANES, plan=PLAN12, image=start)
-        info = self.machine.hello_info(clk_hz=CLK_HZ, build_id=b"bytewise")
-        self.service = Service(clk_hz=CLK_HZ, info=info, loader=self.machine.loader())
+        config = DeviceConfig(lanes=LANES, clock_hz=CLK_HZ, build_id=b"bytewise")
+        self.machine = machine = RowMachine(config, start)
+        self.service = Service(clk_hz=CLK_HZ, info=machine.hello(), loader=machine.loader())
         super().__init__({})
 
     def elaborate(self, platform):
@@ -198,7 +198,7 @@ def test_self_test_with_any_lanes(lanes, plan):
     wrong[GOLDEN_LANES.index(lanes)] ^= 1 << 16
 
     for start in (good, Image.with_golden(good.model, tuple(wrong))):
-        device = Device(clk_hz=CLK_HZ, machine=RowMachine(lanes=lanes, plan=plan, image=start))
+        device = Device(RowMachine(DeviceConfig(lanes=lanes, plan=plan, clock_hz=CLK_HZ), start))
         seen = []
 
         async def watch(ctx, device=device, seen=seen):
@@ -212,8 +212,8 @@ def test_self_test_with_any_lanes(lanes, plan):
 
 def test_over_the_serial_line():
     start = image(0)
-    machine = RowMachine(lanes=LANES, image=start)
-    device = Device(clk_hz=CLK_HZ, machine=machine, build_id=b"wire", bauds=FAST)
+    config = DeviceConfig(lanes=LANES, clock_hz=CLK_HZ, build_id=b"wire", bauds=FAST)
+    device = Device(RowMachine(config, start))
     bit = CLK_HZ // FAST[0]
     host, held = Endpoint(Role.HOST), bytearray()
     commands = [prompt([5], 21), generate(3, temperature=300, crc=True), message(Op.COUNTERS)]
@@ -265,8 +265,3 @@ def test_over_the_serial_line():
     assert 3 * 50 < counters.total_cycles < 3 * 400
     assert counters.prefill_cycles > 40
     assert (counters.dropped, counters.crc_errors, counters.retries) == (0, 0, 0)
-
-
-def test_build_id_of_nine_bytes():
-    with pytest.raises(ValueError, match="at most 8 bytes"):
-        RowMachine().hello_info(clk_hz=CLK_HZ, build_id=b"123456789")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.protocol import Op
 from glintfpga.hdl.device import Device
 from glintfpga.hdl.row.machine import RowMachine
@@ -34,8 +35,8 @@ def run(folder, image, plan, **bench):
         lanes=2, clk_hz=CLK_HZ, baud=BAUD, image=str(power_up), replies=str(replies), **bench
     )
     (folder / "bench.json").write_text(json.dumps(asdict(what)))
-    machine = RowMachine(lanes=2, plan=plan, image=image)
-    device = Device(clk_hz=CLK_HZ, machine=machine, bauds=(BAUD,) * 5)
+    config = DeviceConfig(lanes=2, plan=plan, clock_hz=CLK_HZ, bauds=(BAUD,) * 5)
+    device = Device(RowMachine(config, image))
     run_cocotb(
         device,
         module="support.cocotb_device",

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from glintfpga.boards.tangnano20k.board import TANGNANO20K
 from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.hdl.device import Device
 from glintfpga.hdl.row.machine import RowMachine
 from glintfpga.quant.blink.plan import PLAN12
@@ -39,8 +40,8 @@ def default_image() -> Image:
 
 def default_device(image: Image) -> Device:
     """The simulated device."""
-    machine = RowMachine(lanes=LANES, plan=PLAN, image=image)
-    return Device(clk_hz=CLK_HZ, machine=machine, build_id=b"sim")
+    config = DeviceConfig(lanes=LANES, plan=PLAN, clock_hz=CLK_HZ, build_id=b"sim")
+    return Device(RowMachine(config, image))
 
 
 def is_stale() -> bool:
