@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+"""Simulations of the device, and what proves that a bitstream is the device.
+
+The simulation that ships, cycle-exact and compiled to WebAssembly, in reading order:
+
+    shipped     sim.wasm and what it was made of
+    compiled    a compiled design: clock, registers, UART
+    line        the simulated board as a line of bytes
+    idle        skips the time in which the device only waits
+    host        the smallest host that can ask it something
+    trace, pty  a waveform of an answer; the board behind a pseudo-terminal
+
+``gowin`` decodes and simulates bitstreams of the chip family and knows nothing of our protocol;
+``stimulus`` has the conversations it is driven with; ``proof`` joins both. May import all but host.
+"""

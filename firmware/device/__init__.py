@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: MIT
+"""The device in software: what the gateware does, in Python, byte for byte.
+
+It runs ``ref:`` and ``float:``, and tests compare the gateware with it. Read in this order:
+
+    software_line      the device as a line that a host can open
+    software_device    bytes in, bytes out, with time as an argument
+    executor           the commands, one after another
+    open_message       when the tokens of an answer leave as a message
+    numerics           the model that computes: the integer reference or floats
+
+Imports ``wire``, ``blink`` and quant.
+"""

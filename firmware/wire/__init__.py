@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: MIT
+"""The wire protocol, as host and device both have it. No model, no I/O, no clock of its own.
+
+Read in this order:
+
+    protocol    the rules in one page; frames, numbers, the hello
+    messages    the bodies of commands and answers
+    endpoint    one end of the link: acks, retries, credit; bytes in, bytes out
+    session     the host's side on top of it: whole messages out, replies in
+    byte_line   what carries the bytes: read, write, set_baud, clock
+
+Imports only `quant.errors`. Everything that talks to a device imports this.
+"""

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: MIT
+"""A chat at the terminal, on any device.
+
+    loop              reads a line, answers it, until the end of input
+    conversation      the turns so far, which survive a lost line
+    slash_commands    /clear, /load and the like
+    keyboard          where questions come from: a terminal or a pipe
+    history           the lines typed so far, kept between runs
+    answer_speed      tokens per second, and where that number comes from
+
+Imports ``host.device``, ``host.ports`` and ``host.console``; only the command ``chat`` imports it.
+"""

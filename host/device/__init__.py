@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: MIT
+"""The client of a device, the same for a board, a simulation and software.
+
+Read in this order:
+
+    link        one device on a line: greetings, rates, patience, lines that are lost
+    client      its commands as methods, answers as iterators
+    connect     what every command does first: open, greet, load
+    describe    what a device reports about itself, for people
+    bench       its speed
+    verify      its logits against the reference
+
+Imports ``firmware``, ``host.ports`` and ``host.console``; never ``host.chat`` or a command.
+"""

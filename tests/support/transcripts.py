@@ -15,7 +15,7 @@ A line is ``STEP WHAT HEX``; a step is a millisecond, in this order of events::
     reply     a message that the host has received, as in the stream
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -183,7 +183,7 @@ class _Recorder:
             self._session.send(*action.messages)
             yield "send", b"".join(action.messages)
 
-    def _carry(self, side: str, data: bytes) -> Iterator[tuple[str, bytes]]:
+    def _carry(self, side: str, data: bytes) -> Generator[tuple[str, bytes], None, bytes]:
         """What arrives of ``data``."""
         if not data:
             return b""
