@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A compiled design: WebAssembly through wasmtime, or a shared library through ctypes.
+"""A compiled design, WebAssembly through wasmtime; tests run shared libraries the same way.
 
-`CompiledSim` is the same for both. What ships with the package is in `glintfpga.sim.shipped`.
+What ships with the package is in `glintfpga.sim.shipped`.
 """
 
-import ctypes
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import wasmtime
@@ -14,7 +12,7 @@ import wasmtime
 from glintfpga.quant.errors import EnvironmentProblem, InputError
 from glintfpga.sim.module_cache import compiled
 
-__all__ = ["CompiledSim", "Item", "NativeProgram", "Program", "WasmProgram"]
+__all__ = ["CompiledSim", "Item", "Program", "WasmProgram"]
 
 
 class Program(Protocol):
@@ -59,27 +57,6 @@ class WasmProgram:
 
     def store(self, data: bytes) -> None:
         self._memory.write(self._store, data, self._at)
-
-
-class NativeProgram:
-    """A shared library, as `support.cxxrtl.build_native` makes it.
-
-    A library has one state a process: opening it again gives the same simulation.
-    """
-
-    def __init__(self, path: Path):
-        self._library = ctypes.CDLL(str(path))
-        self._library.sim_buffer.restype = ctypes.c_void_p
-        self._at = self._library.sim_buffer()
-
-    def call(self, name: str, *arguments: int) -> int:
-        return self._library[name](*map(ctypes.c_uint32, arguments)) & 0xFFFFFFFF
-
-    def load(self, size: int) -> bytes:
-        return ctypes.string_at(self._at, size)
-
-    def store(self, data: bytes) -> None:
-        ctypes.memmove(self._at, data, len(data))
 
 
 class Item:

@@ -13,13 +13,10 @@ import numpy as np
 
 from glintfpga.quant.blink.checkpoint import Checkpoint
 from glintfpga.quant.blink.float_model import FloatModel
-from glintfpga.quant.errors import InputError
 from glintfpga.quant.numbers.arrays import FloatArray, IdArray
 
-__all__ = ["Ranges", "calibrate", "sampled_text", "text_ids"]
+__all__ = ["Ranges", "calibrate", "sampled_text"]
 
-_WINDOW = 256
-_MAX_WINDOWS = 256
 _OCTAVES = 64
 _SAMPLED_LENGTH = 48
 _FRESH_EVERY = 16
@@ -98,16 +95,3 @@ def sampled_text(checkpoint: Checkpoint) -> IdArray:
         else:
             columns.append(rng.permutation(vocab))
     return np.stack(columns, axis=1)
-
-
-def text_ids(text: bytes) -> IdArray:
-    """Cut a text into sequences of 256 bytes, (batch, 256), at most 64 KiB of it.
-
-    A shorter text is one sequence; a rest at the end is left out. Raises ``InputError`` for an
-    empty text.
-    """
-    if not text:
-        raise InputError("the calibration text is empty: give a text of 256 bytes or more")
-    ids = np.frombuffer(text, np.uint8).astype(np.int64)
-    windows = min(len(ids) // _WINDOW, _MAX_WINDOWS)
-    return ids[: windows * _WINDOW].reshape(windows, _WINDOW) if windows else ids[None]

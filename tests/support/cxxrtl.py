@@ -5,6 +5,7 @@ The C++ of the design is compiled together with ``harness.cpp``, which holds the
 the flat C interface that `glintfpga.sim.compiled` speaks.
 """
 
+import ctypes
 import hashlib
 import os
 import shutil
@@ -21,7 +22,14 @@ from amaranth.lib import wiring
 from glintfpga.quant.errors import EnvironmentProblem
 from glintfpga.quant.files.native import compile_sources, made_cached, run_compiler
 
-__all__ = ["build_native", "build_wasm", "harness_text", "rtlil_hash", "rtlil_text"]
+__all__ = [
+    "NativeProgram",
+    "build_native",
+    "build_wasm",
+    "harness_text",
+    "rtlil_hash",
+    "rtlil_text",
+]
 
 _WHAT = "the simulation"
 _TOP = "simulated"
@@ -40,6 +48,27 @@ _COMMON = ("-std=c++17", "-DNDEBUG")
 _NATIVE = ("-O2", "-fPIC", "-shared", "-fvisibility=hidden")
 # -O3 -flto takes the compiler ten times as long and makes the result hardly faster.
 _WASM = ("-target", "wasm32-wasi", "-mexec-model=reactor", "-O1", "-fno-exceptions", "-s")
+
+
+class NativeProgram:
+    """A shared library, as `build_native` makes it.
+
+    A library has one state per process: opening it again gives the same simulation.
+    """
+
+    def __init__(self, path: Path):
+        self._library = ctypes.CDLL(str(path))
+        self._library.sim_buffer.restype = ctypes.c_void_p
+        self._at = self._library.sim_buffer()
+
+    def call(self, name: str, *arguments: int) -> int:
+        return self._library[name](*map(ctypes.c_uint32, arguments)) & 0xFFFFFFFF
+
+    def load(self, size: int) -> bytes:
+        return ctypes.string_at(self._at, size)
+
+    def store(self, data: bytes) -> None:
+        ctypes.memmove(self._at, data, len(data))
 
 
 def rtlil_text(component: wiring.Component) -> str:

@@ -7,8 +7,9 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from glintfpga.sim.compiled import CompiledSim, NativeProgram
+from glintfpga.sim.compiled import CompiledSim
 from support import cxxrtl
+from support.cxxrtl import NativeProgram
 
 DIVISOR = 9
 CLK_HZ = 27e6

@@ -6,8 +6,9 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from glintfpga.quant.errors import EnvironmentProblem, InputError
-from glintfpga.sim.compiled import CompiledSim, NativeProgram
+from glintfpga.sim.compiled import CompiledSim
 from support import cxxrtl
+from support.cxxrtl import NativeProgram
 
 DIVISOR = 9
 CLK_HZ = 27e6

@@ -15,8 +15,8 @@ from glintfpga.quant.blink.reference import ReferenceModel
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import DeviceError
 from glintfpga.quant.numbers.sampler import Sampler
-from glintfpga.sim.compiled import CompiledSim, NativeProgram
-from support.cxxrtl import build_native
+from glintfpga.sim.compiled import CompiledSim
+from support.cxxrtl import NativeProgram, build_native
 from support.lockstep import CoreBench, compare
 from support.models import seeded_model
 

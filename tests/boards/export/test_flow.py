@@ -22,10 +22,10 @@ from glintfpga.firmware.wire.messages import generate, prompt
 from glintfpga.host.files.output_folder import fill
 from glintfpga.quant.blink.plan import PLAN12, plan_of
 from glintfpga.quant.blink.spec import PRESETS
-from glintfpga.sim.compiled import CompiledSim, NativeProgram
+from glintfpga.sim.compiled import CompiledSim
 from glintfpga.sim.host import SimHost
 from glintfpga.sim.line import SimLine
-from support.cxxrtl import harness_text
+from support.cxxrtl import NativeProgram, harness_text
 from support.models import random_image
 from support.virtual_uart import reference_line
 

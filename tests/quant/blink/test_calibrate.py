@@ -2,15 +2,13 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glintfpga.quant.blink.calibrate import Ranges, calibrate, sampled_text, text_ids
+from glintfpga.quant.blink.calibrate import Ranges, calibrate, sampled_text
 from glintfpga.quant.blink.checkpoint import Checkpoint
 from glintfpga.quant.blink.fold import fold
 from glintfpga.quant.blink.spec import ModelSpec
-from glintfpga.quant.errors import InputError
 
 SPEC = ModelSpec(loops=2, vocab=11, eos=None, window=4)
 
@@ -83,16 +81,3 @@ class TestText:
         ids = sampled_text(replace(source, tensors=certain))
         columns = np.delete(ids, [0, 16, 32], axis=1)
         assert len(set(columns.ravel())) < 11
-
-    @pytest.mark.parametrize(
-        "size, shape", [(1, (1, 1)), (255, (1, 255)), (600, (2, 256)), (99999, (256, 256))]
-    )
-    def test_shapes(self, size, shape):
-        text = bytes(i % 251 for i in range(size))
-        ids = text_ids(text)
-        assert ids.shape == shape
-        assert bytes(ids.ravel().tolist()) == text[: ids.size]
-
-    def test_empty(self):
-        with pytest.raises(InputError, match="empty"):
-            text_ids(b"")
