@@ -2,6 +2,7 @@
 # Sets up .venv by itself and installs only what a target needs.
 #
 #   make build     bitstream for the board (BOARD=tangnano20k)
+#   make quick     a hard case of each test file, at most a minute
 #   make test      the tests, a few minutes
 #   make test-train  those of the trainer again, with PyTorch
 #   make chat      chat with a board, or with the simulated one
@@ -22,12 +23,15 @@ SECONDS := 30
 TOKENS := 1000
 MUTANTS := 0
 
-.PHONY: build test test-train chat sim release proof figures docs fuzz nightly lint clean system-python system-test
+.PHONY: build quick test test-train chat sim release proof figures docs fuzz nightly lint clean system-python system-test
 
 build: $(VENV)/.base $(VENV)/.build
 	PYTHONPATH=tests $(BIN)/python -m support.shipping.rebuild_sim --check
 	$(BIN)/glintfpga build --board $(BOARD)
 	@PYTHONPATH=tests $(BIN)/python -m support.shipping.renew_release --board $(BOARD) --check || true
+
+quick: system-test $(VENV)/.base $(VENV)/.test
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(PYTEST_ARGS) -m quick
 
 test: system-test $(VENV)/.base $(VENV)/.test
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(PYTEST_ARGS)

@@ -119,6 +119,7 @@ class TestReach:
         lost.write_text("from glintfpga.host import cli\n")
         assert unreached(modules() | {"glintfpga.host.lost": lost}) == ["glintfpga.host.lost"]
 
+    @pytest.mark.quick
     @pytest.mark.parametrize(
         ("text", "is_reached"),
         [

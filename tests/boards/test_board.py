@@ -35,6 +35,7 @@ def test_clock_errors():
     assert [board.hertz(clock) for clock in (None, 67.5)] == [54_000_000, 67_500_000]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", list(BOARDS))
 def test_platform_agrees(name):
     board = board_of(name)

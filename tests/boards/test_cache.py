@@ -29,6 +29,7 @@ def test_a_step_runs_once_per_input(tmp_path):
     assert again.path("result.txt").read_text() == "one"
 
 
+@pytest.mark.quick
 def test_a_damaged_result_is_made_again(tmp_path):
     cache = Cache(tmp_path)
     calls = []

@@ -35,6 +35,7 @@ def test_inputs():
     assert first.inputs[1] != design(image(2)).inputs[1] != design(None).inputs[1]
 
 
+@pytest.mark.quick
 def test_build_id():
     def build_id(**kwargs):
         return design(kwargs.pop("data", None), **kwargs).facts["build_id"]

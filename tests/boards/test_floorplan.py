@@ -68,6 +68,7 @@ def test_slowest_path(plan_of, timing_json):
     assert path == slow | {"steps": [steps[0] | {"block": "norm"}]}
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "name, block",
     [

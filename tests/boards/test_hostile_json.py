@@ -46,6 +46,7 @@ class TestManifest:
             self.GOOD.items()
         )
 
+    @pytest.mark.quick
     @given(st.randoms(use_true_random=False))
     def test_damaged(self, folder, rng):
         data = texts(rng, self.GOOD)

@@ -56,6 +56,7 @@ def test_error_blinks():
     assert sum(a != b for a, b in zip(seen, seen[1:], strict=False)) == 3
 
 
+@pytest.mark.quick
 def test_a_failed_self_test_blinks_in_turn():
     always = range(4096)
     seen = patterns(busy=always, error=always, failed=always, ticks=4000)

@@ -57,6 +57,7 @@ def test_other_board(write_build):
         manifest_beside(bitstream, board=BOARD)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "other",
     [

@@ -41,6 +41,7 @@ def test_summary(report, timing_json):
     assert found["carry_heads_repaired"] == 2
 
 
+@pytest.mark.quick
 def test_lut_slots_count_alus_but_no_route_through():
     cells = {
         "a": {"type": "LUT4"},

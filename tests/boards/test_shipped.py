@@ -157,6 +157,7 @@ def test_dictionary_too_large(folder):
         shipped(BOARD)
 
 
+@pytest.mark.quick
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS bounds memory on Linux only")
 def test_a_bomb_needs_little_memory(folder):
     bomb = lzma.LZMACompressor(preset=1)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 import re
 
+import pytest
 from amaranth.back import rtlil
 from amaranth.hdl import Module
 from amaranth.lib import wiring
@@ -26,6 +27,7 @@ def convert(*, emit_src):
     return rtlil.convert(m, name="top", ports=[late.i, late.o], emit_src=emit_src)
 
 
+@pytest.mark.quick
 def test_what_is_left_does_not_depend_on_positions():
     with_positions = convert(emit_src=True)
     assert "attribute \\src" in with_positions

@@ -34,6 +34,7 @@ def test_runs_in_the_folder_with_this_python(tmp_path):
     assert heard == [f"{tmp_path}|{sys.prefix}|fake"]
 
 
+@pytest.mark.quick
 def test_failure_names_the_error_line_and_the_log(tmp_path):
     tool = fake("print('ERROR: no BELs remaining') or print('goodbye') or 7")
     with pytest.raises(InputError) as caught:

@@ -71,6 +71,7 @@ def test_result_does_not_depend_on_the_machine():
     assert "/" not in re.sub(r"#.*", "", found["top.il"])
 
 
+@pytest.mark.quick
 def test_unknown_clock():
     # Amaranth warns of components that nobody elaborates, when they are collected.
     with warnings.catch_warnings(action="ignore"):

@@ -2,6 +2,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ FIGURES = json.loads((ROOT / "docs" / "figures.json").read_text())
 SPEC = PRESETS["blink"]
 
 
+@pytest.mark.quick
 def test_readme_shows_these_figures():
     shown = (ROOT / "README.md").read_text().split(figures.START)[1].split(figures.END)[0].strip()
     assert shown == figures.table(FIGURES)

@@ -28,6 +28,7 @@ def test_is_of_the_shipped_bitstream(script, plan):
     assert shown == f"{script.picture(plan)}\n", "run make docs"
 
 
+@pytest.mark.quick
 def test_shows_every_block_in_one_small_file(script, plan):
     data = script.TARGET.read_bytes()
     picture = ElementTree.fromstring(data)

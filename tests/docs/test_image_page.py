@@ -62,6 +62,7 @@ def test_words(page, blink):
         assert tuple(int(word) & 0xFFFF for word in row) == expected, name
 
 
+@pytest.mark.quick
 def test_shifts(page, blink):
     first = blink.model.passes[0]
     for name, of, least, twelve, nine, stored, shift in page["shift"]:

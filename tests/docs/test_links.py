@@ -141,6 +141,7 @@ def test_every_page_is_in_the_index():
     assert linked == {page.name for page in PAGES[1:] if page.name != "README.md"}
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "words", [("chatt",), ("chat", "--byte", "5", "x"), ("quantize",), ("data", "nothing")]
 )

@@ -52,6 +52,7 @@ def test_through_luts(gap):
     assert not {*through["F"], *cells["again_through"]["connections"]["F"]} & set(range(7))
 
 
+@pytest.mark.quick
 def test_the_table_is_of_these_designs(gap):
     block = re.search(r"```text\n(.*?)```", gap.PAGE.read_text(encoding="utf-8"), re.DOTALL)[1]
     head, *rows = block.splitlines()

@@ -74,6 +74,7 @@ def test_every_logit_is_the_reference_s(model_of_the_pages, name, plan, lanes):
 class TestRareCases:
     """What models seldom meet, block by block."""
 
+    @pytest.mark.quick
     def test_norm_of_small_and_of_large_vectors(self, shipped):
         rng = np.random.default_rng(1)
         small = np.array(list(itertools.product(range(-9, 10), repeat=3)))

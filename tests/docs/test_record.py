@@ -42,6 +42,7 @@ def test_progress_of_slow_machines_is_left_out(record):
     assert record.rerun(f"$ {command}\n") == f"$ {command}\nx: 38 of 40\n"
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("output", "kept"),
     [

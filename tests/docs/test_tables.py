@@ -61,6 +61,7 @@ def test_frame_sizes(wire):
     assert shown == [str(sizes[0]), str(sizes[1]), f"{sizes[2]} to {sizes[3]}"]
 
 
+@pytest.mark.quick
 def test_body_sizes(wire):
     assert {row[0]: int(row[1]) for row in wire["body"]} == {
         "GENERATE": len(Generate(count=1).encode()),

@@ -35,6 +35,7 @@ def test_every_target_refuses_something(target):
     assert accepts(target, b"\xff\0\x01") == (target in anything)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("error", "caught"),
     [

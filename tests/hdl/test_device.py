@@ -172,6 +172,7 @@ def test_same_answers_as_the_software_device():
     assert after.build_id == b"bytewise" and after.clock_hz == CLK_HZ
 
 
+@pytest.mark.quick
 def test_starts_without_a_model():
     commands = [generate(1), message(Op.LOAD, image(0).data), generate(2, crc=True)]
     got, infos = run_bytewise(commands, None)

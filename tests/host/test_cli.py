@@ -86,6 +86,7 @@ def test_missing_extra(monkeypatch, command):
     )
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "name, module, target",
     [

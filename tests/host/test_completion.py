@@ -64,6 +64,7 @@ def test_bash_itself_completes(tmp_path):
     assert done.stdout == "blink-base blink-instruct\n", done.stderr
 
 
+@pytest.mark.quick
 def test_ports(monkeypatch):
     board = SimpleNamespace(device="/dev/ttyUSB1")
     monkeypatch.setattr("glintfpga.host.ports.usb.uart_ports", lambda: [board])

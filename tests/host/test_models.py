@@ -153,6 +153,7 @@ def test_titles(tmp_path):
     assert title_of(Path("model.glint")) == "model"
 
 
+@pytest.mark.quick
 def test_a_dash_is_standard_input_even_beside_a_file_of_that_name(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "-").write_bytes(image_of(None).data)

@@ -60,6 +60,7 @@ def test_piped_chat(command):
     assert "(simulated)" in err
 
 
+@pytest.mark.quick
 def test_lanes_are_those_it_was_built_with(command):
     arguments = ("generate", "sim:", "--bytes", 8, "--seed", 1)
     code, out, err = command(*arguments, "--lanes", 2)

@@ -81,6 +81,7 @@ def test_the_other_commands(windows, model, tmp_path):
     assert code == 0 and "±".encode() in out and b"\r" not in out, err
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "arguments, code, line",
     [

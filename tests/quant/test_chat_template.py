@@ -20,6 +20,7 @@ def test_what_is_typed_is_asked_as_it_was_trained(typed):
 turns = st.binary(min_size=1).filter(bytes.strip)
 
 
+@pytest.mark.quick
 @given(st.lists(st.tuples(turns, turns), min_size=1))
 def test_marks_stand_nowhere_else(exchanges):
     """Questions and answers can be told apart again, whatever they hold."""

@@ -4,6 +4,7 @@ import pytest
 from glintfpga.quant.errors import DeviceError, EnvironmentProblem, GlintError, InputError
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("error", "code"), [(DeviceError, 1), (InputError, 2), (EnvironmentProblem, 3)]
 )

@@ -36,6 +36,7 @@ def test_starts_at_the_rate_it_is_given(port):
     assert port.sim.framing_errors == 0
 
 
+@pytest.mark.quick
 def test_rests_as_soon_as_nothing_happens(port):
     began = port.sim.cycles
     assert port.read(1, 0.01) == b""

@@ -61,6 +61,7 @@ def test_only_a_resting_device_skips_time(port):
     assert not port.resting
 
 
+@pytest.mark.quick
 def test_rate_changes_after_what_was_written(port):
     port.write(b"xyz")
     port.set_baud(1_500_000)

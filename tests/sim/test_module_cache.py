@@ -138,6 +138,7 @@ def test_what_belongs_to_others_is_not_executed(file, monkeypatch, whose):
     assert run() == (42, False)
 
 
+@pytest.mark.quick
 def test_nothing_is_written_or_deleted_where_a_link_leads(folder, tmp_path):
     target = tmp_path / "documents"
     target.mkdir()

@@ -72,6 +72,7 @@ def test_bytes_that_nobody_reads_cost_nothing(server):
         assert got == b"\1" * 9000
 
 
+@pytest.mark.quick
 def test_system_without_pseudo_terminals(monkeypatch, swapper):
     monkeypatch.setitem(sys.modules, "pty", None)
     wanted = "^sim --pty needs a POSIX system .* use the port sim:$"

@@ -120,6 +120,7 @@ class TestFiles:
         with pytest.raises(EnvironmentProblem, match=f"{name} cannot be read"):
             shipped.shipped_sim()
 
+    @pytest.mark.quick
     def test_other_gateware_is_stale(self, copy):
         manifest = json.loads((copy / "sim.json").read_text())
         (copy / "sim.json").write_text(json.dumps({**manifest, "rtlil": "0" * 64}))

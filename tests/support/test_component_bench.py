@@ -40,6 +40,7 @@ def test_record():
     assert got == {"now": [-3, 4, -5, -5, -5], "late": [0, 3, -4, 5, 5]}
 
 
+@pytest.mark.quick
 def test_streams_under_stalls():
     dut, sent, got = Register(), list(range(50)), []
     puts, gets = Stalls(1), Stalls(2)

@@ -43,6 +43,7 @@ def counts(*texts):
     return table.reshape(256, 256)
 
 
+@pytest.mark.quick
 def test_probabilities_by_hand():
     """Of "abab": b after a twice, a after b once; three bytes are counted by order 1."""
     table = counts(b"abab")

@@ -53,6 +53,7 @@ def test_attempts_are_counted(tally):
     assert TALLY is not tally
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("message", ["", "two\nlines", "\x1b[2J", "x" * 701])
 def test_what_is_no_line_is_a_failure(message):
     with pytest.raises(AssertionError, match="not one line of text"):

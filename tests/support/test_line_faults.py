@@ -92,6 +92,7 @@ def test_each_does_what_its_name_says(fault):
         assert sorted(out) == sorted(DATA[:2000] * 3) and out != DATA[:2000] * 3
 
 
+@pytest.mark.quick
 def test_a_lost_line_comes_back():
     port = line(Fault.UNPLUG, rate=0.1)
     port.write(b"x" * 500)

@@ -2,6 +2,7 @@
 import random
 from collections import Counter
 
+import pytest
 from cobs import cobs
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +58,7 @@ def test_a_device_counts_the_same(rng, harm):
     assert monitor.forged == 0
 
 
+@pytest.mark.quick
 def test_forged_frames_are_noticed():
     monitor = LinkMonitor(is_host=False, sent=Counter())
     monitor.on_rx(Hello(random.Random(1).getrandbits(32)).encode())

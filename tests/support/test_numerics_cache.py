@@ -42,6 +42,7 @@ def test_computes_once(monkeypatch):
     assert second.logits() is logits
 
 
+@pytest.mark.quick
 def test_thinking_is_refused(monkeypatch):
     data = default_image().data
     monkeypatch.setattr("support.numerics_cache.reference_model", lambda *a, **b: None)

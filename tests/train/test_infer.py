@@ -35,6 +35,7 @@ def saved(tmp_path):
     return make
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("spec", SPECS)
 def test_it_equals_the_float_model(saved, spec):
     path = saved(spec)

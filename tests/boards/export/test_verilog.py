@@ -230,6 +230,7 @@ def test_the_offline_board_is_this_one(exported):
     assert board["programmer"]["id"] in definition("programmers")
 
 
+@pytest.mark.quick
 def test_options_go_with_their_values():
     assert without(["-a", "1", "-b", "-c", "2", "-a", "3"], ["-a", "-c"]) == ["-b"]
 

@@ -87,6 +87,7 @@ def test_everywhere(system, output, kind, words):
     check(explain(output, system), kind, words)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "system, output, kind, words",
     [

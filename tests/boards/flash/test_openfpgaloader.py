@@ -67,6 +67,7 @@ def test_failures(bitstream, tool, output, kind, words):
     assert words in str(caught.value)
 
 
+@pytest.mark.quick
 def test_a_failed_crc_counts_even_when_the_tool_ends_well(bitstream, tool):
     tool("CRC check : FAIL", 0)
     with pytest.raises(DeviceError, match="refused the bitstream"):

@@ -85,6 +85,7 @@ def test_every_bit_of_header_and_footer_counts(accepts, frames, small_board):
                 assert accepts(sealed(wrong[0], frames, wrong[1])) is None, (part, at, bit)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("part", (0, 1))
 def test_every_line_of_header_and_footer_counts(accepts, frames, small_board, part):
     for at in range(len((header(small_board, 4), footer(frames[:3]))[part])):

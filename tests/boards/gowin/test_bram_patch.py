@@ -116,6 +116,7 @@ def test_foreign_lut_ram():
         locate_memories(design, words)
 
 
+@pytest.mark.quick
 def test_copies_must_agree():
     words = contents((1024, 36), (16, 6))
     design = parts(words)

@@ -74,6 +74,7 @@ def test_the_rest_is_the_same_for_all_contents():
     assert any(not np.array_equal(a[name].bits, b[name].bits) for name in a)
 
 
+@pytest.mark.quick
 def test_signatures_are_unique_and_in_place():
     skeleton, contents = split(convert(1)[0])
     codes = np.concatenate([item.codes().reshape(-1) for item in contents.values()])

@@ -45,6 +45,7 @@ def test_tables():
     assert any(carry_out(FAULTY, a, b, cin) != a for a, b in inputs for cin in (0, 1))
 
 
+@pytest.mark.quick
 def test_repair():
     design = netlist(chain())
     before = copy.deepcopy(design)

@@ -68,6 +68,7 @@ def test_pad_elsewhere():
         check(routed(clk_pad=buffer("IBUF", "I", 2, strength=1)))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("changed", "message"),
     [

@@ -121,6 +121,7 @@ def test_constant_register():
         compare(before, after)
 
 
+@pytest.mark.quick
 def test_carry_of_a_constant():
     before, after = synthesized(), routed()
     cells_of(before)["sum"]["connections"]["CIN"] = [8]

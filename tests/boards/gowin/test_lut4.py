@@ -60,6 +60,7 @@ def test_wide_luts_stay():
     assert cells == before
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("data", [7, "0"])
 def test_a_register_without_logic_before_it_gets_a_lut(data):
     cells = {"a": flop(data, 20), "b": flop(20, 21), "c": flop(9, 22), "lut": lut(2, 0b0110)}

@@ -68,6 +68,7 @@ def test_cells_in_between_and_constants_in_tables():
     assert compare_pins(synthesized(), routed(), ["lut", "reg"]) == 5
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("edit", "message"),
     [

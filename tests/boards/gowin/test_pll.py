@@ -31,6 +31,7 @@ def test_impossible(mhz):
         solve(27_000_000, round(mhz * 1e6))
 
 
+@pytest.mark.quick
 def test_every_solution_is_within_limits():
     for quarter in range(1, 700 * 4):
         hz = quarter * 250_000

@@ -41,6 +41,7 @@ def test_latches():
         check(netlist(DLC=2), None, BOARD)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "types, message",
     [

@@ -198,6 +198,7 @@ def test_only_what_depends_on_a_change_runs_again(tools, tmp_path, change, again
     assert result.bitstream.read_text() == columns(change.get("words", WORDS))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", ["yosys", "nextpnr", "pack"])
 def test_a_tool_version_redoes_its_step(tools, tmp_path, name):
     build(tmp_path)

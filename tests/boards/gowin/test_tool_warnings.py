@@ -27,6 +27,7 @@ def test_others_are_told_once():
     assert complaints_of("gowin_pack", "Something\n") == ["gowin_pack: Something"]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("tool", "line"),
     [

@@ -22,6 +22,7 @@ def count(**cells):
     return untimed_pins({"modules": {"top": {"cells": {"p": sink, "g": ground, **cells}}}})
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("design", "pins"),
     [

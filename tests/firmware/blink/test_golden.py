@@ -40,6 +40,7 @@ def test_values_are_those_of_the_reference(image):
     assert image.golden == golden_crcs(image.model)
 
 
+@pytest.mark.quick
 def test_a_changed_weight_changes_them(image):
     first = image.model.passes[0]
     passes = (replace(first, wv=first.wv ^ 64), *image.model.passes[1:])

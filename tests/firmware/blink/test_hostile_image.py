@@ -71,6 +71,7 @@ def test_sums_alone_make_no_image():
             assert read(sealed((filler * size)[:size])) is None
 
 
+@pytest.mark.quick
 @given(
     images,
     st.dictionaries(

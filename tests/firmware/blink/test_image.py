@@ -192,6 +192,7 @@ class TestDamage:
         refused(data + b"\0", "promises")
         refused(data + bytes(100_000), "an image has at most")
 
+    @pytest.mark.quick
     @pytest.mark.parametrize(
         ("at", "value", "match"),
         [

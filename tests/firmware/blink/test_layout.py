@@ -82,6 +82,7 @@ class TestSpaces:
             assert (sum_bank[place.down : place.down + w.hidden] == w.down.T).all()
         assert (dot_bank[~used] == 0).all(), "padding is zero"
 
+    @pytest.mark.quick
     def test_rings_do_not_touch_anything(self, name, plan):
         model = build(SPECS[name], plan)
         layout = Layout.of(model)

@@ -109,6 +109,7 @@ def test_a_pass_of_blink():
     assert "pass    k       gate         up       down       ring         k  q  v  g  u  d" in text
 
 
+@pytest.mark.quick
 def test_thinking_multiplies_passes():
     assert "a token runs 21 passes\n" in listing(build("most"), 8)
 

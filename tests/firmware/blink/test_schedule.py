@@ -180,6 +180,7 @@ class TestWords:
         assert gate + 2 == attention + 1 + NORM
         assert logit + 2 == NORM
 
+    @pytest.mark.quick
     def test_loop_embedding_holds_while_the_first_norm_reads_it(self, lanes):
         source = build_schedule(lanes)
         words = source.words[source.passes : source.logits]

@@ -92,6 +92,7 @@ class TestContext:
         bench.ask(generate(1))
         assert bench.numerics.context == [first]
 
+    @pytest.mark.quick
     def test_pending_token_enters_before_what_follows(self, bench):
         bench.ask(prompt(b"ab", 257))
         (token,) = tokens_of(bench.ask(generate(1))[0])

@@ -108,6 +108,7 @@ class TestBaud:
             bench.device.poll(bench.now + i * 0.1)
         assert bench.device.baud_index == 2
 
+    @pytest.mark.quick
     def test_fall_back_cancels_a_switch(self, bench):
         bench.send(set_baud(3))
         for i in range(30):

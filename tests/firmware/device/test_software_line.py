@@ -100,6 +100,7 @@ class TestReference:
         body, _ = host.ask(generate(5, crc=True))
         assert body == expected_tokens(other, [1], 5, lanes=4, temperature=0, seed=0)
 
+    @pytest.mark.quick
     @pytest.mark.parametrize("spoil", ["flip", "cut", "plan"])
     def test_load_of_what_is_not_for_it(self, spoil):
         host = Host(open_software_line("ref", image=image_of(SMALL).data))

@@ -114,6 +114,7 @@ class TestFaultyLine:
         pair = transfer(seed, 0.01, (12_000, 12_000), slow_reader=False)
         assert pair.host.crc_errors > 100 and pair.device.crc_errors > 100
 
+    @pytest.mark.quick
     def test_offsets_wrap(self):
         pair = transfer(1, 0.0005, (150_000, 150_000), slow_reader=False)
         assert pair.device.retries and pair.device.crc_errors

@@ -78,6 +78,7 @@ def test_body_limit():
         message(Op.LOAD, bytes(65536))
 
 
+@pytest.mark.quick
 def test_take_message_byte_by_byte():
     buffer = bytearray()
     got = []

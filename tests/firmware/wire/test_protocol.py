@@ -72,6 +72,7 @@ class TestFrames:
             parse_frame(encode_frame(bytes([first]) + bytes(11))[:-1])
         assert not caught.value.damaged
 
+    @pytest.mark.quick
     def test_every_flipped_bit_is_noticed(self):
         raw = Data(session=1, offset=2, ack=3, credit=4, payload=b"hello").encode()[:-1]
         for bit in range(8 * len(raw)):

@@ -142,6 +142,7 @@ def test_flipped_lost_and_doubled_bytes_are_found(seed):
     assert events[-1] == Hello(seed)
 
 
+@pytest.mark.quick
 def test_a_framing_error_damages_the_frame():
     line = Hello(1).encode() + Hello(2).encode() + Hello(3).encode()
     size = len(Hello(1).encode())

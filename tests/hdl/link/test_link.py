@@ -260,6 +260,7 @@ def data(**fields):
     return Data(**{"session": 7, "offset": 0, "ack": 0, "credit": 128} | fields).encode()
 
 
+@pytest.mark.quick
 def test_answers_frame_by_frame():
     """What is answered, and with what, without a host that hides it."""
     line = Line()

@@ -82,6 +82,7 @@ def test_receives_at_eight_clocks_a_bit():
         assert out == [(byte, 0) for byte in data]
 
 
+@pytest.mark.quick
 def test_ignores_glitches_and_flags_a_low_stop_bit():
     good = waveform([0x5A], clocks_per_bit=16, start=20)
     glitch = [1] * 20 + [0] * 6 + [1] * 40

@@ -2,11 +2,13 @@
 import random
 import zlib
 
+import pytest
 from amaranth.sim import Simulator
 
 from glintfpga.hdl.primitives.byte_crc import CrcBytes
 
 
+@pytest.mark.quick
 def test_equals_zlib():
     dut = CrcBytes()
     rng = random.Random(1)

@@ -6,6 +6,7 @@ from glintfpga.hdl.primitives.delay import delay
 from support.component_bench import simulate
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("cycles", [0, 1, 2, 7])
 def test_delay(cycles):
     m, value, late = Module(), Signal(signed(5)), Signal(signed(5))

@@ -37,6 +37,7 @@ class TestSaturate:
         assert saturate(Signal(signed(6)), 4).shape() == signed(4)
         assert saturate(Signal(signed(6)), 9).shape() == signed(6)
 
+    @pytest.mark.quick
     def test_unsigned(self):
         with pytest.raises(AssertionError, match="only signed values saturate"):
             saturate(Signal(6), 4)

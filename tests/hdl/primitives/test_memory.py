@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 import random
 
+import pytest
 from amaranth.hdl import ClockDomain, Module, ResetSignal, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -103,6 +104,7 @@ class TestReset:
         simulator.run()
         return found[0]
 
+    @pytest.mark.quick
     def test_reset_keeps_rows(self):
         assert self.run([1, 1, 1]) == 2
 

@@ -41,6 +41,7 @@ class TestParameters:
 
 
 class TestSimulation:
+    @pytest.mark.quick
     @pytest.mark.parametrize(("a", "b"), [(9, 9), (12, 12), (17, 17), (18, 18), (10, 3)])
     def test_a_product_each_cycle_two_cycles_late(self, a, b):
         rng = random.Random(a)

@@ -68,6 +68,7 @@ def test_sharing_saves():
     assert XorNetwork.of(columns, 32).luts < 0.6 * alone
 
 
+@pytest.mark.quick
 def test_rows_without_sharing_stay_as_they_are():
     network = XorNetwork.of([0b01, 0b11, 0b10], 2)
     assert network.nodes == ()

@@ -72,6 +72,7 @@ class TestRing:
 
         simulate(dut, testbench)
 
+    @pytest.mark.quick
     def test_refresh_in_mid_ring_starts_over(self, passes):
         image = build(passes)
         dut = BlockTable(image=image)

@@ -210,6 +210,7 @@ def test_rows_are_read_back(lanes, plan):
 
 
 class TestState:
+    @pytest.mark.quick
     def test_clear_empties_the_context(self):
         pair = Pair(build(loops=1), 8)
 

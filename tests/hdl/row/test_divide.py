@@ -53,6 +53,7 @@ class TestQuotient:
         )
         self.check(plan, values + rng.integers(-3, 4, values.shape), denominators)
 
+    @pytest.mark.quick
     def test_edges(self, plan):
         one = 1 << plan.weight_p_frac
         denominators = np.array([one // 2, one, one + 1, 2 * one - 1, 256 * one])

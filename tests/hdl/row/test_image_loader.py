@@ -203,6 +203,7 @@ def test_length():
     assert outcomes == [0] * 9 + [1]
 
 
+@pytest.mark.quick
 def test_a_stop_gives_up():
     data = image().data
     for cycle in (3, 200, 400):

@@ -118,6 +118,7 @@ class TestHidden:
 
 @both_plans
 class TestRows:
+    @pytest.mark.quick
     def test_writes(self, plan):
         rng = np.random.default_rng(4)
         old, new = numbers(rng, plan, DEPTH, 3), numbers(rng, plan, 2, DEPTH, 3)

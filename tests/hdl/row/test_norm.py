@@ -27,6 +27,7 @@ EDGES = [-32768, -32767, -1, 0, 1, 7, 8, 32767]
 
 @pytest.mark.parametrize("plan", [PLAN12, PLAN9], ids=lambda plan: f"plan{plan.code}")
 class TestRmsNorm:
+    @pytest.mark.quick
     def test_edges(self, plan):
         x = np.array([[a, b, c] for a in EDGES for b in EDGES for c in (-32768, 0, 3)])
         add = np.arange(len(x)) % 2

@@ -50,6 +50,7 @@ async def walk(ctx, dut, window, steps):
         ctx.set(dut.advance, 0)
 
 
+@pytest.mark.quick
 @all_lanes
 def test_small_windows_wrap_many_times(lanes):
     dut = Position(lanes=lanes)

@@ -17,6 +17,7 @@ def spread(rng, fmt, *shape):
     return np.where(rng.random(shape) < 0.2, ends, values)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("plan", [PLAN12, PLAN9], ids=lambda plan: f"plan{plan.code}")
 def test_random_operations(plan):
     rng = np.random.default_rng(1)

@@ -9,6 +9,7 @@ from glintfpga.quant.blink.tables import rope_table
 from support.component_bench import record
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("plan", [PLAN12, PLAN9], ids=lambda plan: f"plan{plan.code}")
 def test_one_vector_a_cycle(plan):
     rng = np.random.default_rng(1)

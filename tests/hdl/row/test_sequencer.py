@@ -107,6 +107,7 @@ class TestSequencer:
 
         simulate(dut, testbench)
 
+    @pytest.mark.quick
     def test_sizes(self, lanes):
         dut = Sequencer(lanes=lanes)
 

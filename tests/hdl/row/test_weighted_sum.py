@@ -52,6 +52,7 @@ class TestRunningTop:
                 assert lost == (rise > blocks.MAX_RESCALE)
                 assert lost or shift == rise
 
+    @pytest.mark.quick
     def test_power_up(self, lanes):
         got = record(RunningMax(lanes=lanes, width=MAX_WIDTH), {}, ["maximum", "shift", "lost"], 4)
         assert got["maximum"] == [blocks.RUNNING_MAX_START] * 4

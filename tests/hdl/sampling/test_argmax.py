@@ -65,6 +65,7 @@ class TestArgMax:
     def test_equal_everywhere(self, lanes):
         check(lanes, [(np.full(40, value), np.zeros(40, int), False) for value in (LOW, 0, HIGH)])
 
+    @pytest.mark.quick
     def test_sums_do_not_wrap(self, lanes):
         logits = np.array([HIGH, HIGH - 1, LOW, LOW])
         noise = np.array([NOISE_HIGH - 1, NOISE_HIGH, NOISE_LOW, NOISE_HIGH])

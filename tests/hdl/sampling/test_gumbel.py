@@ -31,6 +31,7 @@ def simulate(lanes, temperature, groups):
 
 
 class TestParameters:
+    @pytest.mark.quick
     def test_lanes(self):
         assert GumbelNoise(lanes=4).lanes == 4
         for lanes in (0, 1, 3):

@@ -81,6 +81,7 @@ class TestSimulation:
 
         simulate(dut, testbench)
 
+    @pytest.mark.quick
     def test_clear(self, lanes):
         dut = LogitCrc(lanes=lanes)
         rng = random.Random(1)

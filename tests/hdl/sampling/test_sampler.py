@@ -65,6 +65,7 @@ class TestSampler:
 
         simulate(dut, testbench)
 
+    @pytest.mark.quick
     def test_draws_like_the_reference(self, lanes):
         rng = np.random.default_rng(lanes)
         dut = Sampler(plan=PLAN12, lanes=lanes)

@@ -57,6 +57,7 @@ class TestParameters:
 
 @pytest.mark.parametrize("lanes", [2, 4, 8])
 class TestSimulation:
+    @pytest.mark.quick
     def test_keys_itself_with_seed_0(self, lanes):
         dut = Trivium(lanes=lanes)
 

@@ -2,6 +2,7 @@
 import random
 from dataclasses import asdict, fields
 
+import pytest
 from amaranth.sim import Simulator
 
 from glintfpga.firmware.wire.messages import Counters
@@ -10,6 +11,7 @@ from glintfpga.hdl.service.counters import COUNTER_BYTES, CounterBank
 NAMES = [field.name for field in fields(Counters)]
 
 
+@pytest.mark.quick
 def test_counts_like_the_messages_say():
     dut = CounterBank()
     rng = random.Random(1)

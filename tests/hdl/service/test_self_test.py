@@ -116,6 +116,7 @@ def test_results(faults, expected, tokens):
     assert world.failures == (expected != Result.PASSED)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("silent_after", [1, 5, 8])
 def test_a_silent_core_has_failed(silent_after):
     world = World(silent_after=silent_after)

@@ -210,6 +210,7 @@ def test_hello_ends_anything_and_keeps_the_context():
     bench.run(script)
 
 
+@pytest.mark.quick
 def test_set_baud():
     bench = Bench(ToyCore())
 

@@ -43,6 +43,7 @@ def test_a_rate_is_told_only_from_several_frames(times_s, text):
     assert speed.line(None) == text
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("sampled", "text"),
     [

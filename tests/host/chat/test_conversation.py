@@ -81,6 +81,7 @@ def test_unplugged_in_the_middle(new_world, image, reset, after):
     assert len(patience.errors) == 2
 
 
+@pytest.mark.quick
 def test_reset_between_two_questions(new_world, image):
     expected = undisturbed(new_world, image)
     world = new_world(image)

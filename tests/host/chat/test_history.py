@@ -24,6 +24,7 @@ def test_lines_come_back_in_their_order(path):
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
+@pytest.mark.quick
 def test_two_chats_at_a_time_keep_the_lines_of_both(path):
     one, other = ChatHistory(path), ChatHistory(path)
     for line in "abcd":

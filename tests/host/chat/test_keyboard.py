@@ -54,6 +54,7 @@ def typed(monkeypatch):
     return read
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [

@@ -47,6 +47,7 @@ def test_bytes_that_are_no_text_reach_the_device_as_they_are(talk, world):
     assert run.session.history[:7] == list(b"\xff\xfe\x00\x1b[0m")
 
 
+@pytest.mark.quick
 def test_answers_are_shown_as_safe_text(talk, capfdbinary):
     run = talk(b"x\n", count=300, temperature=3.9)
     run.run()

@@ -40,6 +40,7 @@ def test_settings(chat, line, seed, temperature):
     assert (chat.seed, chat.temperature) == (seed, temperature)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "line",
     [

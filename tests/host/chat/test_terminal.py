@@ -153,6 +153,7 @@ def test_what_is_wrong_with_a_command_is_said(terminal):
         assert chat.leave() == 0
 
 
+@pytest.mark.quick
 def test_seed_temperature_and_clear(terminal):
     with terminal() as chat:
         chat.wait_for(rb"> ")

@@ -145,6 +145,7 @@ def test_verify_as_json(command, glint, image, monkeypatch):
     assert first["device"]["crc"] != first["reference"]["crc"]
 
 
+@pytest.mark.quick
 def test_verify_fails_with_the_first_position(command, glint, monkeypatch):
     from glintfpga.firmware.device import executor
 

@@ -44,6 +44,7 @@ def test_json(command, added, files):
     assert len(found["refused"]) == 1
 
 
+@pytest.mark.quick
 def test_overlap_is_shown(command, added, files):
     (files / "a.txt").write_text(LINES)
     code, out, err = command("data", "check", added, "--eval", files / "set.txt")

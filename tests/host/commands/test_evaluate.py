@@ -69,6 +69,7 @@ def test_without_data(command, tmp_path):
     assert "there is no .txt, .jsonl, .txt.xz or .jsonl.xz file in" in err
 
 
+@pytest.mark.quick
 def test_fetch_fails_before_it_scores(command, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     code, out, err = command("eval", "blink-base", "--data", tmp_path, "--fetch")

@@ -56,6 +56,7 @@ def test_a_folder_in_use_is_refused(command, asked, tmp_path):
     assert not (tmp_path / "top.v").exists()
 
 
+@pytest.mark.quick
 def test_nothing_is_written_when_it_fails(command, monkeypatch, tmp_path):
     def export(options, *, apio, progress):
         raise EnvironmentProblem("no Yosys")

@@ -93,6 +93,7 @@ def test_truncated_build_is_refused(command, desk, write_build, named):
     assert desk == []
 
 
+@pytest.mark.quick
 def test_lying_or_damaged_manifest_is_refused(command, desk, write_build):
     write_build(BUILT.parent, build_id="x")
     assert command("flash")[0] == 2

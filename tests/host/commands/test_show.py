@@ -76,6 +76,7 @@ def test_a_device(command, world, image, new_world):
     assert "  no model" in lines(device_facts(new_world(None).client()))
 
 
+@pytest.mark.quick
 def test_a_device_that_tells_nonsense_of_its_model(world):
     client = world.client()
     info = client.info

@@ -331,6 +331,7 @@ def test_minutes_become_tokens_once(text, tmp_path, command, monkeypatch):
         assert out.decode("utf-8", "replace") == sample[numerics]
 
 
+@pytest.mark.quick
 def test_text_without_a_sign_off_is_refused(text, command):
     code, _, err = command("train", "--manifest", text)
     assert code == 2

@@ -14,6 +14,7 @@ def missing(name):
     return ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("error", "command", "code", "line"),
     [

@@ -101,6 +101,7 @@ def hasty(monkeypatch):
     monkeypatch.setattr(module, "LOOK_S", 0.01)
 
 
+@pytest.mark.quick
 def test_elsewhere_a_line_now_and_then(hasty, notes):
     with counting("verify", 100) as show:
         for done in range(50):

@@ -34,6 +34,7 @@ def test_what_nohup_ignores_stays_ignored():
         signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.quick
 def test_other_threads_and_systems(monkeypatch):
     thread = threading.Thread(target=tidy_end().__enter__)
     thread.start()

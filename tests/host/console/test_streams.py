@@ -131,6 +131,7 @@ def test_no_temporary_folder(monkeypatch):
     assert str(found) == "no folder for temporary files is writable; set TMPDIR to one"
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "system, error, kind",
     [

@@ -76,6 +76,7 @@ def test_a_name_on_stdout(monkeypatch, terminal):
     assert shown_name(NAME) == ("m\u00f6 del \\x1b[2J.glint" if terminal else str(NAME))
 
 
+@pytest.mark.quick
 def test_names_in_notes_and_progress_cannot_steer_a_terminal(command, tmp_path):
     image = tmp_path / NAME
     code, _, err = command("quantize", "blink-base", "-o", image)

@@ -70,6 +70,7 @@ def test_software_has_no_figures_of_the_chip(world):
     assert result["tokens_per_second_wire"]["115200"]["bound"]["how"] == "computed"
 
 
+@pytest.mark.quick
 def test_a_rate_that_does_not_work_is_not_reached(world):
     world.bad_rates = (3_000_000,)
     result = bench(world.client(), how="measured", tokens=300)

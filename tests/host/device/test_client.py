@@ -99,6 +99,7 @@ def test_next_command_ends_a_running_answer(world):
     assert answer.reason is Reason.ABORT
 
 
+@pytest.mark.quick
 def test_long_prompts_are_split(world, monkeypatch):
     monkeypatch.setattr("glintfpga.host.device.client.MAX_MESSAGE", 101)
     client = world.client()

@@ -39,6 +39,7 @@ def test_no_model(client):
     assert lines(device_facts(client))[-1] == "  no model"
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("at", [0, 8, 15])
 def test_a_header_that_is_none(client, at):
     header = bytearray(client.info.image_header)

@@ -164,6 +164,7 @@ def test_any_hello(greet, fields):
         assert not client.has_model or 2 <= client.vocab <= 512
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [("lanes", 3, "3 for its lanes"), ("plan", 0, "0 for its plan"), ("baud_index", 5, "5 for")],

@@ -88,6 +88,7 @@ def test_a_device_left_at_another_rate_comes_back(world):
     assert again.counters().tokens == 0
 
 
+@pytest.mark.quick
 def test_bridge_that_divides_by_four(world):
     world.divider = 4
     client = world.client()

@@ -87,6 +87,7 @@ def test_rate_that_the_port_does_not_have(world):
     assert works(client)
 
 
+@pytest.mark.quick
 def test_rate_that_fails_costs_little(world):
     world.bad_rates = BAUDS[2:]
     client = world.client()

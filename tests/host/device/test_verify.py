@@ -44,6 +44,7 @@ def test_one_wrong_logit_of_a_given_token(world, image, step):
     assert not result.first.generated
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("step", [100, 171])
 def test_one_wrong_logit_of_a_sampled_token(world, image, step):
     client = world.client()

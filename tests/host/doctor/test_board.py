@@ -33,6 +33,7 @@ def test_halves_are_told_apart(machine, plug, system, ports):
     assert {finding.level for finding in found} == {Level.OK}
 
 
+@pytest.mark.quick
 def test_hidden_interface(machine, plug):
     plug(("/dev/x", None))
     assert lines(machine()) == [

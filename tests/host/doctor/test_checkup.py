@@ -9,6 +9,7 @@ from glintfpga.host.doctor.checkup import CHECKS, examine
 from glintfpga.host.doctor.machine import Machine
 
 
+@pytest.mark.quick
 def test_a_check_that_fails_is_a_warning_and_the_others_go_on(machine):
     def half(machine):
         yield ok("half", "first")

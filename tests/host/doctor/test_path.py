@@ -96,6 +96,7 @@ def test_two_packers(machine, path, program, tmp_path):
     assert "off PATH" in found.next_step
 
 
+@pytest.mark.quick
 def test_router_and_packer_of_two_installations(machine, path, program):
     router = program("suite/bin/nextpnr-himbaechel")
     packer = program("venv/bin/gowin_pack")

@@ -73,6 +73,7 @@ def test_programmer_may_not_be_used(machine, write, plug_usb, forbid):
     assert UDEV_RULE in found.next_step
 
 
+@pytest.mark.quick
 def test_rule_does_not_help(machine, write, plug_usb, forbid):
     plug_usb()
     write({"etc/udev/rules.d/70-tangnano.rules": UDEV_RULE})

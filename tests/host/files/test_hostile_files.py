@@ -127,6 +127,7 @@ def test_names_that_are_not_text(command, tmp_path):
     assert b"\\x1b[31m" in out and b"\\udcff" in out
 
 
+@pytest.mark.quick
 @pytest.mark.skipif(os.name == "nt", reason="devices are no files there")
 @pytest.mark.parametrize("node", ["/dev/null", "/dev/full", "/dev/stdin"])
 def test_devices_are_no_outputs(refused, node, monkeypatch):

@@ -74,6 +74,7 @@ def test_a_folder_in_the_place_of_a_file(filled):
         fill(filled, {"new.txt": ""}, {})
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", ["../outside.txt", "/outside.txt", "a/../../outside.txt", ""])
 def test_a_record_cannot_name_files_elsewhere(filled, name):
     (filled.parent / "outside.txt").write_text("x")

@@ -89,6 +89,7 @@ def test_a_file_that_appears_meanwhile_stays(tmp_path):
     assert (tmp_path / "x").read_bytes() == b"mine"
 
 
+@pytest.mark.quick
 def test_one_file_under_many_names(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = Path("c")

@@ -253,6 +253,7 @@ def test_rate_that_a_port_does_not_have(monkeypatch, error):
     assert port.set_baud(115200)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "error, text",
     [

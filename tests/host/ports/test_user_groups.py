@@ -25,6 +25,7 @@ def device(monkeypatch):
     return make
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "number, mode, group",
     [

@@ -239,6 +239,7 @@ def test_shipped_and_named_exclude_each_other(command, tmp_path):
     assert "not both" in err.splitlines()[-1]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("name", "content", "code"),
     [("gone.fs", None, 2), ("empty.fs", b"", 2), ("noise.fs", bytes(range(256)) * 40, 2)],

@@ -37,6 +37,7 @@ def test_rows_are_distributions_over_the_window(window, lanes, plan):
     assert (weights[:, 0, 0] == 1).all()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("window, lanes", [(3, 2), (5, 4), (8, 4), (16, 8)])
 def test_weights_are_those_of_the_chip(window, lanes, monkeypatch):
     """They weigh the value rows as the reference does, but for its rounding of rescaled sums."""

@@ -31,6 +31,7 @@ def test_utilization(new_build):
     assert "5 LUTs" in picture
 
 
+@pytest.mark.quick
 def test_more_used_than_there_is_stays_in_the_bar(new_build):
     crowded = {"LUT4": {"used": 9, "available": 3}, "DFF": {"used": 1, "available": 0}}
     picture = utilization_picture(read_build(new_build(report={"utilization": crowded})))

@@ -25,6 +25,7 @@ def test_either_file_and_the_step_s_own_first(folder, timing_json):
     assert timing_of(folder()) == timing_json()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("other", "field"),
     [

@@ -46,6 +46,7 @@ def test_no_build_at_all(command, elsewhere, monkeypatch):
     assert command("report", "--board", "nothing")[0] == 2
 
 
+@pytest.mark.quick
 def test_bad_builds_leave_the_old_page(command, new_build, elsewhere):
     old = "<!doctype html>\n<html lang=\"en\"><head>default-src 'none'"
     (elsewhere / "report.html").write_text(old)

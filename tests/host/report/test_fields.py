@@ -37,6 +37,7 @@ def test_large_files_are_refused(file, monkeypatch):
         read_json(file, what="report")
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "read, value, wanted",
     [

@@ -2,6 +2,8 @@
 import re
 from dataclasses import replace
 
+import pytest
+
 from glintfpga.boards.shipped import release_folder
 from glintfpga.host.report.floorplan import floorplan_picture, label_places, tiles_by_block
 from glintfpga.host.report.inputs import read_build, read_floorplan
@@ -32,6 +34,7 @@ def test_the_shipped_chip_is_drawn_whole():
         assert f"<title>{block}: " in picture and f">{block}</b>" in picture
 
 
+@pytest.mark.quick
 def test_fuller_tiles_are_larger(new_build):
     tiles = tiles_by_block(read_build(new_build()).floorplan)
     *_, (x, y, side, height) = tiles[1]

@@ -3,6 +3,7 @@
 
 import json
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ NAMES = ("manifest.json", "report.json", "floorplan.json")
 NOBODY = Subject(model=None, quantized=None, missing="not at hand")
 
 
+@pytest.mark.quick
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(NAMES), st.randoms(use_true_random=False))
 def test_damaged(new_build, name, rng):

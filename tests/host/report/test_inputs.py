@@ -30,6 +30,7 @@ def test_a_device_without_a_model(new_build):
     assert build.spec is None and not build.cycles
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "file, field, value, message",
     [

@@ -2,6 +2,7 @@
 import html
 from html.parser import HTMLParser
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ class Seen(HTMLParser):
         self.text += data
 
 
+@pytest.mark.quick
 @given(st.text(), st.text())
 def test_no_text_leaves_its_element(content, attribute):
     seen = Seen(element("p", content, title=attribute))

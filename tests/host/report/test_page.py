@@ -87,6 +87,7 @@ def test_it_is_small(shipped):
     assert len(shipped.encode()) < 1_500_000
 
 
+@pytest.mark.quick
 def test_hostile_texts_stay_texts(new_build, timing_json):
     step = {"kind": HOSTILE, "delay_ns": 1, "cell": HOSTILE, "type": HOSTILE, "bel": HOSTILE,
             "x": 1, "y": 2, "net": HOSTILE}  # fmt: skip

@@ -41,6 +41,7 @@ def lab(rgb):
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("vision", SIMULATED)
 def test_blocks_differ_for_every_eye(vision):
     seen = {c: lab(SIMULATED[vision] @ linear(c)) for c in (*BLOCKS.values(), *LANES)}

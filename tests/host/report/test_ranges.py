@@ -71,6 +71,7 @@ def test_noise_and_formats(picture):
     assert "29.2 dB" in picture
 
 
+@pytest.mark.quick
 def test_values_beyond_the_axis_stay_on_it(picture):
     xs = [float(x) for x in re.findall(r'd="M(\S+) ', tensor(picture, "q"))]
     assert max(xs) <= 18 and min(xs) >= -14

@@ -36,6 +36,7 @@ def test_runs_of_the_shipped_build_add_up():
     assert 1e3 / path.delay_ns == pytest.approx(build.timing.limit_mhz, rel=1e-3)
 
 
+@pytest.mark.quick
 def test_a_path_longer_than_the_period_fills_the_bar(new_build):
     path = read_build(new_build()).floorplan.path
     assert "width:100.00%" in timing_picture(path, 5000.0)

@@ -28,6 +28,7 @@ def test_loss_falls_to_the_right_on_the_page():
     assert "replica 3" in picture and "100 k" in picture
 
 
+@pytest.mark.quick
 def test_long_curves_are_thinned_and_empty_ones_left_out():
     picture = curves_picture({0: points(*((n, 5 / n) for n in range(1, 3000))), 1: []})
     (line,) = coordinates(picture)

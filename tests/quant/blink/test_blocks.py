@@ -50,6 +50,7 @@ class TestRmsnorm:
         for bits in range(1, 17):
             self.check(plan, rng.integers(-(1 << bits), 1 << bits, (500, 3)))
 
+    @pytest.mark.quick
     def test_edges(self, plan):
         values = [0, 1, -1, 7, 8, -8, -9, 65535, -65536, 32768]
         self.check(plan, np.array([[a, b, c] for a in values for b in values for c in values]))

@@ -67,6 +67,7 @@ class TestGroupWeights:
         running_max, p = blocks.group_weights(plan, products, np.array([True]), np.int64(0))
         assert (int(running_max), p.tolist()) == (1, [1 << plan.weight_p_frac])
 
+    @pytest.mark.quick
     def test_far_below(self, plan):
         frac = 2 * plan.qk.frac
         products = np.array([0, -8, -40, -3000]) << frac

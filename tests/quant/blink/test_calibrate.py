@@ -35,6 +35,7 @@ class TestRanges:
         assert ranges.count("q", 3) == len(values)
         assert ranges.count_beyond("q", 3, exponent) == (magnitude >= 2.0**exponent).sum()
 
+    @pytest.mark.quick
     def test_never_seen(self):
         ranges = Ranges()
         assert (ranges.largest("q", 0), ranges.count("q", 0)) == (0.0, 0)

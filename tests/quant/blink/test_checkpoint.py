@@ -85,6 +85,7 @@ class TestFiles:
 
 
 class TestMalformed:
+    @pytest.mark.quick
     @pytest.mark.parametrize(
         "data, message",
         [

@@ -102,6 +102,7 @@ def test_batch_rows_do_not_mix():
         np.testing.assert_allclose(row, alone[0], rtol=1e-12)
 
 
+@pytest.mark.quick
 def test_tokens_beyond_the_reach_do_not_matter():
     spec = ModelSpec(loops=2, vocab=17, eos=None, window=4)
     model = FloatModel(checkpoint_of(spec))

@@ -2,6 +2,7 @@
 import math
 
 import numpy as np
+import pytest
 
 from glintfpga.quant.blink.checkpoint import Checkpoint
 from glintfpga.quant.blink.fold import fold
@@ -38,6 +39,7 @@ def test_matrices_of_a_loop():
     np.testing.assert_array_equal(folded.loop_embedding, t["loop_embedding"][1])
 
 
+@pytest.mark.quick
 def test_blocks_outside_the_loop_have_no_adapter():
     source = checkpoint()
     t, folded = source.tensors, fold(source).passes[0]

@@ -81,6 +81,7 @@ def test_bits_of_the_header(read, step):
         read(bytes(data))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("size", [0, HEADER_BYTES - 1, HEADER_BYTES + 1, 2**31, 2**63, 2**64 - 1])
 def test_length_that_lies(read, size):
     assert read(size.to_bytes(8, "little") + GOOD[8:]) is None

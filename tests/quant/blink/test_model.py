@@ -46,6 +46,7 @@ def test_every_field_counts(name):
     assert replace(model, **{name: changed}) != model
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", [field.name for field in fields(PassWeights)])
 def test_every_weight_counts(name):
     model = build()

@@ -33,6 +33,7 @@ class TestPlans:
         assert largest >> score_shift <= plan.value.hi
         assert plan is PLAN9 or largest >> plan.min_shift <= plan.value.hi, "never saturates"
 
+    @pytest.mark.quick
     def test_norm_cannot_overflow(self, plan):
         assert plan.h.real(plan.h.hi) > 3**0.5 * 1.001
 

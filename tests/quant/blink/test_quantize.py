@@ -78,6 +78,7 @@ class TestFractions:
         assert fits(frac)
         assert not fits(frac + 1)
 
+    @pytest.mark.quick
     def test_half_up_can_push_the_largest_out(self):
         assert finest_frac(np.array([1.0 - 2.0**-13]), 12) == 10
         assert finest_frac(np.array([2047 / 2048]), 12) == 11

@@ -29,6 +29,7 @@ class TestRandomModel:
             assert weights.gate.shape == weights.up.shape == (spec.hidden, 3)
             assert weights.down.shape == (3, spec.hidden)
 
+    @pytest.mark.quick
     def test_stays_in_its_formats(self, spec, plan):
         weight = QFormat(plan.weight_width, 0)
         for seed in range(5):

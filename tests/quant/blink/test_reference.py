@@ -175,6 +175,7 @@ class TestReferenceModel:
         both.prefill(self.IDS)
         assert (both.logits()[0] == want[-1]).all()
 
+    @pytest.mark.quick
     def test_logits_of_the_same_x_again(self, lanes):
         device = ReferenceModel(build(), lanes=lanes)
         assert (device.step(3) == device.logits()).all()

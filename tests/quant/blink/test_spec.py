@@ -123,6 +123,7 @@ class TestText:
 
 
 class TestLimits:
+    @pytest.mark.quick
     @pytest.mark.parametrize(
         "field, value",
         [

@@ -75,6 +75,7 @@ class TestExp2:
         one = 1 << plan.weight_p_frac
         assert exp2_table(plan).tolist() == [round(one * 2 ** (-i / 8)) for i in range(8)]
 
+    @pytest.mark.quick
     def test_range(self, plan):
         table = exp2_table(plan)
         assert table[0] == 1 << plan.weight_p_frac

@@ -35,6 +35,7 @@ def by_hand(text):
     return 100 * sum(flips) / len(seen), 1000 * sum(kl) / len(seen)
 
 
+@pytest.mark.quick
 @given(st.binary(min_size=2, max_size=600))
 def test_by_hand(text):
     # Logits may be off by a constant.

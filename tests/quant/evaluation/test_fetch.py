@@ -83,6 +83,7 @@ def test_forms():
     assert detokenized(PAGE) == " = Red-tipped =\n\nIt is 1,000 (or 2.5), isn 't it?\n"
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("page", "typed"),
     [

@@ -36,6 +36,7 @@ def test_sums_of_passages(some, batch):
     assert found == pytest.approx([by_hand(passage) for passage in some], abs=1e-7)
 
 
+@pytest.mark.quick
 @given(st.permutations(list(b"abcdefghijklmnop")))
 def test_equal_terms_tie_whatever_their_order(letters):
     unigram = TableScorer(np.broadcast_to(TABLE[0], (256, 256)))

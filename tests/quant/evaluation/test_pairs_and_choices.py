@@ -45,6 +45,7 @@ def test_one_trial_tells_of_no_spread():
     assert [row.error_text(2) for row in rows] == ["-"] * 4
 
 
+@pytest.mark.quick
 def test_ties_are_wrong_and_the_first_byte_does_not_count():
     assert score_pairs(UNIGRAM, [TIE, pair(b"cb", b"ac")], **NAMES)[1].value == 50.0
 

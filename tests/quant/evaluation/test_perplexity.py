@@ -63,6 +63,7 @@ def test_one_window_tells_of_no_spread(text):
     assert windows(NEXT, bytes(258), **NAMES).stderr is not None
 
 
+@pytest.mark.quick
 def test_error_is_that_of_the_mean_of_windows():
     rng = np.random.default_rng(0)
     text = b"".join(bytes(range(256)) if odd else bytes(256) for odd in rng.integers(0, 2, 25))

@@ -69,6 +69,7 @@ def test_one_file_and_no_files(tmp_path):
         find_sets(tmp_path / "empty")
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

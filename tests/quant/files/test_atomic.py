@@ -18,6 +18,7 @@ def test_replaces_a_file(tmp_path):
     assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), *(OSError(n, "why") for n in DISK_ERRORS)])
 @pytest.mark.parametrize("when", ["write", "close"])
 def test_failure_leaves_the_old_content(tmp_path, monkeypatch, error, when):

@@ -82,6 +82,7 @@ def test_a_bomb_goes_off_in_pieces(bomb, tmp_path):
     assert size == MAX_TEXT_BYTES + (2 << 20)
 
 
+@pytest.mark.quick
 def test_a_bomb_is_read_as_far_as_was_asked(read, bomb):
     assert read(bomb, limit=1000) == bytes(1000)
 

@@ -65,6 +65,7 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch):
         assert (tmp_path / "lock").read_text() == ""
 
 
+@pytest.mark.quick
 def test_windows(tmp_path, monkeypatch):
     """As msvcrt does it: a byte is locked where the file is at, which others cannot read then."""
     held = []

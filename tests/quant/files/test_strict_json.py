@@ -27,6 +27,7 @@ def test_a_byte_order_mark_is_left_out():
     assert parse_object(b'\xef\xbb\xbf{"a": "\xef\xbb\xbf"}') == {"a": "\ufeff"}
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("data", "message"),
     [

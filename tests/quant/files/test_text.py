@@ -26,6 +26,7 @@ def test_pieces_are_small(tmp_path):
     assert max(sizes) <= 1 << 20
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "damage",
     [

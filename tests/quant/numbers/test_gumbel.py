@@ -35,6 +35,7 @@ def test_no_entry_is_near_a_rounding_edge():
     assert np.abs(scaled - np.round(scaled)).min() > 1e-6
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("temperature", [0, 1, 128, 205, 256, 384, 1023])
 def test_noise_rounds_half_up(temperature):
     expected = [

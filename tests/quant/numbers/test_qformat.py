@@ -32,6 +32,7 @@ class TestShiftRound:
         want = [shift_round(value, shift) for value in values]
         assert shift_round(np.array(values, np.int64), shift).tolist() == want
 
+    @pytest.mark.quick
     @pytest.mark.parametrize(
         ("value", "want"), [(-6, -1), (-5, -1), (-3, -1), (-2, 0), (1, 0), (2, 1), (5, 1), (6, 2)]
     )

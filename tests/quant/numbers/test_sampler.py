@@ -59,6 +59,7 @@ def test_distribution(name, temperature):
     assert stats.chisquare(counts, bins).pvalue > 0.001
 
 
+@pytest.mark.quick
 def test_sample_equals_the_vectorized_draws():
     for seed, logits in LOGITS.values():
         sampler = Sampler(seed)

@@ -28,6 +28,7 @@ def estream_bytes(stream, count):
     return bytes(int(f"{octet:08b}"[::-1], 2) for octet in stream.octets(count))
 
 
+@pytest.mark.quick
 def test_estream_vector():
     # eSTREAM's test vectors, 80-bit key and IV, set 1, vector 0.
     stream = Trivium(bytes.fromhex("80000000000000000000"))

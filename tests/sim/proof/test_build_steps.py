@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Where the registers of the source are in a bitstream."""
 
+import pytest
+
 from glintfpga.sim.gowin.netlist.flat_netlist import FlatNetlist
 from glintfpga.sim.gowin.netlist.netlist import HIGH, LOW, Cell, Netlist
 from glintfpga.sim.proof.build_steps import Origin
@@ -19,6 +21,7 @@ def registers(**outs):
     )
 
 
+@pytest.mark.quick
 def test_wires_by_their_names():
     """Those of which all bits are registers that were placed, or constants."""
     wires = {"one": (10,), "two": (11, 10), "padded": (10, LOW, HIGH), "logic": (20, 10)}

@@ -214,6 +214,7 @@ def test_a_run_agrees(change, noticed):
     assert bool(sim.noticed) == noticed
 
 
+@pytest.mark.quick
 def test_without_names_nothing_is_shown():
     sim = BitParallelSim(small(), clk_hz=1e6)
     assert never_read_before_write(sim.flat, {}, registers=WIRES) == set()

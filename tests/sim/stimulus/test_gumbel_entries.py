@@ -14,6 +14,7 @@ from glintfpga.sim.stimulus.gumbel_entries import noise_model, questions, words_
 LOG2 = 10
 
 
+@pytest.mark.quick
 def test_words_of_many_seeds_at_once():
     words = words_of_seeds(LOG2, 3)
     assert words.shape == (3, 1 << LOG2)

@@ -63,6 +63,7 @@ def test_any_model_is_an_image(seed):
     assert len({model.spec for model in models}) > 1
 
 
+@pytest.mark.quick
 def test_the_same_numbers_make_the_same_models():
     one, other = (any_model(random.Random(3), PLAN12) for _ in range(2))
     assert one == other

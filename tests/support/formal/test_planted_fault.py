@@ -14,6 +14,7 @@ def test_a_fault_is_planted_in_a_copy_only():
     assert not hasattr(original, "REPLACED")
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("text", ["no such text", "e"])
 def test_text_that_does_not_stand_exactly_once_is_refused(text):
     with pytest.raises(ValueError, match="not once"):

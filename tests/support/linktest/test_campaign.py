@@ -85,6 +85,7 @@ class TestNotices:
 
         assert " were due" in self.run(short, change)
 
+    @pytest.mark.quick
     def test_a_frame_not_counted(self, short):
         def change(script, port, monitors, options):
             monitors.host.damaged += 1

@@ -18,6 +18,7 @@ def test_one_section_is_replaced(tmp_path):
     assert page.read_text().count("`command`") == 1
 
 
+@pytest.mark.quick
 def test_no_section(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("text")

@@ -119,6 +119,7 @@ def test_refused_builds_leave_the_release_as_it_is(build, write_build, tmp_path,
     assert [path.name for path in root.iterdir()] == [BOARD]
 
 
+@pytest.mark.quick
 def test_a_failed_swap_puts_the_old_release_back(build, tmp_path, fresh, monkeypatch):
     root = tmp_path / "release"
     target = renew(build, board=BOARD, root=root)

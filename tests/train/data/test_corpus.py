@@ -130,6 +130,7 @@ def test_pair_counts(small, tmp_path):
     assert np.allclose(corpus.pair_counts(wikitext_fraction=0.25), wanted)
 
 
+@pytest.mark.quick
 def test_changed_file(small, tmp_path):
     path = small.path(small.sources[0])
     path.write_text("One, too.")

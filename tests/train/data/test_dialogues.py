@@ -75,6 +75,7 @@ def test_the_gate_looks_into_dialogues(manifest_of, tmp_path):
     assert found.examples == ("a.jsonl#1: shares words with set.txt",)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -52,6 +52,7 @@ def test_name_says_what_was_used(manifest, checkpoint, tmp_path):
     assert len(names) == 4
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("share", [0, -1, 1.01, float("nan")])
 def test_wrong_share(manifest, checkpoint, tmp_path, share):
     with pytest.raises(InputError, match="above 0 and at most 1,"):

@@ -24,6 +24,7 @@ def test_split_undoes_joining(parts):
     assert list(split(lines)) == ["\n".join(part).encode() for part in parts]
 
 
+@pytest.mark.quick
 def test_lines_across_pieces(tmp_path):
     rows = [b"x" * n for n in (700_000, 700_000, 3_000_000, 1)]
     (tmp_path / "a.txt").write_bytes(b"\n\n".join(rows))

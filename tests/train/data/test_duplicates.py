@@ -42,6 +42,7 @@ def test_exact_and_first_of_three():
     assert found.near() == []
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("length", [30, 300, 3000])
 def test_near(length):
     """One word in a hundred changed, or one word of thirty: an index of about 0.9 or 0.7."""

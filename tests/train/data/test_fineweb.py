@@ -42,6 +42,7 @@ def test_all_there_is(library, tmp_path):
     assert sum(len(list(documents(tmp_path / source.file))) for source in sources) == 10
 
 
+@pytest.mark.quick
 def test_no_library_no_network(library, tmp_path, monkeypatch):
     def fail(*names, **options):
         raise ConnectionError("no\nroute")

@@ -98,6 +98,7 @@ def test_changed_file(clean, evaluation, sentences):
     assert "No such file" in checked(clean).reasons[0]
 
 
+@pytest.mark.quick
 def test_changed_manifest(clean, evaluation):
     check(clean, evaluation=evaluation)
     write_manifest(clean, sign(read_manifest(clean), ["a.txt"], "Cleo"))

@@ -66,6 +66,7 @@ def test_adding_anew_takes_the_signature_off(tmp_path, described):
     assert not source.reviewed
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "name",
     ["/etc/a.txt", "../a.txt", "b/../../a.txt", "..", "", "C:a.txt", "b\\a.txt", "a\0.txt"],

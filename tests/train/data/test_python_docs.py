@@ -59,6 +59,7 @@ def test_made_once(library, tmp_path):
     assert python_manifest(tmp_path / "c").read_bytes() == before
 
 
+@pytest.mark.quick
 def test_nothing_there(library, tmp_path):
     (library / "one.py").unlink()
     with pytest.raises(EnvironmentProblem, match="has no docstrings: name a manifest"):

@@ -42,6 +42,7 @@ def test_verse_has_no_titles():
     assert "=" not in spaced("SPEAKER:\nA line without an end\nand a second one")
 
 
+@pytest.mark.quick
 @given(st.text(alphabet="ab .,'\"-()5\u2014!@\n", min_size=1, max_size=80))
 def test_no_letter_is_lost_and_spaces_are_single(text):
     lines = [line.rstrip() for line in text.split("\n")]

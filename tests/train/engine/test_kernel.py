@@ -146,6 +146,7 @@ class TestRefuses:
         with pytest.raises(InputError, match=words):
             Kernel(spec)
 
+    @pytest.mark.quick
     @pytest.mark.parametrize("token", [9, -1, 65536])
     def test_ids(self, token):
         spec = SPECS["two loops"]

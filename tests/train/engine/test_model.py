@@ -72,6 +72,7 @@ def test_saved_model_is_read_by_numpy(spec, tmp_path):
     np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.quick
 def test_rope_step():
     spec = SPECS["two loops"]
     rng = np.random.default_rng(1)

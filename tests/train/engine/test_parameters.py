@@ -9,6 +9,7 @@ from glintfpga.train.engine.parameters import checkpoint_of, flatten, initial, v
 SPEC = ModelSpec(loops=2, vocab=9, eos=None)
 
 
+@pytest.mark.quick
 def test_views_share_memory_and_flatten_undoes_them():
     flat = np.arange(SPEC.param_count, dtype=np.float32)
     tensors = views(SPEC, flat)

@@ -30,6 +30,7 @@ def test_larger_ones_are_not(name):
         for_chip(PRESETS[name].spec)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [

@@ -59,6 +59,7 @@ def test_every_tensor_has_its_axes(spec):
     }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("spec", SPECS)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_symmetries_are_exact(spec, seed):

@@ -19,6 +19,7 @@ def test_the_way_is_an_arc():
     assert slerp(a, b, 1.0) == pytest.approx(b)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("b", [[1.0, 0.001], [-1.0, 0.001], [0.0, 0.0]])
 def test_it_is_straight_where_the_arc_is_not_defined(b):
     a = np.array([1.0, 0.0])

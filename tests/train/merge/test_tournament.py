@@ -108,6 +108,7 @@ def test_nothing_to_merge(checkpoints, tmp_path):
         play([], score_command, tmp_path / "m")
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("code", "reason"),
     [

@@ -19,6 +19,7 @@ def test_steps_follow_the_formula():
     assert vector == pytest.approx(wanted, abs=1e-5)
 
 
+@pytest.mark.quick
 def test_long_gradients_are_scaled_down():
     long, short = Adam(count=2), Adam(count=2)
     a, b = np.zeros(2, np.float32), np.zeros(2, np.float32)

@@ -72,6 +72,7 @@ def test_bases_cover_the_shapes_of_the_chip_and_no_others():
     assert eigenbases_of(PRESETS["glint"].spec) == ()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("block", [(0, 7, 3), (3, 3, 1), (0, 4, 0)])
 def test_blocks_that_are_no_rows_are_refused(block):
     start, stop, width = block

@@ -40,6 +40,7 @@ def test_the_function_stays(spec, ranges):
     assert change.mean() < 2e-3 and change.max() < 0.1
 
 
+@pytest.mark.quick
 def test_values_shrink_by_what_their_formats_need():
     kernel, ids = Kernel(WIDE), text(np.random.default_rng(3))
     vector = random(WIDE, 40.0)

@@ -171,6 +171,7 @@ def test_a_tuned_model_shows_both_flavors(run, released, tmp_path):
     assert facts["base"] is None and "went on from a model (weights" in card
 
 
+@pytest.mark.quick
 def test_samples_cannot_break_the_table(released):
     facts = json.loads((released / "eval.json").read_text())
     facts["samples"][1]["float"] = "a|b`c<img>\n*d*\x1b[0m"

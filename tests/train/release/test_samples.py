@@ -63,6 +63,7 @@ def test_an_answer_follows_its_prompt():
     assert written(_Counts(), 1, 3, 205, 256, b"ab") == b"cde"
 
 
+@pytest.mark.quick
 def test_the_end_of_text_ends_a_sample():
     assert written(_Counts(), 1, 10, 205, None) == bytes(range(1, 11))
     assert written(_Counts(), 1, 10, 205, 0) == bytes(range(1, 11))

@@ -24,6 +24,7 @@ def test_json_gives_the_same_config():
     assert TrainConfig.from_json({}) == TrainConfig()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("data", "reason"),
     [

@@ -107,6 +107,7 @@ def test_the_start_must_be_there_and_the_same(start, tmp_path):
         starting_vector(tmp_path, replace(config, start="0" * 64))
 
 
+@pytest.mark.quick
 def test_another_turn_is_refused(start):
     write_checkpoint(start, replace(read_checkpoint(start), rope_radians_per_token=0.5))
     with pytest.raises(InputError, match=r"turns by 0.5 radians per token.*another model"):

@@ -46,6 +46,7 @@ def test_what_is_not_finite_is_not_written(bad, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.quick
 def test_damaged_files_are_refused(tmp_path):
     path = tmp_path / "m"
     with pytest.raises(InputError, match="cannot read"):

@@ -164,6 +164,7 @@ def test_damaged_states_are_refused(tmp_path):
         Replica.load(path, fresh_adam())
 
 
+@pytest.mark.quick
 def test_the_rate_warms_up_and_falls_to_its_end():
     stage = Stage(lineages=1, tokens=1, rate=0.5, final=0.1)
     rates = [rate_at(stage, step, 1000) for step in range(1000)]

@@ -153,6 +153,7 @@ def test_sources_are_noted(sources, tmp_path):
         read_sources(tmp_path / "a")
 
 
+@pytest.mark.quick
 def test_damaged_scores_are_refused(tmp_path):
     for text in ("[]", '{"0": 1}', '{"0": {"x": 1}}', "{", '{"0": {"0": NaN}}'):
         (tmp_path / "scores.json").write_text(text)

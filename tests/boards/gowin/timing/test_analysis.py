@@ -65,6 +65,7 @@ def test_times_what_the_router_leaves_out(routed, delays):
     assert factors & inputs and ours.worst()["multiplier", "register"].steps
 
 
+@pytest.mark.quick
 def test_a_path_by_hand(placed, delays):
     timing = analyze(placed.netlist(), delays)
     path = timing.worst()["register", "register"]

@@ -51,6 +51,7 @@ def test_a_cell_without_delays_is_refused(kind):
         kind_of(cell(kind))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("registers", "clocked", "passes", "setup"),
     [

@@ -32,6 +32,7 @@ def test_the_largest_of_four_counts_and_the_smallest_for_hold():
     assert delays().of("lut", "a_f") == Delay(0.7, 0.5)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("wire", "hop", "load"),
     [

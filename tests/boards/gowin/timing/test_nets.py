@@ -30,6 +30,7 @@ def routing(*pips, root="X1Y1/OUT.1"):
     return ";".join([f"{root};;1", *(f"{pip.rpartition('/')[0]};{pip};1" for pip in pips)])
 
 
+@pytest.mark.quick
 def test_a_tree_whose_branches_come_before_their_trunk():
     tree = tree_of(
         routing("X1Y1/END.1/LW.1", "X1Y1/LW.1/W.1", "X1Y1/END.2/W.1", "X1Y1/W.1/OUT.1"),

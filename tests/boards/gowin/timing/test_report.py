@@ -77,6 +77,7 @@ def test_a_router_without_paths(timing):
     assert set(view.values()) == {None}
 
 
+@pytest.mark.quick
 def test_margin(timing_json):
     check_margin(timing_json(margin=0.1))
     with pytest.raises(InputError) as caught:

@@ -295,6 +295,7 @@ def test_every_clock_of_the_board(chip, clock_mhz):
             _ = other.with_flips([position]).netlist
 
 
+@pytest.mark.quick
 def test_a_clock_of_no_board(decoded, monkeypatch):
     others = {mhz: each for mhz, each in TANGNANO20K.dividers.items() if mhz != 54.0}
     monkeypatch.setattr(decoded.chip, "board", replace(TANGNANO20K, dividers=others))

@@ -207,6 +207,7 @@ def test_contents_of_an_unused_block(decoded):
         _ = decoded.with_flips([position]).netlist
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("position", ((-1, 0), (0, -1), (2110, 0), (0, 3376)))
 def test_no_such_fuse(decoded, position):
     with pytest.raises(InputError, match="^the bitstream has no fuse"):

@@ -70,6 +70,7 @@ def test_wires_have_one_name():
     assert len({chip.node(*member) for member in clock}) == 1 < len(clock)
 
 
+@pytest.mark.quick
 def test_two_drivers():
     node, one, two = (3, 4, "X01"), (3, 4, "F0"), (3, 4, "F1")
     first, second = Tile({}, ((node, one),)), Tile({}, ((node, two),))

@@ -61,6 +61,7 @@ def bits_of(fuses, tile):
     return frozenset((row, column) for at, row, column in fuses if at == tile)
 
 
+@pytest.mark.quick
 def test_no_resistor_suits_a_slow_reference():
     """The slowest reference that has one, and the next slower."""
     assert pump(Fraction(2_400_001), Fraction(500_000_000))[2] == 7

@@ -21,6 +21,7 @@ def value(formula, literal):
     return (formula.model[abs(literal) - 1] > 0) == (literal > 0)
 
 
+@pytest.mark.quick
 @given(NUMBERS, NUMBERS, st.integers(0, 3))
 def test_sums_and_comparisons(one, other, wider):
     """Of constants and of words that may be anything, of different widths."""

@@ -31,6 +31,7 @@ def test_tables(seed):
         assert value(formula, out) == bool(init >> address & 1)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("seed", range(8))
 def test_a_cycle_and_the_next(random_netlist, seed):
     """Given what enters a cycle, the formula has all nets in it and all registers after it."""

@@ -145,6 +145,7 @@ def test_a_register_that_a_pad_sets_at_once(value):
     assert inductive_clauses(flat, [(-LOW_BIT,)], [state]) == ([] if value else [(-LOW_BIT,)])
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("seed", range(6))
 def test_never_is_never(random_netlist, seed):
     """Laws of short runs of random circuits hold in long ones."""

@@ -52,6 +52,7 @@ def allowed(cell):
     return inside[0], inside[-1]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "cell, bounds",
     [

@@ -108,6 +108,7 @@ def locked(*, clock=FAST, source=CLK, reset=RESET, pads=("clk", "pad")):
     )
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "change, difference",
     [

@@ -210,6 +210,7 @@ def test_an_argument_that_a_run_refutes_is_an_error(chip, recording):
         fate(chip, recording, mutant)
 
 
+@pytest.mark.quick
 def test_sets_of_lanes_that_differ(chip):
     patches = [bit("booted", 0, number).patch for number in range(3)]
     sim = BitParallelSim(overlay(chip, patches), clk_hz=1e6, loops=True)

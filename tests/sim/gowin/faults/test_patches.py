@@ -90,6 +90,7 @@ def test_a_mutant_without_difference_is_empty(random_netlist):
     assert differences(good, good, number=0, first_net=9999).nothing
 
 
+@pytest.mark.quick
 def test_another_clock_cannot_be_a_lane(random_netlist):
     good = random_netlist(1)
     pll = Cell("PLL", "pll", {"CLKIN": (4,)}, {"FREQUENCY_HZ": 54_000_000})

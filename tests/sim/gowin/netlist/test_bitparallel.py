@@ -217,6 +217,7 @@ def test_unknown_cells_and_missing_clocks_are_refused():
         BitParallelSim(Netlist((), {}, {}, {}), clk_hz=1.0)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("before", [0, 1])
 def test_a_word_that_was_written_is_read_by_the_other_port(before):
     """Wherever a port stands in the simulator's lists: port B keeps looking at the same word."""

@@ -85,6 +85,7 @@ def test_pads_that_show_it_are_noticed():
     assert {noticed.cycle for noticed in sim.noticed.values()} == {2}
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("width_a", "width_b"), [(9, 18), (18, 9), (36, 9), (9, 36), (36, 36)])
 def test_words_of_other_widths_that_overlap(width_a, width_b):
     sim, out = two_ports(width_a, width_b)

@@ -137,6 +137,7 @@ def test_an_undefined_bit_is_a_difference(pair, monkeypatch):
     assert set(found.signals) == {name for name, _ in register_bits(sim.flat.netlist)[:4]}
 
 
+@pytest.mark.quick
 def test_without_icarus(random_netlist, monkeypatch):
     monkeypatch.setattr(icarus.shutil, "which", lambda name: None)
     assert not icarus.available()

@@ -192,6 +192,7 @@ def test_single_bytes_and_unknown_cells_are_refused():
         read_synthesis(document("MULT36X36", {"A": 1}, {"DOUT": 1}))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("damage", [{}, {"modules": {}}, {"modules": {"top": {"cells": {}}}}])
 def test_damaged_documents_are_refused(damage):
     with pytest.raises(InputError, match="build it again"):

@@ -162,6 +162,7 @@ def test_only_what_is_named_is_taken(library):
     assert "MULT18X18" not in text and "$" not in text and "as the" not in text
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("content", "said"),
     [
