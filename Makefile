@@ -18,7 +18,7 @@
 VENV  := .venv
 BIN   := $(VENV)/bin
 BOARD := tangnano20k
-PYTEST_ARGS := -n auto
+PYTEST_ARGS := -n auto --dist worksteal
 SECONDS := 30
 TOKENS := 1000
 MUTANTS := 0

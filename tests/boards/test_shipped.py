@@ -150,6 +150,7 @@ def test_too_large(folder):
         shipped(BOARD)
 
 
+@pytest.mark.quick
 def test_dictionary_too_large(folder):
     filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 256 << 20}]
     (folder / "blink.fs.xz").write_bytes(lzma.compress(b"1111\n", filters=filters))
@@ -157,7 +158,6 @@ def test_dictionary_too_large(folder):
         shipped(BOARD)
 
 
-@pytest.mark.quick
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS bounds memory on Linux only")
 def test_a_bomb_needs_little_memory(folder):
     bomb = lzma.LZMACompressor(preset=1)

@@ -36,6 +36,19 @@ POWER_UP = HelloInfo(
 GOLDEN = START.golden[GOLDEN_LANES.index(4)]
 
 
+class _Driver:
+    """Drives ports, each only when its value changes: every assignment costs the simulator."""
+
+    def __init__(self, ctx):
+        self._ctx = ctx
+        self._driven: dict[int, Any] = {}
+
+    def drive(self, port, value):
+        if self._driven.get(id(port)) != value:
+            self._driven[id(port)] = value
+            self._ctx.set(port, value)
+
+
 class ToyCore:
     """The core's ports, driven from Python with the numerics and the sampler of the oracle.
 
@@ -64,20 +77,11 @@ class ToyCore:
 
     async def run(self, ctx, dut):
         core = dut.core
+        drive = _Driver(ctx).drive
         busy, logits = 0, np.zeros(1, np.int64)
         result: Any = None
-        while True:
-            ctx.set(core.facts.vocab, self.vocab)
-            ctx.set(core.facts.eos, 0xFFFF if self.eos is None else self.eos)
-            shown = busy == 0 and result is not None
-            ctx.set(core.o.valid, shown)
-            if shown:
-                ctx.set(core.o.payload, {"id": result[0], "crc": result[1]})
-            ctx.set(core.idle, busy == 0 and not shown)
-            ready = busy == 0 and (not shown or ctx.get(core.o.ready))
-            ctx.set(core.i.ready, ready)
-            ctx.set(core.seed.ready, self.rng.random() < 0.1)
-            sampled = await ctx.tick().sample(
+        ticks = aiter(
+            ctx.tick().sample(
                 core.i.valid & core.i.ready,
                 core.i.payload,
                 core.o.valid & core.o.ready,
@@ -91,9 +95,22 @@ class ToyCore:
                 core.load.index,
                 core.load.data,
             )
+        )
+        while True:
+            drive(core.facts.vocab, self.vocab)
+            drive(core.facts.eos, 0xFFFF if self.eos is None else self.eos)
+            shown = busy == 0 and result is not None
+            drive(core.o.valid, shown)
+            if shown:
+                drive(core.o.payload, {"id": result[0], "crc": result[1]})
+            drive(core.idle, busy == 0 and not shown)
+            ready = busy == 0 and (not shown or ctx.get(core.o.ready))
+            drive(core.i.ready, ready)
+            drive(core.seed.ready, self.rng.random() < 0.1)
+            sampled = await anext(ticks)
             _, _, asked, op, taken, clear, seeded, seed, temperature, at, *row = sampled
-            ctx.set(core.load.stored, self.stored.get((row[1], row[2]), 0))
-            ctx.set(core.logits.value, int(logits[at]) if at < len(logits) else 0)
+            drive(core.load.stored, self.stored.get((row[1], row[2]), 0))
+            drive(core.logits.value, int(logits[at]) if at < len(logits) else 0)
             if row[0]:
                 self.rows.append(tuple(row[1:]))
             busy = max(0, busy - 1)
