@@ -59,7 +59,6 @@ def test_distribution(name, temperature):
     assert stats.chisquare(counts, bins).pvalue > 0.001
 
 
-@pytest.mark.quick
 def test_sample_equals_the_vectorized_draws():
     for seed, logits in LOGITS.values():
         sampler = Sampler(seed)
@@ -67,6 +66,7 @@ def test_sample_equals_the_vectorized_draws():
         assert [sampler.sample(logits.astype(int), 205) for _ in range(50)] == expected.tolist()
 
 
+@pytest.mark.quick
 def test_lowest_id_of_equals():
     assert Sampler().sample(np.array([1, 7, 3, 7]), 0) == 1
 

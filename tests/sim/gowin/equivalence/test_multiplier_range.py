@@ -52,7 +52,6 @@ def allowed(cell):
     return inside[0], inside[-1]
 
 
-@pytest.mark.quick
 @pytest.mark.parametrize(
     "cell, bounds",
     [
@@ -74,6 +73,7 @@ def test_floating_inputs_are_not_alike():
     assert allowed(cell) == (-255 * 2, 256 * 2)
 
 
+@pytest.mark.quick
 def test_large_unsigned_products_may_have_the_top_bit():
     full = tuple(range(10, 19))
     assert not list(product_clauses(multiplier(full, full, signs=(LOW, LOW))))
