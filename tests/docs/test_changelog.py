@@ -5,6 +5,8 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 KINDS = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
@@ -19,6 +21,7 @@ def test_the_newest_release_is_this_version():
     assert set(re.findall(r"^\[(.+?)\]: https://", TEXT, re.MULTILINE)) == {n for n, _ in heads}
 
 
+@pytest.mark.quick
 def test_entries_are_one_line_each():
     assert set(re.findall(r"^### (.*)$", TEXT, re.MULTILINE)) <= KINDS
     for line in TEXT[TEXT.index("## [Unreleased]") :].splitlines():

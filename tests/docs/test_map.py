@@ -43,6 +43,7 @@ def test_the_glossary_has_each_word_once():
         assert words == sorted(words)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("word", "name"), [(word, name) for word, _, name in ENTRIES])
 def test_the_file_of_a_word_has_it(word, name):
     text = (ROOT / name).read_text(encoding="utf-8").lower()

@@ -3,6 +3,8 @@
 
 import json
 
+import pytest
+
 from glintfpga.sim.gowin.faults.mutants import Mutant
 from glintfpga.sim.gowin.faults.patches import Patch
 from glintfpga.sim.gowin.faults.result import CampaignResult
@@ -35,6 +37,7 @@ def test_tables():
     assert "| logic | silent | w | 2 |" in page
 
 
+@pytest.mark.quick
 def test_only_what_a_proof_has_is_replaced(tmp_path):
     script = load_script("proof_table")
     script.PAGE = page = tmp_path / "proof.md"

@@ -28,6 +28,7 @@ def test_hello():
     assert HelloInfo.decode(info.encode()) == info
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [

@@ -59,6 +59,7 @@ def test_speed(image_file):
     assert tokens_per_second(image_file[0], lanes=4, count=1000) > 0
 
 
+@pytest.mark.quick
 def test_refuses(tmp_path):
     path = tmp_path / "model.glint"
     path.write_bytes(b"GLNX" + bytes(200))

@@ -4,6 +4,7 @@ import pytest
 SAYS_LANES = "--lanes has no effect here: "
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

@@ -12,7 +12,7 @@ from glintfpga.quant.errors import DeviceError
 def client(world):
     """What a client is to `device_facts`."""
     real = world.client()
-    link = SimpleNamespace(transport=SimpleNamespace(name="board"))
+    link = SimpleNamespace(line=SimpleNamespace(name="board"))
     return SimpleNamespace(info=real.info, has_model=real.has_model, link=link)
 
 

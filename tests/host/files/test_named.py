@@ -29,6 +29,7 @@ def test_names_that_cannot_be_read(tmp_path, name):
         read_bytes(tmp_path / name, what="model")
 
 
+@pytest.mark.quick
 def test_endless_files_are_refused():
     if not Path("/dev/zero").exists():
         pytest.skip("no endless file here")

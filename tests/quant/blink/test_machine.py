@@ -19,6 +19,7 @@ def test_the_largest_fits():
     )
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("sizes", "what"),
     [

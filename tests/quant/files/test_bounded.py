@@ -21,6 +21,7 @@ def test_reads_what_is_there_up_to_the_limit(tmp_path, size):
             read_limited(tmp_path / "a", size - 1, "the model")
 
 
+@pytest.mark.quick
 def test_streams_that_give_little_at_a_time():
     class Drip(io.BytesIO):
         def read(self, size=-1):

@@ -59,6 +59,7 @@ def test_whatever_the_result_depends_on_is_in_its_name(compiler):
     assert len(paths) == compiler.runs == 4
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "expose",
     [

@@ -57,6 +57,7 @@ def test_a_difference_is_noticed(run, monkeypatch, noticed):
     assert run("ref:", 50).mismatches >= 1
 
 
+@pytest.mark.quick
 def test_progress(run, monkeypatch):
     monkeypatch.setattr(module, "PART", 10)
     seen = []

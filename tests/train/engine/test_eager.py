@@ -122,6 +122,7 @@ def test_too_little_memory_is_one_line(error, monkeypatch):
             call(eager.vector(), tokens)
 
 
+@pytest.mark.quick
 def test_other_errors_are_not_taken_for_it():
     eager = Eager(Shape.of(SPECS["two loops"]))
     with pytest.raises(RuntimeError, match="must be 2-D"):

@@ -109,6 +109,7 @@ def test_gradients_pass_straight_through(name, seed):
         assert error < 0.2, tensor
 
 
+@pytest.mark.quick
 def test_saturation_stops_gradients():
     spec = SPECS["one window"]
     params = random_params(spec, 0.5)

@@ -68,6 +68,7 @@ def test_an_entry_that_nothing_leads_to(flat):
     assert not same.stays_equal(entry(flat, "loose", 0))
 
 
+@pytest.mark.quick
 def test_clauses_rule_states_out(flat):
     assert not Equivalence(flat).stays_equal(entry(flat, "loose", 1))
     assert Equivalence(flat, [(-HELD,)]).stays_equal(entry(flat, "loose", 1))
