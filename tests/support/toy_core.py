@@ -41,11 +41,12 @@ class _Driver:
 
     def __init__(self, ctx):
         self._ctx = ctx
-        self._driven: dict[int, Any] = {}
+        self._driven: dict[int, tuple[Any, Any]] = {}
 
     def drive(self, port, value):
-        if self._driven.get(id(port)) != value:
-            self._driven[id(port)] = value
+        kept, last = self._driven.get(id(port), (None, None))
+        if kept is not port or last != value:
+            self._driven[id(port)] = port, value
             self._ctx.set(port, value)
 
 
