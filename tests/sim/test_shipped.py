@@ -114,13 +114,13 @@ class TestFiles:
             assert {type(value) for value in asdict(found).values()} == {str, int}
             assert min(found.lanes, found.plan, found.clk_hz) > 0
 
+    @pytest.mark.quick
     @pytest.mark.parametrize("name", ["sim.wasm", "sim.json"])
     def test_missing(self, copy, name):
         (copy / name).unlink()
         with pytest.raises(EnvironmentProblem, match=f"{name} cannot be read"):
             shipped.shipped_sim()
 
-    @pytest.mark.quick
     def test_other_gateware_is_stale(self, copy):
         manifest = json.loads((copy / "sim.json").read_text())
         (copy / "sim.json").write_text(json.dumps({**manifest, "rtlil": "0" * 64}))

@@ -29,7 +29,6 @@ def tokens(driver):
     return b"".join(body for op, body in replies if op == Op.TOKENS)
 
 
-@pytest.mark.quick
 def test_each_damaged_frame_is_counted(driver):
     before = counters(driver)
     link_faults.bad_crcs(driver)

@@ -385,7 +385,6 @@ def test_the_readers_take_it(case):
     assert "cell" in [cell.name for cell in read_synthesis(document(case)).cells]
 
 
-@pytest.mark.quick
 def test_every_cell_of_the_design_has_a_case(chip):
     """Registers, multipliers and block RAMs; LUT4 and carry cells are all among the others."""
     kinds = {cell.kind for cell in chip.netlist.cells}
