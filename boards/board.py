@@ -12,7 +12,7 @@ __all__ = ["Board", "Capacity", "TileGrid"]
 
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
-    """What the chip holds, in cells. A carry cell takes a LUT4; a DSP macro is 2 MULT18X18."""
+    """Cells of the chip. A carry cell takes a LUT4; a DSP macro is 2 MULT18X18."""
 
     lut4: int
     dff: int
@@ -51,7 +51,7 @@ class Board:
     chip_database: str
     """Name of the chip in the open tools' databases."""
     idcode: int
-    """What the chip calls itself, on JTAG and in its bitstreams."""
+    """Identification code of the chip, on JTAG and in bitstreams."""
     tile_frames: int
     """Frames of a bitstream for the fuses of the tiles."""
     contents_frames: int

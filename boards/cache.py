@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Results of build steps, kept by the content they were made from."""
+"""Results of build steps, cached by the content of their inputs."""
 
 import hashlib
 import json
@@ -94,7 +94,7 @@ class Cache:
         return StepResult(folder=folder, digests=digests, seconds=seconds, cached=True)
 
     def _prune(self, folder: Path) -> None:
-        """Forget the results of a step that were not used for the longest time."""
+        """Remove the results of a step that were not used for the longest time."""
         finished = [path for path in folder.iterdir() if not path.name.startswith(DRAFT)]
         finished.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         for path in finished[self.keep :]:
@@ -102,7 +102,7 @@ class Cache:
 
 
 def digest_of(*parts: str) -> str:
-    """sha256 of texts, each kept apart from the next."""
+    """sha256 of a list of texts, with the length of each."""
     state = hashlib.sha256()
     for part in parts:
         data = part.encode()

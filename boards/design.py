@@ -36,7 +36,7 @@ class Design:
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Goes into the manifest."""
     cycles: Mapping[str, Any] | None = None
-    """Cycles of a token and of its parts, for the report."""
+    """Cycles per token and per step of it, for the report."""
 
 
 def source_digest(folders: tuple[str, ...] = _SOURCES) -> str:
@@ -115,6 +115,6 @@ def device_design(
 
 
 def _cycles(spec: ModelSpec, lanes: int) -> dict[str, int]:
-    """Cycles of a token at some positions, and of the steps of one that sees a full window."""
+    """Cycles per token at some positions, and per step at a full window."""
     positions = {f"token {p}": token_cycles(spec, lanes, p) for p in (1, 16, 64, 256)}
     return positions | step_cycles(spec, lanes, max(256, spec.window))

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What the row of LEDs says.
+"""The status of the device on a row of LEDs.
 
-idle        one LED breathes, about once in three seconds
-busy    a light runs along the row, one step in 1/16 s
-error       all blink together, twice a second: there is no model
-failed      every other one, in turn, twice a second: the model failed the self-test
+idle      one LED breathes, about once in three seconds
+busy      a light runs along the row, one step in 1/16 s
+error     all blink together, twice per second: there is no model
+failed    even and odd ones in turn, twice per second: the model failed the self-test
 """
 
 from amaranth.hdl import Cat, Module, Mux, Signal
@@ -30,8 +30,8 @@ class StatusLeds(wiring.Component):
     Members
     -------
     busy, error, failed : In(1)
-        A pulse of ``busy`` shows for 1/16 s; ``error`` shows while it is 1 and comes before it,
-        ``failed`` before both.
+        A pulse of ``busy`` shows for 1/16 s. ``error`` has priority over ``busy``, ``failed`` over
+        both; they show while they are 1.
     led : Out(count)
         1 is lit.
     """

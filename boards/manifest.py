@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""manifest.json, which stands beside a bitstream and says what it is."""
+"""manifest.json, the file beside a bitstream that describes it."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ _LOGIC = ("top.il", "top.ys", "top.cst", "top.sdc")
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a bitstream is; the file has more in it. Hashes are sha256 in hexadecimal."""
+    """The main fields of the file. Hashes are sha256 in hexadecimal."""
 
     bitstream: str
     """Name of the file."""
@@ -34,7 +34,7 @@ class Manifest:
     plan: int
     """Bits of the numbers."""
     build_id: str
-    """What the device says in its hello, in hexadecimal."""
+    """Sent by the device in its hello; in hexadecimal."""
     model: str | None
     """Name of the model inside; None for a device that waits for one."""
     image_sha256: str | None
@@ -52,8 +52,8 @@ class Manifest:
 def gateware_facts(digests: Mapping[str, str]) -> dict[str, str]:
     """Hashes of what the step ``elaborate`` wrote, from those of its files.
 
-    `gateware_sha256` is of the logic and its constraints, without source paths, model or build
-    id. `contents_sha256` is of the words of the memories, model and build id among them.
+    ``gateware_sha256`` is of the logic and its constraints, without source paths, model or build
+    id. ``contents_sha256`` is of the words of the memories, model and build id among them.
     """
     return {
         "gateware_sha256": digest_of(*(digests[name] for name in _LOGIC)),

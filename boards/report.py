@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a build is made of and how fast it is: report.json."""
+"""report.json: the cells of a build, and its timing."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -2,10 +2,10 @@
 """The bitstream that ships: ``release/<board>/``, so that a board needs no build.
 
     blink.fs.xz      the bitstream, 7.3 MB of text unpacked
-    manifest.json    what it is
-    report.json      what it is made of and how fast it is
+    manifest.json    its description
+    report.json      its cells and timing
     floorplan.json   where its cells lie
-    proof.json       what ``glintfpga prove`` says of it
+    proof.json       the result of ``glintfpga prove``
 
 `support.shipping.renew_release` writes the folder, ``make proof`` the last file.
 """
@@ -96,7 +96,7 @@ def read_release(folder: Path, *, board: str) -> Release:
 
 
 def _unpack(path: Path) -> bytes:
-    """Contents of an .xz file, in bounded memory whatever the file holds."""
+    """Contents of an .xz file, in bounded memory for any input."""
     packed = read_limited(path, MAX_PACKED)
     unpacker = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=MAX_MEMORY)
     try:

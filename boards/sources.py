@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Source lines of signals, taken out of the RTLIL so that it does not depend on where we lie.
+"""Source lines of signals, taken out of the RTLIL, which must not depend on the checkout's path.
 
 Amaranth writes the file and line where a signal was made beside it, as an absolute path. The build
-keeps both apart: RTLIL without positions, which everything else is made from, and a table for the
-one who looks for a slow path.
+separates the two: RTLIL without positions, which everything else is made from, and a table of
+positions for the timing report.
 """
 
 import re

@@ -20,8 +20,7 @@ __all__ = ["FIRST_RUN", "GOWIN_PACK", "INSTALL", "NEXTPNR", "TOOLS", "YOSYS", "T
 
 INSTALL = "pip install 'glintfpga[build]'"
 FIRST_RUN = "Preparing to run "
-"""What the WebAssembly runtime says before it compiles a tool, and listeners hear, with how long
-it takes."""
+"""Printed by the WebAssembly runtime before it compiles a tool; reported with the time it takes."""
 _SCRIPT = """
 import os, sys, threading
 
@@ -116,7 +115,7 @@ class Tool:
                 raise
         if process.returncode != 0:
             reason = last or f"exit status {process.returncode}"
-            raise InputError(f"{self.name} failed: {reason}; all it said is in {log}")
+            raise InputError(f"{self.name} failed: {reason}; its output is in {log}")
 
     def _first_run_text(self) -> str:
         return f"{FIRST_RUN}{self.name} for the first time, {self.first_run}"
@@ -146,7 +145,7 @@ TOOLS = (YOSYS, NEXTPNR, GOWIN_PACK)
 
 
 def check_tools(tools: Sequence[Tool] = TOOLS) -> dict[str, str]:
-    """Versions by tool name; ``EnvironmentProblem`` when one is missing or two do not fit.
+    """Versions by tool name; ``EnvironmentProblem`` when one is missing or two do not fit together.
 
     The router carries the chip database of one release of the packer, and only that release
     writes what it routed.

@@ -67,7 +67,7 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            # click looks for what was meant among the commands that are loaded.
+            # click searches for similar names among the commands that are loaded.
             close = difflib.get_close_matches(args[0], self.list_commands(ctx), 1)
             meant = f" Did you mean {close[0]!r}?" if close else ""
             raise click.UsageError(f"{error.message}{meant}", ctx) from error

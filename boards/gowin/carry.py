@@ -2,7 +2,7 @@
 """Repair of carry chains in a routed netlist.
 
 When the carry-in of a chain is a logic signal, the place and route tool puts a cell in front of
-the chain that shall pass its input I0 on. A slice computes, with LUT the 16 bits at D, C, B, A:
+the chain that should pass on its input I0. A slice computes, with LUT the 16 bits at D, C, B, A:
 
     SUM  = LUT[D,C,B,A] ^ CIN        COUT = LUT[D,C,B,A] ? CIN : LUT[0,0,B,A]
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Constraints that were asked for against what the router made of them.
+"""Checks that the router applied every pin constraint and every clock constraint.
 
-The router says nothing where a port of a clock constraint is not in the design, and no more than
-"not found" for a pin's. So each line of both files is looked for in what it wrote.
+The router prints nothing where a clock constraint names a port that is not in the design, and only
+"not found" for such a pin. So each line of both files is looked up in the routed design.
 """
 
 import re
@@ -29,8 +29,8 @@ def check_constraints(
 ) -> dict[str, float]:
     """Check every line of the pin and clock constraints, the texts ``cst`` and ``sdc``.
 
-    ``report`` is the router's, ``log`` all it said. Returns MHz asked of each clock that the report
-    has a path of. Raises ``InputError`` that names a line which had no effect.
+    ``report`` and ``log`` are the router's. Returns the MHz wanted of each clock for which the
+    report has a path. Raises ``InputError`` that names a line which had no effect.
     """
     _check_pads(routed, cst)
     return _check_clocks(report, log, sdc)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""What goes into the router and does not come out: the synthesized netlist against the routed one.
+"""Checks that routing lost nothing: the synthesized netlist against the routed one.
 
 The router gives every cell a place and may add cells, but every cell that went in must come out
 with its type and its parameters, and with the same signal at every pin (`boards.gowin.pins`). Three
-things are refused besides, of which no tool says a word:
+things are refused besides, about which no tool warns:
 
 - the start value of a register that its type does not have: the packer goes by the type;
-- parameters that the packer takes for something else, as it compares texts: a register of a
+- parameters that the packer misreads, as it compares texts: a register of a
   multiplier is off for "0" and on for a zero of 32 digits, a reset is SYNC or else the other;
 - a clock that comes over ordinary wires: nothing bounds its skew.
 """
@@ -63,15 +63,15 @@ def check_routed(
     cst: str,
     sdc: str,
 ) -> dict[str, Any]:
-    """All that is known of what the router may have lost.
+    """Check everything that the router is known to lose.
 
     ``synthesized`` is the netlist it read, ``routed`` the one it wrote, before any other change;
     ``report`` and ``log`` are its own, ``cst`` and ``sdc`` the texts of its constraints. Returns
 
     - "compared": numbers of cells and pins compared, and of cells that it added;
-    - "clocks_mhz": the frequency that each clock was held against;
+    - "clocks_mhz": the frequency that each clock was compared with;
     - "untimed_pins": numbers of pins without a delay, see `boards.gowin.untimed`;
-    - "warnings": what it complained of, to be shown.
+    - "warnings": its warnings, to be shown.
 
     Raises ``InputError`` for the first cell, pin, constraint or clock that was lost.
     """

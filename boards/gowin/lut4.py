@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""LUTs of a synthesized netlist as the router can time them: LUT4, and all of them.
+"""Makes every LUT of a synthesized netlist a LUT4, the only kind that the router can time.
 
 The router has delays for cells of type LUT4 only (nextpnr 0.11.1, ``create_timing_info``): it sees
-no path through a LUT1, LUT2 or LUT3, so neither its report nor its placer know of them, though
-they are half of the LUTs and the same hardware. And where the input of a register comes from
+no path through a LUT1, LUT2 or LUT3, so its report and its placer leave them out, although they
+are half of the LUTs and the same hardware. And where the input of a register comes from
 neither a LUT nor a carry cell, it puts a LUT in between when all is placed, too late to be given
 delays. So both are done here, before it begins:
 

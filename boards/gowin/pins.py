@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The signals at the pins of a netlist before and after routing.
 
-Router and synthesis number and name nets differently, so a signal is told by what drives it.
-Cells that the router puts in between are looked through:
+Router and synthesis number and name nets differently, so a signal is identified by its driver.
+Cells that the router inserts are skipped:
 
     _passthrough_lut$   in front of a register whose slice has no LUT of its own
     _BUFG               entry into the clock tree

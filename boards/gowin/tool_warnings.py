@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What the tools complain of in their logs, which nobody reads.
+"""Warnings in the logs of the tools.
 
-All three end with success after most of their complaints. Here each is one of three: a fault,
-which ends the build; harmless, for the reason given; or anything else, which the build repeats.
+All three tools end with success after most of their warnings. Here each warning is one of three: a
+fault, which ends the build; harmless, for the reason given; or else it is shown by the build.
 """
 
 import re
@@ -45,9 +45,9 @@ _HARMLESS: _Patterns = (
 
 
 def complaints_of(tool: str, log: str) -> list[str]:
-    """Complaints in a tool's log that are neither faults nor harmless, each once.
+    """Warnings in a tool's log that are neither faults nor harmless, each once.
 
-    Raises ``InputError`` for a fault. All that gowin_pack says is a complaint.
+    Raises ``InputError`` for a fault. Every line of gowin_pack counts as a warning.
     """
     found: dict[str, None] = {}
     for line in log.splitlines():

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Which pins the router gives no delay.
+"""Pins to which the router gives no delay.
 
-It drops every path through such a pin, from its report and while it places and routes, and says
-nothing. Its delays are compiled in by cell type and pin name (``create_timing_info`` of its Gowin
+It drops every path through such a pin, from its report and while it places and routes, without a
+message. Its delays are compiled in by cell type and pin name (``create_timing_info`` of its Gowin
 part); what is named otherwise, or put in after the types were looked up, has none:
 
 - LUT1, LUT2 and LUT3, as only LUT4 is there;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Wires of the chip: one electrical node has one name, whatever the tile calls it.
+"""Wires of the chip: one name for each electrical node, whatever its name in a tile.
 
 A wire of the database is (row, column, name). The same piece of metal has several:
 

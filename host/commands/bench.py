@@ -13,7 +13,7 @@ from glintfpga.host.console.text import one_line
 __all__ = ["command"]
 
 TOKENS = {"measured": 5000, "simulated": 2000, "software": 400}
-"""Length of the answers that are timed; a simulation is slower than it says."""
+"""Length of the answers that are timed; a simulation runs slower than the time it reports."""
 
 
 @click.command("bench")

@@ -74,7 +74,7 @@ def command(
         out=folder,
     )
     with tidy_end(), counting("build", 1.0) as show:
-        result = build(chosen, partial(_tell, show))
+        result = build(chosen, partial(_show, show))
     for warning in result.warnings:
         _log.warning("warning: %s", warning)
     for line in headline(result.facts["timing"]):
@@ -89,11 +89,11 @@ def command(
 
 
 ENDS = {"done": "{:.1f} s", "cached": "kept"}
-"""What a build says of a step that is over, and what we say."""
+"""Detail of a finished step, and the text shown for it."""
 
 
-def _tell(show: "Progress", step: str, detail: str, fraction: float, seconds: float) -> None:
-    """One step under way in the bar, a line for each that is over."""
+def _show(show: "Progress", step: str, detail: str, fraction: float, seconds: float) -> None:
+    """Show the current step in the bar, and a line for each finished one."""
     from glintfpga.boards.toolchain import FIRST_RUN
 
     show(fraction, f"{step}: {detail}" if detail else step, phase=step)

@@ -92,7 +92,7 @@ def _add(
         old = read_manifest(manifest, folder=folder)
     new = [describe(place, path, licence=license, origin=origin, added_by=person) for path in files]
     write_manifest(manifest, with_sources(old, new))
-    _say_unsigned(manifest, with_sources(old, new))
+    _print_unsigned(manifest, with_sources(old, new))
 
 
 @command.command("sign")
@@ -111,7 +111,7 @@ def _sign(manifest: Path, names: tuple[str, ...], person: str, folder: Path | No
     found = read_manifest(manifest, folder=folder)
     signed = sign(found, names or [source.file for source in found.sources], person)
     write_manifest(manifest, signed)
-    _say_unsigned(manifest, signed)
+    _print_unsigned(manifest, signed)
 
 
 @command.command("fetch")
@@ -142,7 +142,7 @@ def _fetch(manifest: Path, wanted: int, person: str) -> None:
             manifest.parent, wanted, added_by=person, progress=lambda done, total: show(done)
         )
     write_manifest(manifest, with_sources(old, new))
-    _say_unsigned(manifest, with_sources(old, new))
+    _print_unsigned(manifest, with_sources(old, new))
 
 
 @command.command("check")
@@ -199,7 +199,7 @@ def _show(found: "Check") -> None:
         click.echo(f"  {one_line(example)}")
 
 
-def _say_unsigned(path: Path, manifest: "Manifest") -> None:
+def _print_unsigned(path: Path, manifest: "Manifest") -> None:
     unsigned = sum(not source.reviewed for source in manifest.sources)
     click.echo(
         f"{one_line(str(path))}: {counted(len(manifest.sources), 'source')}, {unsigned} without a "

@@ -65,7 +65,7 @@ def command(
                 board=board,
                 persist=persist,
                 serial_number=serial,
-                progress=partial(_hear, show),
+                progress=partial(_on_line, show),
             )
         if as_json:
             facts = {"board": board, "what": title, "persist": persist, **_facts(path, board)}
@@ -84,7 +84,7 @@ def _facts(path: Path, board: str) -> dict[str, Any]:
     }
 
 
-def _hear(show: "Progress", line: str) -> None:
+def _on_line(show: "Progress", line: str) -> None:
     _log.debug("%s", line)
     if match := _BAR.search(line):
         show(float(match[2]), match[1], phase=match[1])

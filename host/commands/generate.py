@@ -19,7 +19,7 @@ __all__ = ["command"]
 MOST_BYTES = 1 << 20
 """Of a prompt; no model sees more than the last few thousand."""
 PART_BYTES = 1024
-"""Of a prompt, between two signs of life."""
+"""Of a prompt, between two reports of progress."""
 
 
 @click.command("generate")
@@ -89,7 +89,7 @@ def command(
         if as_json:
             asked = {"port": port, "temperature": temperature, "seed": seed}
             ended = None if answer.reason is None else answer.reason.name.lower()
-            facts = asked | _said(client, text, tokens) | {"ended_by": ended}
+            facts = asked | _result(client, text, tokens) | {"ended_by": ended}
             click.echo(json.dumps(facts, indent=2))
 
 
@@ -115,7 +115,7 @@ def _prompt(text: str, file: Path | None, model: Path | None) -> bytes:
     return data
 
 
-def _said(client: "Client", prompt: bytes, tokens: list[int]) -> dict[str, object]:
+def _result(client: "Client", prompt: bytes, tokens: list[int]) -> dict[str, object]:
     """Text is what is shown on a terminal; the tokens are exact."""
     from glintfpga.host.console.text import ShownText
 

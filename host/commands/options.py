@@ -42,7 +42,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 class _Path(click.Path):
-    """A path that may or may not exist, but that the system can look for.
+    """A path that need not exist, but that the system accepts.
 
     A name that is too long, has a NUL or leads through a locked folder would fail later, anywhere.
     """
@@ -61,7 +61,7 @@ class _Path(click.Path):
 
 
 class _Number(click.FloatRange):
-    """A number of a range, and not NaN, which is beyond neither end."""
+    """A number in a range; NaN, which no comparison excludes, is refused."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -141,17 +141,17 @@ _LEVELS = {-2: logging.ERROR, -1: logging.WARNING, 0: logging.INFO, 1: logging.D
 
 
 class _Notes(logging.Handler):
-    """Writes each record as one plain line on the stderr of the moment."""
+    """Writes each record as one plain line to the current stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        # click.echo would go round the stream that keeps such lines above a progress bar.
+        # click.echo would bypass the stream that puts such lines above a progress bar.
         try:
             if sys.stderr:
                 print(without_controls(record.getMessage()), file=sys.stderr)
         except BrokenPipeError:
             raise
         except OSError:
-            return  # on a full disk; what is being done goes on without words
+            return  # on a full disk the work goes on without messages
 
 
 def _set_level(ctx: click.Context, param: click.Parameter, value: int) -> None:

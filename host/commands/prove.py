@@ -97,7 +97,7 @@ def command(
     from glintfpga.host.proof.run import run
     from glintfpga.quant.errors import DeviceError
 
-    importlib.import_module("apycula")  # here, so that what is missing is told as prove's
+    importlib.import_module("apycula")  # here, so that a missing package is reported for prove
     with _chosen(bitstream, board, release) as (path, title):
         if bitstream is not None or (not release and path.parent == Path("build", board)):
             out = out or path.parent / PROOF

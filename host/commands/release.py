@@ -14,7 +14,7 @@ FILES = (
     *("README.md", "model.safetensors", "model.glint", "infer.py", "train-log.json"),
     *("loss.svg", "bracket.svg"),
 )
-"""What a release has, besides eval.json."""
+"""Files of a release, besides eval.json."""
 
 _log = logging.getLogger("glintfpga")
 

@@ -29,7 +29,7 @@ FILES = (
     *("best.safetensors", "start.safetensors", "loss.svg"),
     *("sources.json", "scores.json", "machine.json", "merge"),
 )
-"""What a training writes into its folder, besides config.json."""
+"""Files that a training writes into its folder, besides config.json."""
 
 
 @click.command("train")
@@ -162,11 +162,11 @@ def command(
         keep_start(run.folder, find_model(start))
     best = _watched(run, workers)
     _draw(run)
-    _tell(run, best)
+    _print_scores(run, best)
 
 
 def _unspaced(config: "TrainConfig") -> dict[str, Any]:
-    """Dialogues have no spacing but their own."""
+    """Dialogues have a spacing of their own only."""
     stages = tuple(replace(stage, spaced=None) for stage in config.stages)
     return {"spaced": 0.0, "mixture": (), "stages": stages}
 
@@ -179,7 +179,7 @@ def _watched(run: "Run", workers: int) -> Path:
 
 
 class _TrainProgress:
-    """Tells how far the run is, and its speed over the last seconds."""
+    """Shows the progress of the run, and its speed over the last seconds."""
 
     def __init__(self, show: "Progress", stages: int, clock: Callable[[], float] = time.monotonic):
         self._show = show
@@ -219,7 +219,7 @@ def _draw(run: "Run") -> None:
         _log.info("%s: the loss", run.folder / "loss.svg")
 
 
-def _tell(run: "Run", best: Path) -> None:
+def _print_scores(run: "Run", best: Path) -> None:
     """Print the eval lines of the best checkpoint."""
     from glintfpga.host.console.text import one_line
     from glintfpga.host.training.corpus_and_scores import scored
@@ -244,10 +244,10 @@ def _tell(run: "Run", best: Path) -> None:
             f"± {score.error_text(3)} over {score.n:,} bytes"
         )
     if of_dialogues:
-        _tell_dialogues(run, best)
+        _print_dialogue_scores(run, best)
 
 
-def _tell_dialogues(run: "Run", best: Path) -> None:
+def _print_dialogue_scores(run: "Run", best: Path) -> None:
     """Print the perplexity of the run and of what it went on from, ends of answers included.
 
     It is over what chooses checkpoints: held-out dialogues and, where some are named, texts.

@@ -27,9 +27,9 @@ EXTRAS_OF = {
     "amaranth_boards": ("build",),
 }
 """Optional packages, by the name they are imported by, and the extras that install them: the one
-named as the command, else the first."""
+named like the command, else the first."""
 DISTRIBUTIONS = {"serial": "pyserial"}
-"""Packages that pip calls otherwise."""
+"""Packages that have another name for pip."""
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
@@ -39,7 +39,7 @@ _log = logging.getLogger("glintfpga")
 
 
 def report(error: BaseException, command: str | None = None) -> int:
-    """Say what happened in a command, in one line, and return the exit code; never raises."""
+    """Print what happened in a command, in one line, and return the exit code; never raises."""
     if isinstance(error, OSError):
         error = explained(error)
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
@@ -79,7 +79,7 @@ def _missing(error: ModuleNotFoundError, command: str | None) -> str:
 
 
 def _log_of(error: BaseException) -> str:
-    """Write the traceback to a file; says where it is, or why there is none."""
+    """Write the traceback to a file; returns where it is, or why there is none."""
     import importlib.metadata  # a fifth of the start of every command
 
     name = ""

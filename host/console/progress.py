@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Progress of what takes long, on stderr: a bar on a terminal, a line now and then elsewhere.
+"""Progress of long work on stderr: a bar on a terminal, a line now and then elsewhere.
 
-A bar appears after `PATIENCE_S` and goes at the end. The first line comes after 5 s, others ever
-more seldom, see `lines_due`. With -q there is neither.
+A bar appears after `PATIENCE_S` and disappears at the end. The first line comes after 5 s, others
+less and less often, see `lines_due`. With -q there is neither.
 """
 
 import contextlib
@@ -23,14 +23,14 @@ FIRST_LINES_S = (5.0, 15.0)
 LINE_EVERY_S = 30.0
 LOOK_S = 0.5
 BELIEVED = 0.05
-"""Share of the whole a phase must have covered before its pace tells the time left."""
+"""Least share of the whole that a phase must have covered for an estimate of the time left."""
 
 _log = logging.getLogger("glintfpga")
 _showing = threading.Lock()
 
 
 class Progress:
-    """How far something is. Call it to tell; ``what`` and ``total`` as of `counting`."""
+    """The progress of one job, advanced by calls; ``what`` and ``total`` as in `counting`."""
 
     def __init__(self, what: str, total: float | None, *, clock: Callable[[], float]):
         self.what = one_line(what)
@@ -42,7 +42,7 @@ class Progress:
         self._detail = ""
 
     def __call__(self, done: float, detail: str = "", *, phase: str = "") -> None:
-        """So much is done.
+        """Set how much is done.
 
         ``detail`` is what happens now. The time left is estimated from the pace within a
         ``phase``, for jobs whose parts differ in pace or are skipped.
@@ -54,7 +54,7 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimated, None while nothing can be said."""
+        """Estimated, None while there is no estimate."""
         covered = self.done - self._phase_from
         if self.total is None or covered < BELIEVED * self.total:
             return None
@@ -80,7 +80,7 @@ class Progress:
 
 
 def lines_due(seconds: float) -> int:
-    """Lines to be seen after so long: at 5 s, 15 s, 30 s, and from then on every 30 s."""
+    """Number of lines due after so long: at 5 s, 15 s, 30 s, and then every 30 s."""
     return bisect(FIRST_LINES_S, seconds) + int(seconds / LINE_EVERY_S)
 
 
@@ -135,7 +135,7 @@ def counting(what: str, total: float | None = None) -> Iterator[Progress]:
 
 @contextlib.contextmanager
 def _writing(progress: Progress) -> Iterator[None]:
-    """Lines while the block runs, whether or not it tells how far it is."""
+    """Print lines while the block runs, even where it does not advance."""
     ended = threading.Event()
     lines = _Lines(progress)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A command that is told to end, as by ``timeout`` or a closed terminal, and cleans up first."""
+"""Signals that end a command, as from ``timeout`` or a closed terminal: it cleans up first."""
 
 import contextlib
 import signal
@@ -17,8 +17,8 @@ NAMES = ("SIGTERM", "SIGHUP")
 def tidy_end() -> Iterator[None]:
     """Let SIGTERM and SIGHUP leave the block as ``SystemExit``, with the code a shell gives them.
 
-    So children are ended and drafts removed on the way out, undisturbed: ``timeout`` sends its
-    signal twice. A signal that is ignored, as by nohup, stays so.
+    So children are ended and drafts removed on the way out; a second signal, as ``timeout`` sends,
+    does not disturb that. A signal that is ignored, as by nohup, stays ignored.
     """
     before: dict[signal.Signals, Any] = {}
 

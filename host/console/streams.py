@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""stdout and stderr, whatever the system, its code page and the shell made of them."""
+"""stdout and stderr that behave alike on all systems, code pages and shells."""
 
 import contextlib
 import errno
@@ -18,7 +18,7 @@ STDOUT, STDERR = 1, 2
 
 
 def prepare_output() -> None:
-    """Let stdout and stderr take any text, whatever the system and its code page.
+    """Let stdout and stderr accept any text, whatever the system and its code page.
 
     A terminal gets escapes for characters it does not have; in files and pipes stdout is UTF-8
     with bare newlines, so that the same command gives the same bytes everywhere. To write to a
@@ -41,7 +41,7 @@ def prepare_output() -> None:
 
 
 def finish_output() -> Exception | None:
-    """Write what stdout still holds; the error when that fails, as of ``explained``."""
+    """Flush stdout; returns the error when that fails, as of ``explained``."""
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -74,7 +74,7 @@ def explained(error: OSError, what: str = "the output") -> Exception:
 
 
 def let_go(stream: TextIO | None) -> None:
-    """Drop what a stream holds and cannot write.
+    """Drop what a stream has buffered and cannot write.
 
     At its exit the interpreter writes it once more, complains, and changes the exit code.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Text that was typed as bytes for a model, and bytes of a model as text that is safe to show."""
+"""Typed text as bytes for a model, and bytes of a model as text that is safe to show."""
 
 import codecs
 import os
@@ -56,9 +56,7 @@ class ShownText:
     r"""Turns a stream of bytes into text, piece by piece.
 
     UTF-8 is decoded as it completes; the bytes of what is not UTF-8 or not printable (other than
-    newline and tab) become ``\xNN``, so that nothing a model says can steer a terminal.
-
-    Members: ``feed(data) -> str`` and ``finish() -> str`` (what an unfinished character leaves).
+    newline and tab) become ``\xNN``, so that no output of a model can control a terminal.
     """
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ ABSENT = {
     "wsl 1": "update the distribution to WSL 2 with wsl --set-version: WSL 1 has no USB",
     "wsl 2": "attach it in Windows: usbipd attach --wsl --busid ID (ID as of usbipd list)",
 }
-"""What to do without a board, where that is not the usual."""
+"""The next step without a board, on systems where it differs."""
 
 
 def board(machine: Machine) -> Iterator[Finding]:

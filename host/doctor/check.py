@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a check of the doctor finds."""
+"""The result of a check of the doctor."""
 
 import enum
 from collections.abc import Callable, Iterable
@@ -29,7 +29,7 @@ class Finding:
     """What was looked at, in a word or two."""
     level: Level
     text: str
-    """What is the case, with paths and versions."""
+    """What was found, with paths and versions."""
     next_step: str | None
     """The one thing to do; always there unless all is well."""
 
@@ -57,12 +57,12 @@ def optional(check: str, text: str, next_step: str) -> Finding:
 
 
 def warning(check: str, text: str, next_step: str) -> Finding:
-    """Good to know before it costs time."""
+    """A warning: worth knowing before it costs time."""
     return Finding(check=check, level=Level.WARNING, text=text, next_step=next_step)
 
 
 def problem(check: str, text: str, next_step: str) -> Finding:
-    """It does not work like this."""
+    """A problem: something does not work."""
     return Finding(check=check, level=Level.PROBLEM, text=text, next_step=next_step)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""All checks in their order, and how one that fails itself is survived."""
+"""All checks in order; one that raises does not stop the others."""
 
 from collections.abc import Iterator, Mapping
 
@@ -27,11 +27,11 @@ CHECKS: Mapping[str, Check] = {
     "build cache": build_caches,
     "disk": disk,
 }
-"""By the name that stands for a check which fails itself."""
+"""By the name that is shown when a check raises."""
 
 
 def examine(machine: Machine, checks: Mapping[str, Check] = CHECKS) -> Iterator[Finding]:
-    """What the checks find. One that raises becomes a warning, and the others go on."""
+    """The findings of all checks. A check that raises becomes a warning."""
     for name, check in checks.items():
         try:
             yield from check(machine)

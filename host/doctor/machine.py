@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The machine the doctor looks at."""
+"""The machine that the doctor examines."""
 
 import os
 import platform
@@ -12,12 +12,12 @@ __all__ = ["Machine"]
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """A machine, as far as checks differ by it."""
+    """The facts of a machine by which checks differ."""
 
     system: str
     """As ``sys.platform``: linux, darwin, win32 or another."""
     architecture: str
-    """As `platform.machine()`: x86_64, arm64..."""
+    """As ``platform.machine()``: x86_64, arm64..."""
     root: Path
     """Where /etc, /proc, /sys and /dev are."""
     superuser: bool

@@ -31,7 +31,7 @@ NEEDED_BY = {
 }
 """What the extras are for."""
 USUAL = ("flash", "build")
-"""The extras whose absence a user of a board will feel."""
+"""The extras that a user of a board needs."""
 OF_SOURCES = ("test", "fuzz", "dev")
 """The extras that only the sources can use."""
 
@@ -40,7 +40,7 @@ def python(machine: Machine) -> Iterator[Finding]:
     """The interpreter, and whether pip may install into it."""
     version = ".".join(map(str, sys.version_info[:3]))
     text = f"{version} at {sys.executable}, {machine.system} {machine.architecture}"
-    # The system's own Python, which says so in a file (PEP 668): pip refuses to add packages.
+    # The system's own Python, marked by a file (PEP 668): pip refuses to add packages.
     closed = Path(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED")
     if sys.prefix == sys.base_prefix and closed.is_file():
         step = f"make an environment: python3 -m venv .venv && .venv/bin/pip install {PACKAGE}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tools on PATH. This package runs none of them, but other programs do, and so do people."""
+"""Tools on PATH: not run by this package, but by people and other programs."""
 
 import os
 import shutil

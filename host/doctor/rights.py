@@ -15,9 +15,9 @@ __all__ = ["groups", "udev"]
 
 RULES = ("etc/udev/rules.d", "run/udev/rules.d", "usr/lib/udev/rules.d", "lib/udev/rules.d")
 SERIAL_GROUPS = ("dialout", "uucp")
-"""Who may use serial ports: on Debian and most others, on Arch, where there is no dialout."""
+"""Groups that may use serial ports: on Debian and most others; on Arch, which has no dialout."""
 USB_GROUP = "plugdev"
-"""Whom the udev rule names."""
+"""The group in the udev rule."""
 
 
 def udev(machine: Machine) -> Iterator[Finding]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Caches that save minutes, and room on the disk."""
+"""Caches that save minutes, and free space on the disk."""
 
 import hashlib
 import os
@@ -18,7 +18,7 @@ __all__ = ["build_caches", "compiled_tools", "disk"]
 
 MB = 1_000_000
 TOOLS_MB = 230
-"""What the compiled tools take: 220 for yosys and 9 for the router, measured."""
+"""Size of the compiled tools: 220 for yosys and 9 for the router, measured."""
 ROOM_MB = 1000
 """The build extra takes 420, the compiled tools 230, the cache of one build 118: measured."""
 
@@ -46,7 +46,7 @@ def compiled_tools(machine: Machine) -> Iterator[Finding]:
 
 
 def _yowasp_cache() -> Path | None:
-    """Where the runtime of the tools keeps what it compiled; None where it is not installed."""
+    """Where the runtime of the tools caches what it compiled; None where it is not installed."""
     if find_spec("platformdirs") is None:
         return None
     import platformdirs
@@ -56,7 +56,7 @@ def _yowasp_cache() -> Path | None:
 
 
 def _is_compiled(package: Path, code: Path) -> bool:
-    """Whether the cache holds the code of this file, made by the installed runtime."""
+    """Whether the cache has the code of this file, compiled by the installed runtime."""
     import wasmtime
 
     with code.open("rb") as file:
@@ -75,7 +75,7 @@ def _is_compiled(package: Path, code: Path) -> bool:
 
 
 def build_caches(machine: Machine) -> Iterator[Finding]:
-    """What builds in this folder and compiled simulations have kept."""
+    """The caches of builds in this folder and of compiled simulations."""
     caches = [*sorted(Path("build").glob("*/cache")), cache_dir()]
     shown = [f"{folder} ({_size(folder) / MB:.0f} MB)" for folder in caches if folder.is_dir()]
     yield ok("build cache", ", ".join(shown) or "none here: the first build takes minutes")
@@ -86,7 +86,7 @@ def _size(folder: Path) -> int:
 
 
 def disk(machine: Machine) -> Iterator[Finding]:
-    """Free room where builds and caches are."""
+    """Free space where builds and caches are."""
     room: dict[int, tuple[float, Path]] = {}
     for folder in (Path.cwd(), _existing(_yowasp_cache() or cache_dir())):
         room.setdefault(folder.stat().st_dev, (shutil.disk_usage(folder).free / MB, folder))
@@ -101,5 +101,5 @@ def disk(machine: Machine) -> Iterator[Finding]:
 
 
 def _existing(folder: Path) -> Path:
-    """The folder, or the nearest above it that is there."""
+    """The folder, or the nearest existing one above it."""
     return next(path for path in (folder, *folder.absolute().parents) if path.exists())

@@ -10,7 +10,7 @@ __all__ = ["UsbDevice", "usb_devices"]
 
 @dataclass(frozen=True, kw_only=True)
 class UsbDevice:
-    """One device; `ident` is (vendor, product)."""
+    """One device; ``ident`` is (vendor, product)."""
 
     ident: tuple[int, int]
     node: Path

@@ -84,7 +84,7 @@ def _step(missing: list[str], machine: Machine) -> str:
 
 
 def _missing(machine: Machine, program: Path | None) -> list[str]:
-    """Names of the libraries that cannot be had."""
+    """Names of the libraries that cannot be loaded."""
     names = LIBRARIES.get(machine.system, {})
     if machine.system == "linux":
         return [name for name in names if not _loads(name)]

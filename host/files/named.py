@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reading and writing the files a user names on the command line."""
+"""Reads and writes the files that a user names on the command line."""
 
 import contextlib
 from pathlib import Path
@@ -15,7 +15,7 @@ MAX_BYTES = 64 << 20
 
 
 def read_bytes(path: Path, *, what: str, most: int = MAX_BYTES) -> bytes:
-    """The content of a file the user named, e.g. ``what="model"``.
+    """The content of a file that the user named; ``what`` names it in errors, such as "model".
 
     Raises ``InputError`` when it is missing, a folder, larger than ``most`` bytes or unreadable.
     """

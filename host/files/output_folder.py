@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A folder that a command fills and may fill again, without touching what the user put there."""
+"""A folder that a command fills and may fill again, without touching the user's own files."""
 
 import hashlib
 import json
@@ -14,13 +14,13 @@ from glintfpga.quant.files.strict_json import parse_object
 __all__ = ["RECORD", "check", "fill"]
 
 RECORD = "export.json"
-"""What was written: facts, and under `files` the sha256 of each file by its path."""
+"""What was written: facts, and under ``files`` the sha256 of each file by its path."""
 
 _SCRIPT = "#!"
 
 
 def check(folder: Path) -> None:
-    """Raise ``InputError`` when `fill` would refuse the folder whatever is to be written."""
+    """Raise ``InputError`` when `fill` would refuse the folder in any case."""
     _written(folder)
 
 
@@ -52,7 +52,7 @@ def fill(folder: Path, files: Mapping[str, str], facts: Mapping[str, Any]) -> No
 
 
 def _written(folder: Path) -> dict[str, str]:
-    """The `files` of the folder's record; none for a folder that is empty or not there."""
+    """The ``files`` of the folder's record; none for a folder that is empty or not there."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{str(folder)!r} is a file; name a folder")
     try:

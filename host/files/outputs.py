@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Files that commands write, and what they must not take the place of.
+"""Files that commands write, and what they must not replace.
 
 A command replaces what such a command wrote before, and nothing else: not what it reads itself,
 under whatever name, and no file of another kind.
@@ -26,7 +26,7 @@ _HEAD_BYTES = 1 << 16
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """A kind of file, told by how it begins."""
+    """A kind of file, recognized by its first bytes."""
 
     name: str
     beginning: re.Pattern[bytes]
@@ -112,7 +112,7 @@ def check_folder(folder: Path, *, record: str, files: Sequence[str], what: str) 
 
 
 def same(path: Path, source: Path) -> bool:
-    """Whether two names are of one file, also when it is not there yet."""
+    """Whether two names are of one file, which need not exist yet."""
     with contextlib.suppress(OSError):
         return path.samefile(source)  # links of both kinds
     with contextlib.suppress(OSError, RuntimeError):  # links in a circle

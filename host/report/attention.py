@@ -63,7 +63,7 @@ def attention_weights(model: QuantizedModel, ids: list[int], *, lanes: int) -> N
 def attention_picture(
     weights: NDArray[np.float64], ids: list[int], *, window: int, lanes: int
 ) -> Markup:
-    """One heat map a pass; a row is the window of one byte, which stands last in it."""
+    """One heat map per pass; a row is the window of one byte, which is the last in it."""
     width = min(window, len(ids))
     maps = [
         element(

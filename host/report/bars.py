@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pictures as bars: what of the chip is used, and where the cycles of a token go."""
+"""Bar charts: use of the chip, and cycles per token by step."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ class CycleBar:
 
 
 def utilization_picture(build: Build) -> Markup:
-    """A bar a resource: how much of it is used, and by which blocks."""
+    """A bar per resource: how much of it is used, and by which blocks."""
     rows = []
     for name, what, kinds in _RESOURCES:
         use = build.utilization.get(name)

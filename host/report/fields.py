@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""JSON files of strangers, read field by field; every error names the file and the field."""
+"""Untrusted JSON files, read field by field; every error names the file and the field."""
 
 from pathlib import Path
 from typing import Any, NoReturn
@@ -73,7 +73,7 @@ class Fields:
         return [int(item) for item in items]  # type: ignore[call-overload]
 
     def raw(self, name: str) -> Any:
-        """Whatever is there, for those who check it themselves."""
+        """The value as it is, for callers who check it themselves."""
         return self._get(name)
 
     def inner(self, name: str) -> "Fields":

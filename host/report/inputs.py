@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a build left behind, checked: manifest.json, report.json, floorplan.json."""
+"""The files of a build, checked: manifest.json, report.json, floorplan.json."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -88,7 +88,7 @@ class Floorplan:
 
 @dataclass(frozen=True, kw_only=True)
 class Build:
-    """Everything that the page tells about a build."""
+    """All facts of a build that the page shows."""
 
     manifest: Manifest
     part: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""HTML and SVG as text that escapes itself: a plain ``str`` is never taken for markup."""
+"""HTML and SVG as text that escapes itself: a plain ``str`` is always escaped."""
 
 import html
 import re
@@ -19,8 +19,8 @@ def element(name: str, /, *content: str, **attributes: object) -> Markup:
     """``<name attributes>content</name>``.
 
     Strings in ``content`` and all attribute values are escaped; ``Markup`` stays. Underscores in
-    attribute names become hyphens, one at the end goes (``class_``); a value of None leaves the
-    attribute out; floats are written short.
+    attribute names become hyphens, one at the end goes (``class_``); a value of None omits the
+    attribute; floats are written short.
     """
     shown = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{html.escape(_value(value))}"'
@@ -40,7 +40,7 @@ def join(*content: str) -> Markup:
 
 
 def figure(name: str, title: str, picture: str, caption: str) -> Markup:
-    """One picture of the page: heading, picture, and a caption that says what one sees."""
+    """One picture of the page: heading, picture, and a caption that explains it."""
     return element(
         "figure",
         element("h2", title, id=f"{name}-title"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The page of a build: one HTML file that needs nothing from anywhere else."""
+"""The page of a build: one HTML file that loads nothing else."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -36,11 +36,11 @@ STEPS = {
     "feed-forward": LANES[1],
     "logits": BLOCKS["sampler"],
 }
-"""Colors of the steps of a token, by the block that works most in them."""
+"""Colors of the steps of a token, by the block that is busiest in them."""
 
 
 def color_of(block: str) -> str:
-    """Color of a block; names that nobody knows are gray."""
+    """Color of a block; unknown names are gray."""
     lane = block.removeprefix("lane ")
     if lane != block and lane.isdecimal():
         return LANES[int(lane[-3:]) % len(LANES)]

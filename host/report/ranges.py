@@ -16,7 +16,7 @@ _TICKS = range(-12, 17, 4)
 _LINE = 6
 """Height of the line of one pass."""
 _ORDER = " q k v score x gate up z logit "
-"""Values as a token meets them."""
+"""Values in the order in which they are computed."""
 _FORMAT = re.compile(r"[su](\d+)\.(-?\d+)")
 _TITLES = {
     "wq": "W q",
@@ -32,7 +32,7 @@ _TITLES = {
 
 
 def ranges_picture(report: QuantizeReport) -> Markup:
-    """A row a tensor, in it a line per pass: from the smallest step to the limit of its format."""
+    """A row per tensor with a line per pass: from the smallest step to the limit of its format."""
     weights = [row for row in report.rows if row.snr_db is not None]
     values = [row for row in report.rows if row.snr_db is None]
     values.sort(key=lambda row: _ORDER.find(f" {row.tensor} "))

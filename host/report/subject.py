@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The model that a build holds, found again."""
+"""The model inside a build, found by its hash."""
 
 import hashlib
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ class Subject:
     model: QuantizedModel | None
     quantized: QuantizeReport | None
     missing: str
-    """What to say in the place of a picture that needs what is not at hand."""
+    """Text in place of a picture whose model is not at hand."""
 
 
 def subject_of(manifest: Manifest, named: Path | None) -> Subject:
-    """The model that a manifest speaks of, found by its sha256 among the shipped ones.
+    """The model of a manifest, found by its sha256 among the shipped ones.
 
-    ``named`` is taken instead; ``InputError`` when it is another than the one that was built in.
+    ``named`` is used instead where given; ``InputError`` when it is not the one that was built in.
     """
     wanted = manifest.image_sha256
     if wanted is None and named is None:
@@ -54,7 +54,7 @@ def subject_of(manifest: Manifest, named: Path | None) -> Subject:
 
 
 def _quantized(name: Path, manifest: Manifest) -> QuantizeReport | None:
-    """What quantizing did, done again; None for an image, which has no floats."""
+    """The report of quantizing it again; None for an image, which has no floats."""
     try:
         checkpoint = read_float_model(name)
     except InputError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the commands of training share: where its text is, and how good a checkpoint is."""
+"""The corpus of a training and the scores of a checkpoint, for several commands."""
 
 import os
 from pathlib import Path

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Picture of a training: the loss of every replica over the tokens of its life."""
+"""Picture of a training: the loss of every replica over its tokens."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What ``train`` is to do: its config, from options, a file, or a run that was begun."""
+"""The config of a training: from options, a file, or a run that was begun."""
 
 import logging
 from dataclasses import replace
@@ -20,9 +20,10 @@ _log = logging.getLogger("glintfpga")
 
 
 def engine_for(config: "TrainConfig", workers: int) -> "tuple[Engine, TrainConfig]":
-    """What trains this config, and the config it can train.
+    """The engine that trains this config, and the config that it can train.
 
-    Where that is PyTorch, for want of a compiler or for the shape, quantized stages are left out.
+    Where that is PyTorch, for lack of a compiler or because of the shape, quantized stages are
+    left out.
     """
     from glintfpga.train.engine.choice import open_engine
     from glintfpga.train.engine.kernel import Kernel
@@ -41,7 +42,7 @@ def engine_for(config: "TrainConfig", workers: int) -> "tuple[Engine, TrainConfi
 def adopt_stages(run: Path, config: "TrainConfig") -> "TrainConfig | None":
     """The config of the run in this folder if it was begun for the same minutes, else None.
 
-    The minutes became tokens when it began, and stay what they were.
+    The minutes were turned into tokens when it began.
     """
     from glintfpga.train.run.config import TrainConfig
 

@@ -40,9 +40,9 @@ def test_failure_names_the_error_line_and_the_log(tmp_path):
     with pytest.raises(InputError) as caught:
         tool.run([], folder=tmp_path, log=tmp_path / "log")
     assert str(caught.value) == (
-        f"fake failed: ERROR: no BELs remaining; all it said is in {tmp_path / 'log'}"
+        f"fake failed: ERROR: no BELs remaining; its output is in {tmp_path / 'log'}"
     )
-    with pytest.raises(InputError, match=r"^fake failed: ValueError: bad; all"):
+    with pytest.raises(InputError, match=r"^fake failed: ValueError: bad; its output"):
         fake("int.__call__(0) if False else exec('raise ValueError(\"bad\")')").run(
             [], folder=tmp_path, log=tmp_path / "log"
         )

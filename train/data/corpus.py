@@ -68,7 +68,7 @@ class Corpus:
     def pair_counts(
         self, *, wikitext_fraction: float = 0.5, mixture: Mixture = MappingProxyType({})
     ) -> npt.NDArray[np.float64]:
-        """How often id b follows id a, (257, 257): both streams, weighed as ``windows`` does."""
+        """How often id b follows id a, (257, 257): both streams, weighted as ``windows`` does."""
         total = (1 - wikitext_fraction) * _pairs(self.raw)
         for start, stop, share in zip(*self._parts(mixture)):
             # A part of the stream counts as if it were as long as its share of all.

@@ -20,7 +20,7 @@ _ROLES = ("user", "assistant")
 
 
 def dialogues(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield one document per line, as `quant.chat_template` writes it; blank lines are passed over.
+    """Yield one document per line, as `quant.chat_template` writes it; blank lines are skipped.
 
     Raises ``InputError`` with the number of a line that is no such dialogue.
     """

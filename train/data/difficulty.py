@@ -3,7 +3,7 @@
 
 The measure is the model's mean surprise, in nats per byte, over 256 bytes from the middle of a
 document. Tables, formulas, foreign scripts and damaged text come out hard; plain prose comes out
-easy. What is kept is the easiest share, as a model of a thousand numbers has no room for the rest.
+easy. The easiest share is used, as a model of a thousand numbers has no room for the rest.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ SAMPLE_BYTES = 256
 def difficulties(
     manifest: Manifest, checkpoint: Checkpoint, *, progress: Progress | None = None
 ) -> FloatArray:
-    """Mean ``-ln P`` a byte of each document, (documents,), in the order of the manifest.
+    """Mean ``-ln P`` per byte of each document, (documents,), in the order of the manifest.
 
     A document of one byte has no byte to score and counts as infinitely hard. Raises
     ``InputError`` as ``corpus.all_documents`` does.
@@ -52,9 +52,9 @@ def easiest(
 ) -> Selection:
     """Keep the ``share`` of documents that ``checkpoint`` finds easiest, at least one.
 
-    Equally hard ones are kept in order. How hard they are is kept in the folder ``cache``, 8 bytes
-    a document. Raises ``InputError`` for a share outside (0, 1] and for files that cannot be read,
-    and ``EnvironmentProblem`` when the cache cannot be written to.
+    Equally hard ones are chosen in order. The measures are stored in the folder ``cache``, 8 bytes
+    per document. Raises ``InputError`` for a share outside (0, 1] and for unreadable files, and
+    ``EnvironmentProblem`` when the cache cannot be written to.
     """
     if not 0 < share <= 1:
         raise InputError(f"the share to keep must be above 0 and at most 1, not {share!r}")

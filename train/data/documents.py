@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Text files as documents: ``.txt`` or ``.txt.xz``, UTF-8, a blank line between documents.
 
-The lines of a document are its paragraphs. ``.jsonl`` files hold dialogues (`dialogues`), whose
+The lines of a document are its paragraphs. ``.jsonl`` files contain dialogues (`dialogues`), whose
 documents alone have blank lines: there a text ends, and the next one follows. Files are read in
-pieces, so memory is bounded by the longest document, whatever a packed file unfolds to.
+pieces, so memory is bounded by the longest document, however large a packed file unpacks.
 """
 
 import os
@@ -43,7 +43,7 @@ def documents(path: Path) -> Iterator[bytes]:
 
 
 def are_dialogues(name: str) -> bool:
-    """Whether a file of this name holds dialogues."""
+    """Whether a file of this name contains dialogues."""
     return name.endswith(dialogues.SUFFIXES)
 
 

@@ -27,7 +27,7 @@ Signature = npt.NDArray[np.uint32]
 
 
 class DuplicateFinder:
-    """Takes documents one by one; then says which repeat an earlier one."""
+    """Collects documents one by one, then finds those that repeat an earlier one."""
 
     def __init__(self) -> None:
         self._signatures: list[Signature] = []

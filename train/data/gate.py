@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The gate: what has to hold before a corpus is trained on, and the record of the check.
+"""The gate: conditions on a corpus before it is trained on, and the record of the check.
 
 A check reads every document of a manifest and counts documents from files that are not those of
 the manifest, exact and near duplicates (`duplicates`), and documents that share words with the

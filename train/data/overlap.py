@@ -47,7 +47,7 @@ class EvaluationIndex:
 
 
 class _Table:
-    """Sorted hashes behind a bit filter, which answers for almost all that are not there."""
+    """Sorted hashes behind a bit filter, which rejects almost all that are not in the table."""
 
     def __init__(self, parts: list[tuple[HashArray, int]]) -> None:
         hashes = np.concatenate([part for part, _ in parts])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The text that every Python carries: help topics, and the docstrings of the standard library.
 
-It is what `train` takes when nothing else is named, so that it works at once and anywhere. A
+``glintfpga train`` uses it when no text is named, so that it works at once and anywhere. A
 module is a document; the lines of a paragraph are joined. It differs from version to version and
 from one distribution to another, and no second person has read it, so it never passes the gate.
 """
@@ -105,7 +105,7 @@ def _docstrings(path: Path) -> Iterator[str]:
 
 
 def _paragraphs(text: str) -> str:
-    """One line a paragraph, without blank lines and without what is indented: code and tables.
+    """One line per paragraph, without blank lines and without what is indented: code and tables.
 
     A line of marks alone underlines a title, which then is a paragraph of its own.
     """

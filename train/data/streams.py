@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Makes the streams of a corpus once, for the files of a manifest, and keeps them in a cache."""
+"""Makes the streams of a corpus, for the files of a manifest, and caches them."""
 
 import hashlib
 import json
@@ -37,7 +37,7 @@ class Selection:
     """Some documents of a corpus, as `difficulty` chooses them."""
 
     name: str
-    """Says all that the choice came from: it is part of what names the streams in the cache."""
+    """Names everything that the choice depends on; part of the key of the streams in the cache."""
     kept: frozenset[int]
     """Numbers of documents, counted over all files from 0."""
 
@@ -53,9 +53,11 @@ def open_corpus(
 
     Parameters
     ----------
-    cache : folder that may be deleted at any time; it gets one folder a corpus, of about 4 bytes
-        a byte of text.
-    selection : documents to train on; those held out stay, so that results can be compared.
+    cache
+        Folder that may be deleted at any time. It gets one folder per corpus, of about 4 bytes per
+        byte of text.
+    selection
+        Documents to train on; those held out stay the same, so that results can be compared.
 
     Raises ``InputError`` when a file is missing, damaged or not the one of the manifest, or when
     there is no text, and ``EnvironmentProblem`` when the cache cannot be written to.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Texts as arrays of word hashes: what is the same to them is the same text to the gate.
+"""Texts as arrays of word hashes, by which the gate compares them.
 
 A word is a run of letters, digits and underscores, in lower case, NFC. Marks and spacing do not
 count, so plain and WikiText-spaced forms of a text are equal.
@@ -21,7 +21,7 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
 def word_hashes(text: bytes) -> HashArray:
-    """One 64-bit hash a word of UTF-8 text."""
+    """One 64-bit hash per word of UTF-8 text."""
     words = _WORD.findall(unicodedata.normalize("NFC", text.decode()).lower())
     codes = (zlib.crc32(word.encode()) for word in words)
     return mixed(np.fromiter(codes, np.uint64, len(words)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a training loop calls: the fused kernel, or PyTorch where that cannot be had."""
+"""The engine of a training loop: the fused kernel, or PyTorch where there is none."""
 
 import logging
 from importlib.util import find_spec
@@ -46,11 +46,11 @@ def open_engine(
 ) -> Engine:
     """Return the kernel; without a compiler, or for a shape it has no code for, PyTorch.
 
-    The second costs a line in the log and a factor of more than twenty. Where PyTorch is not
-    installed, ``EnvironmentProblem`` names both ways. With chip numbers there is no second way, and
-    the kernel's ``EnvironmentProblem`` or ``InputError`` is raised. Shapes for
-    software only are PyTorch's, on a GPU where it finds one. ``threads`` are for PyTorch, which
-    else takes what the environment says; the kernel has one.
+    PyTorch is more than twenty times slower, which is logged. Where it is not installed,
+    ``EnvironmentProblem`` names both ways. With chip numbers there is no second way, and the
+    kernel's ``EnvironmentProblem`` or ``InputError`` is raised. Shapes for software only run in
+    PyTorch, on a GPU where it finds one. ``threads`` is for PyTorch, whose default comes from the
+    environment; the kernel has one thread.
     """
     if isinstance(spec, Shape):
         import torch

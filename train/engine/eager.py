@@ -25,8 +25,8 @@ class Eager:
     """``Engine`` for any shape; the vector has the tensors in the order of ``tensor_shapes()``.
 
     ``device`` is PyTorch's name of one, such as ``cuda``; ``threads`` is set for the whole process.
-    ``step`` and ``losses`` raise
-    ``EnvironmentProblem`` when its memory, or that of the machine, does not do.
+    ``step`` and ``losses`` raise ``EnvironmentProblem`` when memory runs out, there or in the
+    machine.
     """
 
     def __init__(

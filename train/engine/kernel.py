@@ -39,7 +39,7 @@ class ChipNumbers:
     qk_log2_shift: tuple[int, ...]
     """Powers of two that each pass moves from q to k."""
     rope: tuple[int, int]
-    """Turns a token, as a fraction."""
+    """Turns per token, as a fraction."""
 
     @classmethod
     def of(

@@ -25,7 +25,7 @@ Memory = list[tuple[Tensor, Tensor]]
 
 
 class Block(nn.Module):
-    """Attention and SwiGLU with their norms; the LoRA of a loop is handed in."""
+    """Attention and SwiGLU with their norms; the LoRA of a loop is a parameter."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -188,7 +188,7 @@ def rms_norm(x: Tensor) -> Tensor:
 
 
 def rotate(vectors: Tensor, angles: Tensor) -> Tensor:
-    """Turn the pairs of (..., length, size) by angles (length, pairs); an odd rest stays."""
+    """Turn the pairs of (..., length, size) by angles (length, pairs); an odd last one stays."""
     paired = 2 * angles.shape[-1]
     a, b = vectors[..., 0:paired:2], vectors[..., 1:paired:2]
     cos, sin = angles.cos(), angles.sin()

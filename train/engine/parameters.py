@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""All parameters of a model as one float32 vector, which optimizers and averages like best."""
+"""All parameters of a model as one float32 vector, for optimizers and averages."""
 
 import math
 from collections.abc import Mapping

@@ -3,7 +3,7 @@
 
 Merges are spherical interpolations of every pair of the field, at a quarter, half and three
 quarters of the way, after alignment (`train.merge.align`). Each is scored by a process of its own
-with a time limit; one that hangs or fails is recorded and takes no further part.
+with a time limit; one that hangs or fails is recorded and drops out.
 """
 
 import itertools
@@ -27,7 +27,7 @@ STEPS = (0.25, 0.5, 0.75)
 """Where on the way between two parents merges are made."""
 
 _LEAST_GAIN = 1e-6
-"""Nats a byte. Averages of ever closer neighbors would gain less and less for ever."""
+"""Nats per byte. Averages of ever closer neighbors would gain less and less forever."""
 
 ScoreCommand = Callable[[Path], list[str]]
 """The command line that writes the score of a checkpoint to stdout; lower is better."""
@@ -47,7 +47,7 @@ class Entry:
     t: float | None = None
     """Share of the way from the first parent to the second."""
     score: float | None = None
-    """Nats a byte; None where there was no score."""
+    """Nats per byte; None where there was no score."""
     outcome: str = ""
     """``field``, ``out``, ``kept``, or why there is no score."""
 

@@ -67,13 +67,13 @@ class Adam:
         return found
 
     def adopt(self, tensors: Mapping[str, Vector], steps: int) -> None:
-        """Take over what ``tensors`` of one with the same bases returned after ``steps``."""
+        """Restore what ``tensors`` of one with the same bases returned after ``steps``."""
         self.steps = steps
         for name, mine in self.tensors().items():
             mine[:] = tensors[name]
 
     def _renew(self, basis: Eigenbasis, gradient: Vector) -> None:
-        """Moments follow the axes; of the second ones, what lies between axes is not known."""
+        """Turn the moments with the axes; the second moments have no terms between axes."""
         turn = basis.update(gradient, self.steps)
         if turn is None:
             return

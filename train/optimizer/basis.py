@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Directions in which parameters act alike: what Adam's step is taken in.
+"""SOAP: the eigenbasis of the gradient in which Adam takes its step.
 
 SOAP (Vyas et al., 2024) runs Adam in the eigenbasis of the gradient's second moment, because the
-square roots of Adam know no directions but the axes. A model of a thousand numbers can afford the
+square roots of Adam work along the axes only. A model of a thousand numbers can afford the
 whole matrix where larger ones need its Kronecker factors. For blink there are two blocks: the rows
 of the embedding, 3 numbers each, share one basis, and all the 316 other numbers have one.
 """
@@ -38,7 +38,7 @@ class Eigenbasis:
     moment: Vector = field(init=False)
     """C, (width, width)."""
     axes: Vector = field(init=False)
-    """(width, width), a direction a column."""
+    """(width, width), one direction per column."""
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.stop <= self.start or (self.stop - self.start) % self.width:
@@ -55,7 +55,7 @@ class Eigenbasis:
         return (part.reshape(-1, self.width) @ self.axes.T).ravel()
 
     def update(self, gradient: Vector, step: int) -> Vector | None:
-        """Take in the gradient of a step, counted from 1.
+        """Add the gradient of a step, counted from 1.
 
         Returns None, or the turn from the old axes to new ones, (width, width).
         """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A first embedding from pairs of ids: what three dimensions can say about the next id alone."""
+"""A first embedding: the best factor of three dimensions of the table of id pairs."""
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ _SPREAD = 0.5
 def bigram_embedding(counts: npt.NDArray[np.float64], rng: np.random.Generator) -> Vector:
     """Return E (vocab, 3) of the table ``softmax(G @ E.T)`` with the least cross entropy.
 
-    ``counts`` (vocab, vocab) says how often an id follows another; G is free. E is centered and
+    ``counts`` (vocab, vocab) has how often an id follows another; G is free. E is centered and
     has a standard deviation of 1/2, as a random start has. ``rng`` gives the starting point, hence
     one of many factors that are equally good.
     """

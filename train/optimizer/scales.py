@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Scales that a model is free to choose, chosen so that its values fit the chip's formats.
 
-RMSNorm does not see the size of x, so that everything that is added to x may shrink alike, and
-the logits' scale grow in turn. What multiplies the gate may shrink where the way down grows. Both
+RMSNorm does not depend on the size of x, so everything that is added to x may shrink alike while
+the scale of the logits grows. What multiplies the gate may shrink where the way down grows. Both
 by powers of two, which change no bit of a float result but for the epsilon of the norms, 1e-5
 beside squares of x. Training lets x wander: to 50 and 100 where the format ends at 32, which cost
 54 % of byte perplexity in the integers of plan 12, and costs 0.6 % with the scales chosen

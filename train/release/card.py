@@ -125,7 +125,7 @@ def _error(value: float | None) -> str:
 
 
 def _size(row: Mapping[str, Any]) -> str:
-    """How much of its public set a row is of, where its n tells."""
+    """Which share of its public set a row covers, where its n shows that."""
     total, unit = WHOLE_SETS.get(row["benchmark"], (0, ""))
     if not total or (row["form"], row["metric"]) not in _COUNTING:
         return ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Texts that a model writes, float and fixed from the same noise."""
+"""Samples of a model, float and fixed from the same noise."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from glintfpga.quant.numbers.sampler import Sampler
 __all__ = ["QUESTIONS", "side_by_side", "written"]
 
 QUESTIONS = ("Hello!", "What is a river?", "Can you find me a table for two?")
-"""What a model for chat is asked, one a seed."""
+"""Prompts of a model for chat, one per seed."""
 
 
 def side_by_side(
@@ -24,7 +24,7 @@ def side_by_side(
     count: int = 200,
     temperature: float = 0.8,
 ) -> list[dict[str, Any]]:
-    """One object a seed: seed, temperature, bytes, question, and the texts ``float`` and ``fixed``.
+    """One object per seed: seed, temperature, bytes, question, the texts ``float`` and ``fixed``.
 
     They are what ``glintfpga generate float:`` and ``ref:`` give for these numbers, for a model
     for chat with the question and a newline as the prompt, for others without one. Bytes that are

@@ -67,8 +67,8 @@ DEFAULT_STAGES = (
     Stage(lineages=1, tokens=300_000_000, rate=3e-2, final=0.001),
     Stage(lineages=1, tokens=12_000_000, rate=3e-3, plan=DEFAULT_PLAN.code),
 )
-"""Seeds differ by more than most recipes: many short starts, then the best one for long, then a
-little in the device's own numbers."""
+"""Seeds differ by more than most recipes do: many short starts, then a long training of the best,
+then a short one in the device's own numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ class TrainConfig:
     stages: tuple[Stage, ...] = DEFAULT_STAGES
     seed: int = 0
     batch: int = 16
-    """Sequences a step."""
+    """Sequences per step."""
     length: int = 128
     """Predicted bytes of a sequence."""
     spaced: float = 0.4
@@ -160,7 +160,7 @@ class TrainConfig:
         )
 
     def lasting(self, seconds: float, *, tokens_per_s: float, workers: int) -> "TrainConfig":
-        """The same run scaled to take about `seconds`; see ``seconds``."""
+        """The same run scaled to take about ``seconds``; see `seconds`."""
         low, high = 1, math.ceil(seconds * tokens_per_s * workers)
         while high - low > max(1, low // 1000):
             middle = (low + high) // 2
@@ -169,7 +169,7 @@ class TrainConfig:
         return self.scaled(low)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values, one key a field."""
+        """Plain JSON values, one key per field."""
         return {
             **asdict(self),
             "spec": self.spec.to_json(),

@@ -3,8 +3,7 @@
 
 That is how a base model learns to answer: dialogues in the chat template (`quant.chat_template`).
 The loss counts all ids, those of the questions too: answers are about half of the bytes, and a
-model of a thousand numbers that only remembers some dozens of bytes needs to know questions as
-well.
+model of a thousand numbers with a context of some dozens of bytes has to learn questions as well.
 """
 
 import hashlib
@@ -31,9 +30,9 @@ START = "start.safetensors"
 
 
 def tuning_config(path: Path) -> TrainConfig:
-    """What a run on from the checkpoint at ``path`` does.
+    """The config of a run that starts from the checkpoint at ``path``.
 
-    Raises ``InputError`` when it cannot be read, or turns by other than 1 radian a token.
+    Raises ``InputError`` when it cannot be read, or turns by other than 1 radian per token.
     """
     found = _read(path)
     return TrainConfig(spec=found.spec, stages=TUNING_STAGES, start=_sha256(path))

@@ -65,7 +65,7 @@ def read_model(path: Path) -> Model:
                 vector = flatten(shape, tensors)
                 return Model(spec=shape, vector=vector, note=metadata.get("note", ""))
     except (OSError, SafetensorError):
-        pass  # the reader of checkpoints says what is wrong
+        pass  # the reader of checkpoints raises with the reason
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     found = read_checkpoint(path)

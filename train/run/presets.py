@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The shapes that ``train --preset`` knows, each with the way it is trained.
+"""The shapes of ``train --preset``, each with the way it is trained.
 
 glimmer and glint are for software only: the chip's lanes have three dimensions.
 """

@@ -41,7 +41,7 @@ Progress = Callable[[int], None]
 
 
 class Stopped(Exception):
-    """The training was asked to stop; all it did is saved."""
+    """The training was told to stop; its state is saved."""
 
 
 @dataclass(kw_only=True)
@@ -141,10 +141,13 @@ def train_stage(
 
     Parameters
     ----------
-    batch_tokens : predicted tokens of what ``draw`` returns.
-    retreated : called like ``progress`` after a loss that was no number: the replica is then back
-        at its last save, with half the learning rate. The eighth time raises ``InputError``.
-    stopped : asked every 16 steps, or every second where steps are slow; when it says yes the
+    batch_tokens
+        Predicted tokens of what ``draw`` returns.
+    retreated
+        Called like ``progress`` after a loss that was no number: the replica is then back at its
+        last save, with half the learning rate. The eighth time raises ``InputError``.
+    stopped
+        Called every 16 steps, or every second where steps are slow. When it returns true, the
         replica is saved and ``Stopped`` raised.
     """
     steps = max(1, stage.tokens // batch_tokens)

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""A training run: a folder, its stages, and replicas that go side by side in processes.
+"""A training run: a folder, its stages, and replicas that train side by side in processes.
 
-    run/config.json             what is done; a second start with the same goes on
+    run/config.json             the config; a second start with the same one resumes
     run/sources.json            where its text is; paths of this machine
     run/machine.json            processor, and seconds spent so far
     run/state/NN.safetensors    one replica each, see `train.run.replica`
     run/state/NN.log            a JSON line every few seconds: stage, tokens, loss
-    run/scores.json             scores after each stage; they decide who goes on
+    run/scores.json             scores after each stage; they decide which replicas go on
     run/checkpoints/S-NN.safetensors   what was scored after stage S
     run/start.safetensors       what the first stage goes on from, see `train.run.finetune`
     run/best.safetensors        the checkpoint with the lowest score of the last stage
 
 A replica is a pure function of config, corpus and its number, so runs repeat and resume exactly;
 only after a loss that was no number does it depend on when it was last saved. Where PyTorch
-computes it, sums also depend on the number of threads, and a GPU promises nothing.
+computes it, sums also depend on the number of threads, and on a GPU nothing is reproducible.
 """
 
 import math

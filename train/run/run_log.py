@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The files of a run that say how it went; `train.run.run` lists them.
+"""The logs and scores of a run; `train.run.run` lists the files.
 
 Reading them needs no text and no settings, so that a release can be made of a copied folder.
 """
@@ -98,7 +98,7 @@ class Tails:
         return [lines[-1] for lines in self._known.values() if lines]
 
     def retreats(self) -> dict[int, float]:
-        """What `last` found new: replicas that went back, and their caution."""
+        """Replicas that went back, found by `last`, and their factors of the learning rate."""
         found = {}
         for index, lines in self._known.items():
             marks = [line for line in lines if "caution" in line]
@@ -112,7 +112,7 @@ class Tails:
 
 
 def read_sources(folder: Path) -> Sources:
-    """Where the text of a run is. ``InputError`` when the run does not say."""
+    """Where the text of a run is. ``InputError`` when it is not noted."""
     data = _read_object(folder / "sources.json")
     try:
         return Sources(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How good parameters are: surprise over texts in windows of 256 ids, by a training engine."""
+"""Scores of parameters: cross entropy over texts in windows of 256 ids, by a training engine."""
 
 import math
 

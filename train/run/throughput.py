@@ -20,7 +20,7 @@ __all__ = ["measured_throughput", "tokens_per_second"]
 
 
 def measured_throughput(engine: Engine, config: TrainConfig) -> float:
-    """`tokens_per_second`; of the kernel in a process such as replicas have.
+    """`tokens_per_second`, for the kernel measured in a process like those of the replicas.
 
     Here NumPy would compute the directions of the gradients with all cores, which is far slower
     where these are busy: 0.06 instead of 4.8 million tokens per second (measured).

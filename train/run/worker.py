@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What one process of a run does: take one replica through one stage, then score it."""
+"""One process of a run: trains one replica through one stage, then scores it."""
 
 import contextlib
 import json
@@ -115,10 +115,10 @@ class Sources:
         return any(are_dialogues(source.file) for source in found.sources)
 
     def texts(self, corpus: Corpus) -> list[tuple[str, Ids]]:
-        """What replicas are judged by: held-out documents as they are, and the selection.
+        """The texts that score replicas: held-out documents as they are, and the selection.
 
-        Each has a name for people. A corpus of a few documents holds none out; then it is the text
-        trained on.
+        Each has a name for people. Where a corpus is too small to have held-out documents, the
+        text is the one trained on.
         """
         texts: list[tuple[str, Ids]] = [("held-out documents", corpus.raw_heldout)]
         texts += [(path.name, np.frombuffer(read_text(path), np.uint8)) for path in self.selection]

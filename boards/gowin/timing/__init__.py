@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Static timing of a routed netlist: every path, by the chip database's own delays.
 
-The router's report leaves out paths without saying so (`boards.gowin.untimed`). This one leaves out
-nothing without saying so. Read in this order:
+The router's report leaves out paths silently (`boards.gowin.untimed`). This one lists what it
+leaves out. Read in this order:
 
     delays      the tables of a speed grade, and what is assumed where they have nothing
     nets        how late each wire of a routed net is

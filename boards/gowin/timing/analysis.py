@@ -8,14 +8,14 @@
 
 The clock skew is the difference of the latest and the earliest clock pin, from the same tables;
 it is taken off every path. Arrivals are kept by the kind of cell where a path starts, so that the
-worst path of each pair of kinds is told, and not only the worst of all.
+worst path of each pair of kinds can be reported, not only the worst of all.
 
 Hold is the same with the smallest numbers of the tables, and the earliest arrivals:
 
     hold slack(input) = earliest arrival(input) - hold - clock skew
 
-The tables are of the slow corner, so this finds a race that is there in any case, and no more.
-Inputs of multipliers and pads, whose hold nobody knows, are not looked at.
+The tables are of the slow corner, so this finds only races that occur at any speed of the chip.
+Inputs of multipliers and pads, whose hold time is not known, are not checked.
 """
 
 import math

@@ -2,7 +2,7 @@
 """Cells: which pins start a path, which end one, and which pass one on.
 
 Every type of cell that the router can place is listed here or refused, so that nothing is left
-out without a word. A pin of a cell is on a wire, found as the router found it: by the place of the
+out silently. A pin of a cell is on a wire, found as the router found it: by the place of the
 cell and the names of its pins there.
 """
 

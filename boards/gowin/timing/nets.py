@@ -7,7 +7,7 @@ has many names, so both are taken to the node's own (`boards.gowin.wires`).
 
     delay(wire) = delay(before) + hop(before) + hops that leave it x load(before)
 
-Wires and switches of which the database says nothing count as 0, and are counted.
+Wires and switches that are not in the database have no delay here; they are counted.
 """
 
 import re
@@ -26,16 +26,16 @@ _TILE = re.compile(r"X(\d+)Y(\d+)$")
 
 @dataclass(frozen=True)
 class Reach:
-    """How late a wire is after the net's driver, in ns."""
+    """Delay from a net's driver to a wire, in ns."""
 
     hops: float
-    """Of the wires themselves, but long ones."""
+    """Of the wires themselves, without long ones."""
     long: float
     """Of long wires."""
     fan_out: float
-    """Of what hangs on them, without the first."""
+    """Of the loads on them, without those of the first."""
     driver: float
-    """Of what hangs on the first, a cell's output."""
+    """Of the loads on the first, a cell's output."""
     shortest: float
     """Of the wires alone, by the smallest numbers."""
 

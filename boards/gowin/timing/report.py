@@ -6,7 +6,7 @@ margin, margin_wanted   limit_mhz / clock_mhz - 1
 grade, assumed          whose tables; what they do not have, in ns by name
 left_out                how often they have nothing for a wire, by class, and nothing is assumed
 skew_ns, hold_slack_ns  between clock pins; the least hold slack, by the smallest numbers
-router                  what the place and route tool says, and by how much its slowest path
+router                  the report of the place and route tool, and by how much its slowest path
                         differs when its wires are timed here
 slack                   histogram of all sampled inputs: first_ns, step_ns, counts
 paths                   slowest first, one of each pair of kinds: from, to, delay_ns, mhz, steps
@@ -100,7 +100,7 @@ def check_margin(timing: Mapping[str, Any]) -> None:
 def router_view(timing: Timing, routed: Mapping[str, Any]) -> dict[str, Any]:
     """The router's slowest path between clocked cells, and the same with its wires timed here.
 
-    Without what the router leaves out: long wires, and what hangs on a wire.
+    Without what the router leaves out: long wires, and loads on a wire.
     """
     paths = [
         path["path"]

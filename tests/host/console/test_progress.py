@@ -16,7 +16,7 @@ from glintfpga.host.console.progress import Progress, Waiting, counting, lines_d
 
 PLAYED = """
 import logging, sys, time
-from glintfpga.host import progress
+from glintfpga.host.console import progress
 from glintfpga.host.commands.options import _Notes
 
 progress.PATIENCE_S = 0.1
