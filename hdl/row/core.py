@@ -11,6 +11,7 @@ from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.blink.image_format import Section
 from glintfpga.firmware.blink.layout import MAX_ROPE_DEN, MAX_VOCAB, ROWS
 from glintfpga.firmware.blink.schedule import Rows
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.hdl.core_port import CorePort, LoadPort
 from glintfpga.hdl.primitives.delay import delay
 from glintfpga.hdl.primitives.fixed import saturate
@@ -25,7 +26,6 @@ from glintfpga.hdl.row.rope import Rope
 from glintfpga.hdl.row.sequencer import Sequencer
 from glintfpga.hdl.row.weighted_sum import RunningMax, WeightedSum
 from glintfpga.hdl.sampling.sampler import Sampler
-from glintfpga.quant.blink.plan import NumberPlan
 
 __all__ = ["Core"]
 
@@ -37,10 +37,8 @@ class Core(wiring.Component):
 
     Parameters
     ----------
-    lanes : int
-        P: 2, 4 or 8.
-    plan : NumberPlan
-        Widths of the numbers.
+    config : DeviceConfig
+        Its lanes and number plan.
     image : Image, optional
         In the memories at power-up; None for none.
 
@@ -49,9 +47,8 @@ class Core(wiring.Component):
     Those of `CorePort`; ``clear`` takes 9 cycles, in which the block table is read again.
     """
 
-    def __init__(self, *, lanes: int, plan: NumberPlan, image: Image | None) -> None:
-        if lanes not in (2, 4, 8):
-            raise ValueError(f"lanes must be 2, 4 or 8, not {lanes!r}")
+    def __init__(self, config: DeviceConfig, *, image: Image | None = None) -> None:
+        lanes, plan = config.lanes, config.plan
         if image is not None and image.model.plan != plan:
             raise ValueError(f"image must be of plan {plan.code}, not {image.model.plan.code}")
         self.lanes = lanes

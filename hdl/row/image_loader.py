@@ -9,11 +9,12 @@ from amaranth.lib import wiring
 from glintfpga.firmware.blink.golden import GOLDEN_LANES
 from glintfpga.firmware.blink.image_format import HEADER_BYTES, MAGIC, NO_EOS, VERSION, Section
 from glintfpga.firmware.blink.layout import ALIGN, MAX_ROPE_DEN, ROWS
-from glintfpga.firmware.wire.protocol import CRC_BYTES, HelloInfo
+from glintfpga.firmware.device_config import DeviceConfig
+from glintfpga.firmware.wire.protocol import CRC_BYTES
 from glintfpga.hdl.core_port import READ_CYCLES, LoaderPort
 from glintfpga.hdl.hello_layout import CRC_AT, HEADER_AT
 from glintfpga.hdl.primitives.byte_crc import CrcBytes
-from glintfpga.quant.blink.plan import NumberPlan
+from glintfpga.quant.blink.machine import LIMITS, Limits
 
 __all__ = ["ImageLoader"]
 
@@ -34,11 +35,10 @@ class ImageLoader(wiring.Component):
 
     Parameters
     ----------
-    plan : NumberPlan
-        The plan of this build; images of another are refused.
-    limits : HelloInfo
-        Gives the lanes, and the largest window, vocabulary, hidden size and number of passes:
-        powers of 2.
+    config : DeviceConfig
+        Its lanes and number plan; images of another plan are refused.
+    limits : Limits
+        The largest window, vocabulary, hidden size and number of passes: powers of 2.
 
     Members
     -------
@@ -46,8 +46,9 @@ class ImageLoader(wiring.Component):
     `glintfpga.firmware.blink.golden`.
     """
 
-    def __init__(self, *, plan: NumberPlan, limits: HelloInfo):
-        self.plan = plan
+    def __init__(self, config: DeviceConfig, *, limits: Limits = LIMITS):
+        self.lanes = config.lanes
+        self.plan = config.plan
         self.limits = limits
         super().__init__(LoaderPort.flip())
 
@@ -56,10 +57,10 @@ class ImageLoader(wiring.Component):
         m.submodules.crc = crc = CrcBytes()
         limits = self.limits
         self._word = word = Signal(16)
-        self._vocab = Signal(range(limits.max_vocab + 1))
-        self._window = Signal(range(limits.max_window + 1))
-        self._hidden = Signal(range(limits.max_hidden + 1))
-        self._passes = Signal(range(limits.max_passes + 1))
+        self._vocab = Signal(range(limits.vocab + 1))
+        self._window = Signal(range(limits.window + 1))
+        self._hidden = Signal(range(limits.hidden + 1))
+        self._passes = Signal(range(limits.passes + 1))
         self._eos, self._rope_num = Signal(16), Signal(range(MAX_ROPE_DEN))
         self._rope_den = Signal(range(MAX_ROPE_DEN + 1))
         self._dot_rows, self._sum_rows = Signal(range(ROWS + 1)), Signal(range(ROWS + 1))
@@ -201,10 +202,10 @@ class ImageLoader(wiring.Component):
         word = self._word
         equal, base, always = Signal(), Signal(), Signal()
         operand = Signal(16)
-        extent = Signal(range(self.limits.max_vocab + 1))  # rows behind a base
+        extent = Signal(range(self.limits.vocab + 1))  # rows behind a base
         double = Signal()
         less = Signal(16)
-        blocks = Signal(range(2 * self.limits.max_vocab // ALIGN))
+        blocks = Signal(range(2 * self.limits.vocab // ALIGN))
         eights = (extent + (ALIGN - 1)) >> (ALIGN.bit_length() - 1)
         m.d.comb += [
             less.eq(word - 1),
@@ -244,15 +245,15 @@ class ImageLoader(wiring.Component):
                 with m.Case(number + 1):
                     must_equal(constant)
             with m.Case(1 + 5):
-                must(((word[8:] - 1) >> _log2(limits.max_hidden)) == 0)
+                must(((word[8:] - 1) >> _log2(limits.hidden)) == 0)
                 keep(self._hidden, word[8:])
             with m.Case(1 + 7):
                 must(word[8:] == self.plan.code)
             with m.Case(1 + 8):
-                must(up_to(limits.max_vocab) & (less != 0))
+                must(up_to(limits.vocab) & (less != 0))
                 keep(self._vocab)
             with m.Case(1 + 9):
-                must(up_to(limits.max_window))
+                must(up_to(limits.window))
                 keep(self._window)
             with m.Case(1 + 10):
                 must((word == NO_EOS) | (word < self._vocab))
@@ -264,7 +265,7 @@ class ImageLoader(wiring.Component):
                 must(up_to(MAX_ROPE_DEN) & (word > self._rope_num))
                 keep(self._rope_den)
             with m.Case(1 + 13):
-                must(up_to(limits.max_passes))
+                must(up_to(limits.passes))
                 keep(self._passes)
             with m.Case(1 + 14):
                 must(up_to(ROWS))
@@ -276,7 +277,7 @@ class ImageLoader(wiring.Component):
                 must_equal(self._vocab)
             with m.Case(1 + 17):
                 must_equal(self._rope_den)
-            golden = 18 + 2 * GOLDEN_LANES.index(limits.lanes)
+            golden = 18 + 2 * GOLDEN_LANES.index(self.lanes)
             for half in range(2):
                 with m.Case(1 + golden + half):
                     must(Const(1))

@@ -21,10 +21,10 @@ class RowMachine:
     """The model at power-up; None to start without one."""
 
     def core(self) -> Core:
-        return Core(lanes=self.config.lanes, plan=self.config.plan, image=self.image)
+        return Core(self.config, image=self.image)
 
     def loader(self) -> ImageLoader:
-        return ImageLoader(plan=self.config.plan, limits=self.config.hello())
+        return ImageLoader(self.config)
 
     def hello(self) -> HelloInfo:
         """The answer to HELLO at power-up."""

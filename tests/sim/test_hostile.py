@@ -10,7 +10,7 @@ from glintfpga.firmware.wire.protocol import BAUDS
 from glintfpga.sim import shipped
 from glintfpga.sim.host import SimHost
 from glintfpga.sim.line import SimLine
-from support.shipping.rebuild_sim import LANES, default_image
+from support.shipping.rebuild_sim import CONFIG, default_image
 from support.virtual_uart import reference_line
 
 VOCAB = 257
@@ -27,7 +27,7 @@ def host():
 
 @pytest.fixture
 def oracle():
-    return SimHost(reference_line(default_image(), lanes=LANES))
+    return SimHost(reference_line(default_image(), lanes=CONFIG.lanes))
 
 
 def make_noise(sim, data):

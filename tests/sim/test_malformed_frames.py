@@ -25,7 +25,7 @@ from glintfpga.sim.host import SimHost
 from glintfpga.sim.line import SimLine
 from glintfpga.sim.shipped import shipped_sim
 from support.oracle import Oracle
-from support.shipping.rebuild_sim import LANES, default_image
+from support.shipping.rebuild_sim import CONFIG, default_image
 from support.virtual_uart import reference_line
 
 PAYLOAD = prompt(b"never", 257)
@@ -166,13 +166,13 @@ def image():
 
 @pytest.fixture(scope="module")
 def right(image):
-    oracle = Oracle(image, lanes=LANES)
+    oracle = Oracle(image, lanes=CONFIG.lanes)
     return [oracle.answer(each) for each in CHAT]
 
 
 @pytest.fixture(scope="module")
 def software(image):
-    bench = Bench(reference_line(image, lanes=LANES), image)
+    bench = Bench(reference_line(image, lanes=CONFIG.lanes), image)
     bench.host.set_baud(len(BAUDS) - 1)
     bench.hello()
     return bench

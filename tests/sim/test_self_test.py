@@ -9,7 +9,7 @@ from glintfpga.firmware.blink.image_format import Section
 from glintfpga.firmware.wire.protocol import SelfTest
 from glintfpga.hdl.hello_layout import CRC_AT, HEADER_AT
 from glintfpga.sim.shipped import shipped_sim
-from support.shipping.rebuild_sim import CLK_HZ, LANES, default_image
+from support.shipping.rebuild_sim import CONFIG, default_image
 
 LIMIT = 400_000  # cycles; a wrong number of rows makes it longer
 WIDTHS = {Section.DOT: 36, Section.SUM: 36, Section.EMBED: 48, Section.ROPE: 20}
@@ -31,7 +31,7 @@ def used_words(sim):
     words += [("core table table", row, 48) for row in range(table)]
     for section, bank in ((Section.DOT, "dot_bank"), (Section.SUM, "sum_bank")):
         words += [
-            (f"core lane{row % LANES} {bank}", row // LANES, WIDTHS[section])
+            (f"core lane{row % CONFIG.lanes} {bank}", row // CONFIG.lanes, WIDTHS[section])
             for row in range(rows[section])
         ]
     for section, memory in ((Section.EMBED, "embed_rows"), (Section.ROPE, "rope_rows")):
@@ -52,7 +52,7 @@ def outcome(sim, name=None, row=0, bit=0):
 def test_it_passes_in_half_a_millisecond(sim):
     result, cycles = outcome(sim)
     assert result == SelfTest.PASSED
-    assert cycles / CLK_HZ < 0.5e-3
+    assert cycles / CONFIG.clock_hz < 0.5e-3
 
 
 def test_a_flipped_bit_in_each_memory(sim):
@@ -60,7 +60,7 @@ def test_a_flipped_bit_in_each_memory(sim):
     by_memory = {}
     for word in used_words(sim):
         by_memory.setdefault(word[0], []).append(word)
-    assert len(by_memory) == 4 + 2 * LANES
+    assert len(by_memory) == 4 + 2 * CONFIG.lanes
     for words in by_memory.values():
         for name, row, width in (words[0], words[-1], rng.choice(words)):
             bit = rng.randrange(width)

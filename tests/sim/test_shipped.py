@@ -18,7 +18,7 @@ from glintfpga.sim.host import SimHost
 from glintfpga.sim.line import SimLine
 from glintfpga.sim.trace import record_trace
 from support.damage import attempt, damaged, damaged_json
-from support.shipping.rebuild_sim import LANES, default_image, is_stale
+from support.shipping.rebuild_sim import CONFIG, default_image, is_stale
 from support.virtual_uart import reference_line
 
 VOCAB = 257
@@ -52,7 +52,7 @@ def test_is_of_this_source():
 
 
 def test_same_answers_as_the_software_device(host, image):
-    oracle = SimHost(reference_line(image, lanes=LANES))
+    oracle = SimHost(reference_line(image, lanes=CONFIG.lanes))
     assert host.info.image_header == image.header
     host.set_baud(len(BAUDS) - 1)
     other = Image.from_model(image.model)

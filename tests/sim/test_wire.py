@@ -10,7 +10,7 @@ from glintfpga.sim import shipped
 from glintfpga.sim.host import SimHost
 from glintfpga.sim.line import SimLine
 from support.models import random_image
-from support.shipping.rebuild_sim import LANES
+from support.shipping.rebuild_sim import CONFIG
 from support.virtual_uart import reference_line
 
 TOKENS = 4000
@@ -59,7 +59,7 @@ def test_a_fast_model_fills_the_line(image, temperature, record_property):
     record_property("share_of_line", share)
     assert 0.95 <= share <= 1.001
 
-    oracle = SimHost(reference_line(image, lanes=LANES))
+    oracle = SimHost(reference_line(image, lanes=CONFIG.lanes))
     expected, found = oracle.ask(command), host.session.receive_all()
     for op in (Op.TOKENS, Op.DONE):
         texts = [b"".join(body for kind, body in side if kind == op) for side in (found, expected)]

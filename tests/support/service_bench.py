@@ -12,7 +12,6 @@ from glintfpga.firmware.wire.messages import Done, take_message
 from glintfpga.firmware.wire.protocol import MAX_MESSAGE_BODY, Op
 from glintfpga.hdl.row.image_loader import ImageLoader
 from glintfpga.hdl.service.service import Service
-from glintfpga.quant.blink.plan import PLAN12
 from glintfpga.quant.numbers.sampler import Sampler
 from support.models import hash_model
 from support.toy_core import POWER_UP
@@ -30,7 +29,7 @@ class Bench:
         self.core = core
         self.byte = byte
         self.info = info or POWER_UP
-        loader = ImageLoader(plan=PLAN12, limits=self.info)
+        loader = ImageLoader(DeviceConfig())
         self.dut = Service(clk_hz=CLK_HZ, info=self.info, loader=loader)
         self.host = Endpoint(Role.HOST)
         self.host.retry_s = 0.1

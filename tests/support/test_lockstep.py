@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.hdl.row.core import Core
 from glintfpga.quant.blink.checkpoint import read_checkpoint
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
@@ -35,7 +36,7 @@ SEQUENCES, LENGTH = 6, 60
 
 @cache
 def bench(lanes, plan):
-    library = build_native(Core(lanes=lanes, plan=plan, image=None))
+    library = build_native(Core(DeviceConfig(lanes=lanes, plan=plan)))
     return CoreBench(CompiledSim(NativeProgram(library), clk_hz=27e6), plan=plan)
 
 

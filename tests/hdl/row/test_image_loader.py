@@ -9,16 +9,16 @@ from amaranth.sim import Simulator
 
 from glintfpga.firmware.blink.golden import GOLDEN_LANES
 from glintfpga.firmware.blink.image_format import HEADER_BYTES, ROW_BYTES, Section
-from glintfpga.firmware.wire.protocol import HelloInfo
+from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.hdl.core_port import READ_CYCLES
 from glintfpga.hdl.hello_layout import CRC_AT, HEADER_AT
 from glintfpga.hdl.primitives.memory import pack_row
 from glintfpga.hdl.row.image_loader import ImageLoader
+from glintfpga.quant.blink.machine import LIMITS
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
 from glintfpga.quant.blink.spec import ModelSpec
 from support.models import random_image
 
-LIMITS = HelloInfo(lanes=4, plan=12)
 TINY = ModelSpec(loops=2, lora_targets=("q",), hidden=9, vocab=5, window=12, eos=4)
 WIDE = ModelSpec(loops=1, lora_targets=("q",), hidden=1, vocab=18, window=1, eos=None)
 
@@ -41,7 +41,7 @@ def patched(data, at, form, *values):
 
 def load(*bodies, stop_after=None, seed=0, limits=LIMITS):
     """Feed bodies; returns for each: ok, rows by (target, index), info bytes written."""
-    dut = ImageLoader(plan=PLAN12, limits=limits)
+    dut = ImageLoader(DeviceConfig(), limits=limits)
     rng = random.Random(seed)
     results = []
 
@@ -122,7 +122,7 @@ def test_good_images(spec):
 
 def check(good, *, lanes=4, change=None):
     """Read ``good`` back from memories in which ``change`` was XORed: (ok, golden)."""
-    dut = ImageLoader(plan=PLAN12, limits=replace(LIMITS, lanes=lanes))
+    dut = ImageLoader(DeviceConfig(lanes=lanes))
     rows = {
         (section, index): pack_row(row, 16)
         for section in Section
@@ -297,5 +297,5 @@ def test_another_plan_is_refused():
 
 def test_smaller_limits():
     good = image().data
-    for limits in (replace(LIMITS, max_hidden=4), replace(LIMITS, max_window=8)):
+    for limits in (replace(LIMITS, hidden=4), replace(LIMITS, window=8)):
         assert load(good, limits=limits)[0][0] == 0

@@ -36,7 +36,7 @@ from glintfpga.sim.line import SimLine
 from glintfpga.sim.shipped import shipped_sim
 from support.damage import TALLY, Tally, damaged
 from support.oracle import Oracle
-from support.shipping.rebuild_sim import LANES
+from support.shipping.rebuild_sim import CONFIG
 
 TO_DEVICE, TO_HOST = 0, 1
 FAULTS = ("drop", "double", "flip", "cut", "join", "swap", "noise")
@@ -156,7 +156,7 @@ class Machine(RuleBasedStateMachine):
         said = info.flags, info.image_header, info.image_crc
         self.oracles = [oracle for oracle in self.oracles if oracle.hello == said]
         assert self.oracles, f"the device says {said}"
-        assert info.lanes == LANES and BAUDS[info.baud_index] == self.link.baud
+        assert info.lanes == CONFIG.lanes and BAUDS[info.baud_index] == self.link.baud
 
     def exchange(self, *messages):
         self.check(messages, self.ask(*messages))
@@ -394,7 +394,7 @@ def test_software_device(new_world, images, examples):
         line = BadLine(new_world(images[0]).open(), "software device")
         link = Link(opener=lambda: line)
         link.connect()
-        return line, link, Oracle(images[0], lanes=LANES)
+        return line, link, Oracle(images[0], lanes=CONFIG.lanes)
 
     run(lambda: OnSoftware(start, images), "software device", examples=examples, steps=30)
 
@@ -415,12 +415,12 @@ def board():
 def test_gateware(board, images, examples, steps):
     def start():
         line, link = board
-        machine = Machine(lambda: (line, link, Oracle(images[0], lanes=LANES)), images)
+        machine = Machine(lambda: (line, link, Oracle(images[0], lanes=CONFIG.lanes)), images)
         link.greet()
         machine.ask(message(Op.LOAD, images[0].data), generate(0, seed=0))
         bodies, _ = machine.ask(message(Op.COUNTERS))[0]
         said = Counters.decode(bodies[Op.COUNTED])
-        oracle = Oracle(images[0], lanes=LANES)
+        oracle = Oracle(images[0], lanes=CONFIG.lanes)
         oracle.is_default = False
         oracle.counters = Counters(
             tokens=said.tokens,

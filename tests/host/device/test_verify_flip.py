@@ -6,7 +6,7 @@ import pytest
 from glintfpga.firmware.blink.layout import Layout
 from glintfpga.sim import line as sim_line
 from glintfpga.sim.shipped import shipped_sim
-from support.shipping.rebuild_sim import LANES, default_image
+from support.shipping.rebuild_sim import CONFIG, default_image
 
 BIT = 7
 
@@ -29,10 +29,10 @@ def flip(monkeypatch):
     def prepare(place):
         bank, row = places()[place]
         sim = shipped_sim()
-        item = sim.item(f"core lane{row % LANES} {bank}")
-        before = item.peek(row // LANES)
-        item.poke(before ^ 1 << BIT, row // LANES)
-        assert item.peek(row // LANES) == before ^ 1 << BIT
+        item = sim.item(f"core lane{row % CONFIG.lanes} {bank}")
+        before = item.peek(row // CONFIG.lanes)
+        item.poke(before ^ 1 << BIT, row // CONFIG.lanes)
+        assert item.peek(row // CONFIG.lanes) == before ^ 1 << BIT
         monkeypatch.setattr(sim_line, "shipped_sim", lambda: sim)
 
     return prepare

@@ -17,17 +17,14 @@ from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.hdl.device import Device
 from glintfpga.hdl.row.machine import RowMachine
-from glintfpga.quant.blink.plan import PLAN12
 from glintfpga.quant.errors import EnvironmentProblem
 from glintfpga.sim.shipped import SimManifest, shipped_manifest, write_manifest
 from support.cxxrtl import build_wasm, harness_text, rtlil_hash, rtlil_text
 
-__all__ = ["CLK_HZ", "LANES", "default_device", "default_image", "is_stale", "rebuild"]
+__all__ = ["CONFIG", "default_device", "default_image", "is_stale", "rebuild"]
 
-LANES = 4
-PLAN = PLAN12
-CLK_HZ = round(TANGNANO20K.default_clock_mhz * 1e6)
-"""The clock of the default bitstream: `sim:` is the same gateware."""
+CONFIG = DeviceConfig(clock_hz=TANGNANO20K.hertz(None), build_id=b"sim")
+"""That of the default bitstream but for the build: `sim:` is the same gateware."""
 
 _log = logging.getLogger("glintfpga.sim")
 
@@ -40,8 +37,7 @@ def default_image() -> Image:
 
 def default_device(image: Image) -> Device:
     """The simulated device."""
-    config = DeviceConfig(lanes=LANES, plan=PLAN, clock_hz=CLK_HZ, build_id=b"sim")
-    return Device(RowMachine(config, image))
+    return Device(RowMachine(CONFIG, image))
 
 
 def is_stale() -> bool:
@@ -68,9 +64,9 @@ def rebuild(folder: Path) -> None:
         rtlil=rtlil,
         harness=_harness_hash(),
         image=image.model_id,
-        lanes=LANES,
-        plan=PLAN.code,
-        clk_hz=CLK_HZ,
+        lanes=CONFIG.lanes,
+        plan=CONFIG.plan.code,
+        clk_hz=CONFIG.clock_hz,
     )
     write_manifest(manifest, folder / "sim.json")
     _log.info("%s: %d bytes in %.0f s", wasm, wasm.stat().st_size, time.monotonic() - began)
