@@ -2,6 +2,7 @@
 """The rings of the real link, synthesized: shown for the good one, not for one with a fault."""
 
 import json
+import re
 from functools import partial
 
 import pytest
@@ -11,6 +12,8 @@ from amaranth.lib import wiring
 
 from glintfpga.boards.toolchain import YOSYS
 from glintfpga.hdl.link import link, message_writer
+from glintfpga.sim.gowin.equivalence.bitvector import BitVectorLogic
+from glintfpga.sim.gowin.equivalence.cnf import Formula
 from glintfpga.sim.gowin.faults.patches import SetState
 from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim
 from glintfpga.sim.gowin.netlist.netlist import HIGH, LOW, Cell, Netlist
@@ -81,6 +84,34 @@ def shown(tmp_path, monkeypatch):
         return never_read_before_write(sim.flat, power_up, registers=wires)
 
     return show
+
+
+class Named:
+    """A cycle in which every register of the gateware has any value."""
+
+    def __init__(self, text):
+        self.words = BitVectorLogic(Formula())
+        self.registers = {}
+        for module, body in re.findall(r"^module \\top\.(\S+)$(.*?)^end$", text, re.M | re.S):
+            # Of all signals, registers alone have an initial value.
+            for width, name in re.findall(r"\\init .*\n  wire width (\d+) .*\\(\S+)$", body, re.M):
+                self.registers[f"{module}.{name}"] = range(int(width))
+
+    def __getitem__(self, name):
+        return self.words.free(len(uninitialized_reads._register(self.registers, name)))
+
+    def bit(self, name):
+        (literal,) = self[name]
+        return literal
+
+
+def test_the_gateware_has_all_registers_that_are_named():
+    """Else nothing would be shown of a ring, without a word."""
+    module, ports = ends({})
+    now = Named(rtlil.convert(module, ports=ports, name="top", emit_src=False))
+    for ring in uninitialized_reads.RINGS:
+        assert now[ring.read_address] and ring.idle(now)
+        assert list(ring.statements(now, now.words.free(1)[0], now.words.free(11)))
 
 
 def test_the_good_link(shown):
