@@ -9,7 +9,7 @@
 #   make sim       rebuild the shipped compiled simulation
 #   make release   renew the shipped bitstream from the last build, and its proof
 #   make proof     prove the shipped bitstream, renew its proof.json (TOKENS=1000 MUTANTS=0)
-#   make lint      ruff, mypy, import rules
+#   make lint      ruff, mypy, import rules, walls
 #   make figures   the table of README.md, from the last build (EVAL=folder: perplexities too)
 #   make docs      run the commands in README.md and docs/ again, redraw the floorplan
 #   make fuzz      a coverage-guided fuzzer on every parser (SECONDS=30, all together)

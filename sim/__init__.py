@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Simulations of the device, and what proves that a bitstream is the device.
 
-The simulation that ships, cycle-exact and compiled to WebAssembly, in reading order:
-
-    shipped     sim.wasm and what it was made of
+    shipped     sim.wasm, the cycle-exact simulation, and what it was made of: begin here
     compiled    a compiled design: clock, registers, UART
     line        the simulated board as a line of bytes
     idle        skips the time in which the device only waits
