@@ -71,19 +71,19 @@ def collect(build: dict[str, Any]) -> dict[str, Any]:
     from glintfpga.firmware.blink.schedule import step_cycles
     from glintfpga.host.console.progress import counting
     from glintfpga.host.device.bench import POSITIONS, STEPS, bench, cycles_at
-    from glintfpga.host.device.connect import open_session
+    from glintfpga.host.device.connect import open_connection
     from glintfpga.host.models import image_of
     from support.c_model import tokens_per_second
 
     image = image_of(None)
     spec, lanes = image.model.spec, build["build"]["lanes"]
-    with open_session("sim:") as session:
+    with open_connection("sim:") as connection:
         with counting("bench", STEPS) as show:
-            simulated = bench(session.client, how="simulated", tokens=2000, progress=show)
+            simulated = bench(connection.client, how="simulated", tokens=2000, progress=show)
         with counting(f"cycles of window {_LONG_WINDOW}"):
             long = replace(image.model, spec=replace(spec, window=_LONG_WINDOW))
-            session.client.load(Image.from_model(long).data)
-            long_cycles = {str(p): cycles_at(session.client, p) for p in POSITIONS}
+            connection.client.load(Image.from_model(long).data)
+            long_cycles = {str(p): cycles_at(connection.client, p) for p in POSITIONS}
     with tempfile.TemporaryDirectory() as folder, counting("the same on a processor core"):
         path = Path(folder) / "model.glint"
         path.write_bytes(image.data)

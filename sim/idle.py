@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tells when a simulated device only waits for its line, so that nobody has to compute it."""
+"""Detects that a simulated device only waits for its line: that time need not be computed."""
 
 from functools import cached_property
 
@@ -17,7 +17,7 @@ TIMERS = {
     "service link sender waited": round(RETRY_S * TICKS_PER_S),
 }
 """Registers that count ticks, milliseconds, and where something happens: without a valid frame the
-device goes back to the first rate, without an acknowledgment it says again what it said."""
+device goes back to the first rate, without an acknowledgment it sends its data again."""
 FREE = "transmitter phase"
 """Register that never stands still; it times bits, and there are none."""
 PATIENCE_TICKS = 2
@@ -49,7 +49,7 @@ class Rest:
         return {item.name: item for item in items if not item.is_memory}
 
     def end(self) -> None:
-        """The line moves: what was seen so far says nothing any more."""
+        """The line moves: what was seen so far no longer counts."""
         self.found = False
         self._state: dict[str, int] = {}
         self._counting: list[str] = []

@@ -6,7 +6,7 @@ It runs ``ref:`` and ``float:``, and tests compare the gateware with it. Read in
     software_line      the device as a line that a host can open
     software_device    bytes in, bytes out, with time as an argument
     executor           the commands, one after another
-    open_message       when the tokens of an answer leave as a message
+    message_buffer     when the tokens of an answer leave as a message
     numerics           the model that computes: the integer reference or floats
 
 Imports ``wire``, ``blink`` and quant.

@@ -12,8 +12,8 @@ from dataclasses import replace
 from enum import Enum
 
 from glintfpga.firmware.blink.golden import golden_crc
+from glintfpga.firmware.device.message_buffer import MessageBuffer
 from glintfpga.firmware.device.numerics import LoadedModel
-from glintfpga.firmware.device.open_message import MessageBuffer
 from glintfpga.firmware.wire.endpoint import Endpoint
 from glintfpga.firmware.wire.messages import (
     GENERATE_BYTES,
@@ -66,7 +66,7 @@ class CommandExecutor:
     """Takes messages from an endpoint, executes them, and writes the answers into it.
 
     Attributes:
-        model: what the device holds, or None.
+        model: what is loaded, or None.
         self_test: how the test of the last model ended.
         baud_index: into ``BAUDS``; changes when the DONE of a SET_BAUD is acked.
         switch: the index it will change to, or None.

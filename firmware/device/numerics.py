@@ -42,7 +42,7 @@ class Numerics(Protocol):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LoadedModel:
-    """A model in a device: its numerics and what the hello says of it."""
+    """A model in a device: its numerics and what the hello reports of it."""
 
     numerics: Numerics
     vocab: int

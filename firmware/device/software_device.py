@@ -19,7 +19,7 @@ class SoftwareDevice:
     """A device without gateware.
 
     Args:
-        model: what it holds at power-up, or None.
+        model: what is loaded at power-up, or None.
         load: turns the bytes of an image into a model, raising ``InputError``; None refuses LOAD.
         sampler: the noise stream; it outlives models.
         config: what the hello reports of the device.

@@ -78,9 +78,9 @@ def open_software_line(
     lanes: int = DEFAULT_LANES,
     checkpoint: Checkpoint | None = None,
 ) -> SoftwareLine:
-    """A ``"ref"`` device (exact for ``lanes``) or a ``"float"`` one, which takes no LOAD.
+    """A ``"ref"`` device (exact for ``lanes``) or a ``"float"`` one, which refuses LOAD.
 
-    ``image`` is what it holds at power-up: the bytes of a `.glint` file. ``"float"`` needs the
+    ``image`` is what is loaded at power-up: the bytes of a `.glint` file. ``"float"`` needs the
     ``checkpoint`` that the image was quantized from.
 
     Raises ``InputError`` for a bad image, P, kind, or a checkpoint of another spec.

@@ -66,7 +66,7 @@ class Sender:
         return RING - len(self._ring)
 
     @property
-    def held(self) -> int:
+    def stored(self) -> int:
         """Bytes written and not acked."""
         return len(self._ring)
 
@@ -130,7 +130,7 @@ class Receiver:
         self._ring = bytearray()
 
     @property
-    def held(self) -> int:
+    def stored(self) -> int:
         """Bytes that `read` would return."""
         return len(self._ring)
 
@@ -141,7 +141,7 @@ class Receiver:
 
     @property
     def must_update(self) -> bool:
-        """Whether the peer last heard of little space and there is more now."""
+        """Whether the peer last learned of little space and there is more now."""
         return self.advertised < CREDIT_UPDATE <= self.credit
 
     def take(self, frame: Data) -> bool:
@@ -173,7 +173,7 @@ class Endpoint:
 
     Attributes:
         sessions: sessions begun so far; a device compares it to notice a HELLO.
-        info: what the device said, in a host with an open session.
+        info: the device's hello, in a host with an open session.
         expecting: host; while true, `POLL_S` of silence makes it send a POLL. On unless cleared.
         keep_alive: host; seconds after which an idle line gets an empty DATA, or None.
         retry_s: seconds without progress until what was sent is sent again.
@@ -218,12 +218,12 @@ class Endpoint:
     @property
     def unacked(self) -> int:
         """Bytes written that the peer has not confirmed."""
-        return self._sender.held
+        return self._sender.stored
 
     @property
     def readable(self) -> int:
         """Bytes that `read` would return."""
-        return self._receiver.held
+        return self._receiver.stored
 
     @property
     def moved(self) -> int:
@@ -328,7 +328,7 @@ class Endpoint:
         if self._sender.sendable or self._ack_due or self._receiver.must_update:
             return self._data(now)
         if self.role is Role.HOST:
-            stuck = self.expecting or self._sender.held > self._sender.sent
+            stuck = self.expecting or self._sender.stored > self._sender.sent
             if stuck and now - max(self._last_received, self._last_sent) >= POLL_S:
                 return b"\0" + self._data(now, DataFlag.POLL)
             if self.keep_alive is not None and now - self._last_sent >= self.keep_alive:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The wire: the only definition of what host and device say to each other.
+"""The wire protocol: the only definition of what host and device send to each other.
 
 Here: the rules, numbers and frames. `glintfpga.firmware.wire.messages`: the bodies of the messages.
 
@@ -244,7 +244,7 @@ class FrameSplitter:
     """
 
     def __init__(self) -> None:
-        self._held = bytearray()
+        self._part = bytearray()
 
     def feed(self, data: bytes) -> list[bytes]:
         """The frames that ``data`` completes, without delimiters, undecoded."""
@@ -252,14 +252,14 @@ class FrameSplitter:
         *closed, rest = data.split(b"\0")
         for part in closed:
             self._take(part)
-            if self._held:
-                frames.append(bytes(self._held))
-                self._held.clear()
+            if self._part:
+                frames.append(bytes(self._part))
+                self._part.clear()
         self._take(rest)
         return frames
 
     def _take(self, part: bytes) -> None:
-        self._held += part[: MAX_RAW + 1 - len(self._held)]
+        self._part += part[: MAX_RAW + 1 - len(self._part)]
 
 
 def _first_byte(kind: Kind) -> bytes:
@@ -268,7 +268,7 @@ def _first_byte(kind: Kind) -> bytes:
 
 @dataclass(frozen=True, kw_only=True)
 class HelloInfo:
-    """What a device says about itself: 128 bytes, fixed offsets.
+    """What a device reports about itself: 128 bytes, fixed offsets.
 
     ===== ==== ================  ======================================================
     at    type field

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A conversation that outlives its line: what was said is kept here and can be said again."""
+"""A conversation that outlives its line: the turns are kept here and can be sent again."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,7 +12,7 @@ from glintfpga.quant.errors import DeviceError
 __all__ = ["ChatSession"]
 
 KEPT = 4096
-"""Tokens said again after a reset; no model that fits the device reaches further back."""
+"""Tokens sent again after a reset; no model that fits the device reaches further back."""
 
 
 class ChatSession:
@@ -25,7 +25,7 @@ class ChatSession:
             to reach it; it waits a while, or raises to give up.
         back: called when the device is there again.
 
-    After a loss the device is reset and told the conversation again, so that it answers as if
+    After a loss the device is reset and sent the conversation again, so that it answers as if
     nothing had happened; the noise stream starts anew. EOS has no spelling: a newline stands for
     the one that ended an answer.
 
@@ -53,13 +53,13 @@ class ChatSession:
         self._stale = True
 
     def clear(self) -> None:
-        """Forget what was said."""
+        """Forget all turns."""
         self.history = []
         self.reason = None
         self._stale = True
 
     def use(self, image: bytes) -> None:
-        """From now on the device must hold this image; what was said to another is forgotten."""
+        """From now on the device must hold this image; turns with another are forgotten."""
         self.clear()
         self._image = image
 
@@ -76,11 +76,11 @@ class ChatSession:
         self.stopping = False
         self.reason = None
         self.history += text
-        told = not self._stale
+        restored = not self._stale
         newlines = 0
         while self.reason is None:
             try:
-                if not told:
+                if not restored:
                     self._tell_again()
                 else:
                     self.client.prompt(text)
@@ -95,7 +95,7 @@ class ChatSession:
                     self._stop_if_due(running, newlines)
                 self.reason = running.reason
             except LinkLost as error:
-                told = False
+                restored = False
                 self._stale = True
                 self._reach(error)
                 # Another draw from the same seed would repeat the noise of the first part.

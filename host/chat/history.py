@@ -25,7 +25,7 @@ def history_file() -> Path:
 class ChatHistory:
     """Lines of this and earlier runs, in a file that only its user can read.
 
-    Without a file that can be read and written nothing is kept, and nothing is said of it.
+    Without a file that can be read and written nothing is kept, without a message.
 
     Members:
         lines: of earlier runs, oldest first, at most 1,000.

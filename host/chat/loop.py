@@ -16,7 +16,7 @@ from glintfpga.firmware.wire.protocol import Reason
 from glintfpga.host.chat.answer_speed import AnswerSpeed
 from glintfpga.host.chat.conversation import ChatSession
 from glintfpga.host.chat.keyboard import Keyboard, Pipe, Typed
-from glintfpga.host.chat.slash_commands import Orders
+from glintfpga.host.chat.slash_commands import SlashCommands
 from glintfpga.host.console.text import ShownText
 from glintfpga.host.device.client import Client
 from glintfpga.host.models import named
@@ -48,7 +48,7 @@ class ChatLoop:
     temperature: float
     seed: int | None
     title: str | None = None
-    """What to call the model; None: by what the device says of it."""
+    """What to call the model; None: by the hello of the device."""
     _gone_since: float | None = field(default=None, init=False)
     _told: set[str] = field(default_factory=set, init=False)
 
@@ -56,7 +56,7 @@ class ChatLoop:
         self.session = ChatSession(
             client=self.client, image=self.image, lost=self._wait_for_board, back=self._is_back
         )
-        self._orders = Orders(self)
+        self._slash_commands = SlashCommands(self)
         # Without a console both are None.
         self._terminal = all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout))
 
@@ -70,7 +70,7 @@ class ChatLoop:
         if self._terminal:
             self.greet()
             _log.info("/help lists commands; Ctrl-C ends an answer, Ctrl-D the chat.")
-        while not self._orders.leaving and (typed := self._read(lines)) is not None:
+        while not self._slash_commands.leaving and (typed := self._read(lines)) is not None:
             if typed.data and not (typed.may_command and self._obey(typed.data)):
                 self._answer(typed.data)
 
@@ -95,7 +95,7 @@ class ChatLoop:
     def _obey(self, line: bytes) -> bool:
         """Whether the line was a command."""
         try:
-            return self._orders.obey(line.decode("utf-8", "surrogateescape"))
+            return self._slash_commands.run(line.decode("utf-8", "surrogateescape"))
         except LinkLost as error:
             # The conversation waits for the device, and loads what that must hold.
             _log.warning("%s", error)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a chat is told instead of asked: lines that begin with /."""
+"""Commands within a chat: lines that begin with /."""
 
 import logging
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from glintfpga.quant.errors import DeviceError, InputError
 if TYPE_CHECKING:
     from glintfpga.host.chat.loop import ChatLoop
 
-__all__ = ["Orders"]
+__all__ = ["SlashCommands"]
 
 HELP = '''\
 /clear         forget what was said
@@ -32,7 +32,7 @@ LEAVE = ("/bye", "/exit", "/quit", "exit", "quit")
 _log = logging.getLogger("glintfpga")
 
 
-class Orders:
+class SlashCommands:
     """Carries out commands on a chat.
 
     Members:
@@ -51,10 +51,10 @@ class Orders:
             "/temp": self._temperature,
         }
 
-    def obey(self, line: str) -> bool:
+    def run(self, line: str) -> bool:
         """Whether the line is a command, which is then carried out.
 
-        What is wrong with it is said in a line. Raises ``LinkLost`` when the device is gone.
+        What is wrong with it is logged as a line. Raises ``LinkLost`` when the device is gone.
         """
         words = line.strip()
         if words in LEAVE:

@@ -34,13 +34,13 @@ def command(port: str, model: Path | None, lanes: int | None, as_json: bool) -> 
     """
     from glintfpga.host.console.progress import counting
     from glintfpga.host.device.bench import STEPS, bench
-    from glintfpga.host.device.connect import open_session
+    from glintfpga.host.device.connect import open_connection
     from glintfpga.host.ports.open_port import how_timed
 
-    with open_session(port, model=model, lanes=lanes) as session:
-        how = how_timed(session.client.link.line.name, session.client.info.build_id)
+    with open_connection(port, model=model, lanes=lanes) as connection:
+        how = how_timed(connection.client.link.line.name, connection.client.info.build_id)
         with counting("bench", STEPS) as progress:
-            result = bench(session.client, how=how, tokens=TOKENS[how], progress=progress)
+            result = bench(connection.client, how=how, tokens=TOKENS[how], progress=progress)
     result = {"port": port, "kind": how, **result}
     if as_json:
         click.echo(json.dumps(result, indent=2))

@@ -39,13 +39,13 @@ def command(
     glintfpga chat sim: --load blink-instruct
     """
     from glintfpga.host.chat.loop import ChatLoop
-    from glintfpga.host.device.connect import open_session
+    from glintfpga.host.device.connect import open_connection
     from glintfpga.host.models import title_of
 
-    with open_session(port, model=model, lanes=lanes) as session:
+    with open_connection(port, model=model, lanes=lanes) as connection:
         ChatLoop(
-            client=session.client,
-            image=session.image.data if session.image else None,
+            client=connection.client,
+            image=connection.image.data if connection.image else None,
             count=count,
             temperature=temperature,
             seed=seed,

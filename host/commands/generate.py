@@ -61,11 +61,11 @@ def command(
     glintfpga generate ref: --temperature 0 | xxd
     """
     from glintfpga.host.console.progress import counting
-    from glintfpga.host.device.connect import open_session
+    from glintfpga.host.device.connect import open_connection
 
     text = _prompt(prompt, prompt_file, model)
-    with open_session(port, model=model, lanes=lanes) as session:
-        client = session.client
+    with open_connection(port, model=model, lanes=lanes) as connection:
+        client = connection.client
         client.reset()
         with counting("telling the prompt", len(text) or None) as progress:
             for start in range(0, len(text), PART_BYTES):

@@ -29,13 +29,13 @@ def command(port: str, model: Path, as_json: bool) -> None:
     \b
     glintfpga load /dev/ttyUSB1 my-model.safetensors
     """
-    from glintfpga.host.device.connect import load, open_session
+    from glintfpga.host.device.connect import load, open_connection
     from glintfpga.host.models import image_of
     from glintfpga.host.ports.open_port import how_timed
     from glintfpga.quant.errors import DeviceError
 
-    with open_session(port) as session:
-        client = session.client
+    with open_connection(port) as connection:
+        client = connection.client
         image = image_of(model, plan=client.info.plan)
         began = client.link.clock()
         load(client, image)

@@ -29,7 +29,7 @@ def command(name: str | None, lanes: int | None, as_json: bool) -> None:
     glintfpga show my-model.glint --json
     glintfpga show /dev/ttyUSB1
     """
-    from glintfpga.host.device.connect import open_session
+    from glintfpga.host.device.connect import open_connection
     from glintfpga.host.device.describe import device_facts, lines, model_facts, shipped_facts
     from glintfpga.host.ports.open_port import is_port
 
@@ -38,8 +38,8 @@ def command(name: str | None, lanes: int | None, as_json: bool) -> None:
     if name is None:
         facts = shipped_facts()
     elif is_port(name):
-        with open_session(name, lanes=lanes, fast=False) as session:
-            facts = device_facts(session.client)
+        with open_connection(name, lanes=lanes, fast=False) as connection:
+            facts = device_facts(connection.client)
     else:
         facts = model_facts(Path(name))
     if as_json:

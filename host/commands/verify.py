@@ -40,15 +40,15 @@ def command(port: str, tokens: int, model: Path | None, lanes: int | None, as_js
     glintfpga verify sim:
     """
     from glintfpga.host.console.progress import counting
-    from glintfpga.host.device.connect import holds, open_session
+    from glintfpga.host.device.connect import has_image, open_connection
     from glintfpga.host.device.verify import verify
     from glintfpga.host.models import image_of
     from glintfpga.quant.errors import DeviceError, InputError
 
-    with open_session(port, model=model, lanes=lanes) as session:
-        client = session.client
-        image = session.image or image_of(None, plan=client.info.plan)
-        if not holds(client, image):
+    with open_connection(port, model=model, lanes=lanes) as connection:
+        client = connection.client
+        image = connection.image or image_of(None, plan=client.info.plan)
+        if not has_image(client, image):
             digest = client.model_id[:16]
             raise InputError(
                 f"the device holds the model {digest}, not the shipped one; name it with --load"

@@ -11,7 +11,7 @@ from glintfpga.host.device.client import Client
 __all__ = ["POSITIONS", "RATES", "bench", "cycles_at", "wire_bound"]
 
 POSITIONS = (1, 16, 64, 256)
-"""Tokens in the context at which the cycles of a token are taken."""
+"""Tokens in the context at which the cycles per token are measured."""
 RATES = (BAUDS[0], BAUDS[-1])
 PREFILL = 256
 TEMPERATURE = 0.8
@@ -72,7 +72,7 @@ def bench(
     result["tokens_per_second_chip"] = speed
     result["prefill"] = _prefill(client, how)
     step()
-    # A simulation behind a pseudo-terminal does not tell its time: nothing on the line is timed.
+    # A simulation behind a pseudo-terminal has no clock of its own: nothing on the line is timed.
     timed = client.link.line.slowness == 1.0
     result["first_byte"] = _first_byte(client, how) if timed else None
     step()
@@ -152,7 +152,7 @@ def _rate(client: Client, tokens: int, progress: Callable[[int], None]) -> float
     arrived = 0
     seed: int | None = SEED
     began = last = client.link.clock()
-    for _ in range(tokens):  # answers: a model that only says EOS would never get there
+    for _ in range(tokens):  # answers: a model that only draws EOS would never get there
         if arrived == tokens:
             break
         for _ in client.generate(tokens - arrived, temperature=TEMPERATURE, seed=seed):

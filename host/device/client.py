@@ -87,7 +87,7 @@ class Client:
 
     @property
     def info(self) -> HelloInfo:
-        """What the device said in its last hello."""
+        """The device's last hello."""
         return self.link.info
 
     @property
@@ -96,20 +96,20 @@ class Client:
 
     @property
     def vocab(self) -> int:
-        """Size of the vocabulary of the model it holds."""
+        """Size of the vocabulary of the loaded model."""
         self._need_model()
         return vocab_of(self.info.image_header)
 
     @property
     def for_chat(self) -> bool:
-        """Whether the model it holds was trained on dialogues, see
+        """Whether the loaded model was trained on dialogues, see
         `glintfpga.quant.chat_template`."""
         self._need_model()
         return is_for_chat(self.info.image_header)
 
     @property
     def model_id(self) -> str:
-        """The model it holds, as `glintfpga.firmware.blink.image.Image.model_id`."""
+        """The loaded model, as `glintfpga.firmware.blink.image.Image.model_id`."""
         self._need_model()
         return model_id_of(self.info.image_header)
 

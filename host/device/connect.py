@@ -17,13 +17,13 @@ from glintfpga.host.ports.open_port import FLOAT, REFERENCE, choose_port, port_o
 from glintfpga.quant.blink.machine import DEFAULT_LANES, Limits, check_fits
 from glintfpga.quant.errors import InputError
 
-__all__ = ["Session", "holds", "limits_of", "load", "open_session"]
+__all__ = ["Connection", "has_image", "limits_of", "load", "open_connection"]
 
 _log = logging.getLogger("glintfpga")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Session:
+class Connection:
     """A connected device and the image it was asked to hold, if any."""
 
     client: Client
@@ -31,9 +31,9 @@ class Session:
 
 
 @contextlib.contextmanager
-def open_session(
+def open_connection(
     port: str | None, *, model: Path | None = None, lanes: int | None = None, fast: bool = True
-) -> Iterator[Session]:
+) -> Iterator[Connection]:
     """Open the port, greet the device, go to the fastest rate, and load ``model`` if given.
 
     ``lanes`` are those of the device that ``ref:`` imitates; raises ``InputError`` when they are
@@ -56,9 +56,9 @@ def open_session(
         image = None
         if model is not None:
             image = image_of(model, plan=info.plan)
-            if not holds(client, image):
+            if not has_image(client, image):
                 load(client, image)
-        yield Session(client=client, image=image)
+        yield Connection(client=client, image=image)
 
 
 def load(client: Client, image: Image) -> None:
@@ -69,7 +69,7 @@ def load(client: Client, image: Image) -> None:
 
 
 def limits_of(info: HelloInfo) -> Limits:
-    """The largest model that a device holds, by its hello."""
+    """The largest model that fits a device, by its hello."""
     return Limits(
         rows=info.max_rows,
         window=info.max_window,
@@ -79,6 +79,6 @@ def limits_of(info: HelloInfo) -> Limits:
     )
 
 
-def holds(client: Client, image: Image) -> bool:
-    """Whether the device says that it holds this image."""
+def has_image(client: Client, image: Image) -> bool:
+    """Whether the device's hello reports this image."""
     return client.has_model and client.model_id == image.model_id

@@ -23,7 +23,7 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Mismatch:
-    """The first token at which the device differs. ``id`` is None when it said fewer tokens."""
+    """The first token at which the device differs. ``id`` is None when it sent fewer tokens."""
 
     position: int
     expected: tuple[int | None, int | None]

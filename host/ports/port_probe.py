@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What answers at a port when it is not the device: told apart, in one line for the user."""
+"""Diagnoses what answers at a port instead of a device, in one line for the user."""
 
 import contextlib
 
@@ -18,11 +18,11 @@ __all__ = ["PortProbe"]
 KEPT = 40
 """Bytes shown of what else talks at a port."""
 TEXT_SHARE = 0.8
-"""Of printable bytes, from which on a stranger is taken for a program that writes text."""
+"""Of printable bytes, from which on they count as text, of some other program."""
 
 
 class PortProbe:
-    """Listens while a device is greeted, to what an `Endpoint` drops unread.
+    """Looks, while a device is greeted, at the bytes that an `Endpoint` drops.
 
     Parameters: ``name`` of the port.
     """

@@ -28,7 +28,7 @@ from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.wire.protocol import BAUDS
 from glintfpga.host.console.progress import counting
 from glintfpga.host.device.client import Client
-from glintfpga.host.device.connect import holds, load
+from glintfpga.host.device.connect import has_image, load
 from glintfpga.host.device.link import Link
 from glintfpga.host.device.verify import Mismatch, verify
 from glintfpga.quant.errors import DeviceError, InputError
@@ -90,7 +90,7 @@ def prove_rtl(image: Image, tokens: int, *, lanes: int) -> Stage | None:
     if (info.lanes, info.plan) != (lanes, image.model.plan.code):
         return None
     client.fastest(BAUDS[-1])
-    if not holds(client, image):
+    if not has_image(client, image):
         load(client, image)
     count, difference = _verified(client, image, tokens, "RTL")
     return Stage(
@@ -134,7 +134,7 @@ def prove_bitstream(
         with counting("bitstream: hello"):
             client.connect()
             client.fastest(BAUDS[-1])
-        if not holds(client, image):
+        if not has_image(client, image):
             raise InputError(
                 f"the bitstream holds the model {client.model_id[:16]}, not "
                 f"{image.model_id[:16]}; name its model with --model"

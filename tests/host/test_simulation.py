@@ -8,7 +8,7 @@ import pytest
 from glintfpga.firmware.wire.endpoint import HELLO_S
 from glintfpga.firmware.wire.protocol import BAUDS
 from glintfpga.host.device import connect as session_module
-from glintfpga.host.device.connect import open_session
+from glintfpga.host.device.connect import open_connection
 from glintfpga.host.device.link import Link
 from glintfpga.host.ports import usb
 from glintfpga.sim.line import open_sim_line
@@ -23,13 +23,13 @@ def test_same_bytes_as_the_reference(command):
 
 
 def test_starts_at_the_highest_rate_and_says_so(command):
-    with open_session("sim:") as session:
-        link = session.client.link
+    with open_connection("sim:") as connection:
+        link = connection.client.link
         assert (link.baud, link.info.baud_index) == (BAUDS[-1], len(BAUDS) - 1)
         # The whole way there; at 115200 baud the hello alone takes 15 ms.
         assert link.clock() < 0.0015
-        assert session.client.set_baud(BAUDS[0])
-        assert session.client.counters().crc_errors == 0
+        assert connection.client.set_baud(BAUDS[0])
+        assert connection.client.counters().crc_errors == 0
         assert link.clock() > 0.02
     assert (
         "sim: starts at 3000000 baud; a board at 115200"
@@ -47,8 +47,8 @@ def test_without_a_board_the_simulation_is_named(monkeypatch):
 
     monkeypatch.setattr(session_module, "counting", counting)
     monkeypatch.setattr(usb.list_ports, "comports", list)
-    with open_session(None) as session:
-        assert session.client.link.line.name == "sim:"
+    with open_connection(None) as connection:
+        assert connection.client.link.line.name == "sim:"
     assert named == ["connecting to 'sim:'"]
 
 

@@ -49,7 +49,7 @@ __all__ = ["MAX_LINE", "SESSION", "TARGETS", "accepts", "with_valid_sums"]
 
 MAX_LINE = 700
 SESSION = 7
-"""Nonce of the sessions in which frames are heard."""
+"""Nonce of the sessions in which frames arrive."""
 CONFIG = DeviceConfig()
 
 Target = Callable[[bytes], object]
@@ -110,7 +110,7 @@ def _frames_of_a_host(data: bytes) -> None:
     """Bytes on a device's line, within a session."""
     end = Endpoint(Role.DEVICE, info=CONFIG.hello)
     end.feed(Hello(SESSION).encode(), 0.0)
-    _hear(end, data)
+    _exchange(end, data)
 
 
 def _frames_of_a_device(data: bytes) -> None:
@@ -118,10 +118,10 @@ def _frames_of_a_device(data: bytes) -> None:
     end = Endpoint(Role.HOST)
     end.start_session(SESSION, 0.0)
     end.feed(HelloReply(SESSION, CONFIG.hello()).encode(), 0.0)
-    _hear(end, data)
+    _exchange(end, data)
 
 
-def _hear(end: Endpoint, data: bytes) -> None:
+def _exchange(end: Endpoint, data: bytes) -> None:
     end.write(b"to be" * 100)
     for at in range(5):
         end.poll(0.04 * at)
@@ -185,9 +185,9 @@ def _load(data: bytes):
 
 
 class _ScriptedDevice(ByteLine):
-    """A line to a device that says ``script`` after the host's first message."""
+    """A line to a device that sends ``script`` after the host's first message."""
 
-    name = "liar"
+    name = "scripted"
 
     def __init__(self, script: bytes, info: HelloInfo):
         self._script = script
@@ -226,7 +226,7 @@ def _scripted(ask: Callable[[Client], object]) -> Target:
 
 @cache
 def _valid_info() -> HelloInfo:
-    """What a liar says of itself."""
+    """The hello of the scripted device."""
     header = image_of(None).header
     return replace(CONFIG.hello(), flags=HelloFlag.MODEL, image_header=header)
 

@@ -57,7 +57,7 @@ class _Way:
     """One direction of the line: bytes that have passed the faults and wait for a stall's end."""
 
     def __init__(self) -> None:
-        self.held = bytearray()
+        self.waiting = bytearray()
         self.until = 0.0
         self.calm_until = 0.0
 
@@ -136,27 +136,27 @@ class FaultyLine(ByteLine):
         while True:
             self._check()
             self._release()
-            if arriving.held and arriving.until <= self.clock():
-                out = bytes(arriving.held[:size])
-                del arriving.held[:size]
+            if arriving.waiting and arriving.until <= self.clock():
+                out = bytes(arriving.waiting[:size])
+                del arriving.waiting[:size]
                 return out
             left = end - self.clock()
-            wakes = [way.until - self.clock() for way in self._ways.values() if way.held]
+            wakes = [way.until - self.clock() for way in self._ways.values() if way.waiting]
             data = self.inner.read(4096, min([max(left, 0.0), *wakes]))
-            arriving.held += self._struck(data, True)
-            if left <= 0 and not (arriving.held and arriving.until <= self.clock()):
+            arriving.waiting += self._struck(data, True)
+            if left <= 0 and not (arriving.waiting and arriving.until <= self.clock()):
                 return b""
 
     def write(self, data: bytes) -> None:
         self._check()
-        self._ways[False].held += self._struck(data, False)
+        self._ways[False].waiting += self._struck(data, False)
         self._release()
 
     def _release(self) -> None:
         leaving = self._ways[False]
-        if leaving.held and leaving.until <= self.clock():
-            self.inner.write(bytes(leaving.held))
-            leaving.held.clear()
+        if leaving.waiting and leaving.until <= self.clock():
+            self.inner.write(bytes(leaving.waiting))
+            leaving.waiting.clear()
 
     def _check(self) -> None:
         if not self._plugged:

@@ -92,8 +92,8 @@ class VirtualUart(ResettableLine):
         while self._now < free:
             self._turn()
             self._now = min(free, *self._events())
-        heard = self._heard(data, self._baud, self._device_baud, to_device=True)
-        self._send(self._to_device, 0, heard, self._baud)
+        received = self._received(data, self._baud, self._device_baud, to_device=True)
+        self._send(self._to_device, 0, received, self._baud)
 
     def read(self, size: int, timeout: float) -> bytes:
         end = self._now + timeout
@@ -124,8 +124,8 @@ class VirtualUart(ResettableLine):
         if self._free_at[1] <= self._now:  # as in the gateware, a frame waits for the one before
             baud = self._device_baud
             frames = self.device.poll(self._now)
-            heard = self._heard(frames, baud, self._baud, to_device=False)
-            self._send(self._to_host, 1, heard, baud)
+            received = self._received(frames, baud, self._baud, to_device=False)
+            self._send(self._to_host, 1, received, baud)
 
     def _send(self, queue: deque[tuple[float, bytes]], way: int, data: bytes, baud: float) -> None:
         at = max(self._now, self._free_at[way])
@@ -135,18 +135,18 @@ class VirtualUart(ResettableLine):
             queue.append((at, piece))
         self._free_at[way] = at
 
-    def _heard(self, data: bytes, sent: float, read: float, *, to_device: bool) -> bytes:
+    def _received(self, data: bytes, sent: float, read: float, *, to_device: bool) -> bytes:
         if sent == read:
             if data and to_device:
                 self._framing_errors = 0
             return data
-        heard, errors = resampled(data, sent, read)
+        received, errors = resampled(data, sent, read)
         if to_device:
             self._framing_errors += errors
             if self._framing_errors >= FALLBACK_ERRORS:
                 self._framing_errors = 0
                 self.device.fall_back()
-        return heard
+        return received
 
 
 def reference_line(image: Image, *, lanes: int) -> VirtualUart:

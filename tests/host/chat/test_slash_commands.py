@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from glintfpga.firmware.wire.byte_line import LinkLost
-from glintfpga.host.chat.slash_commands import HELP, LEAVE, Orders
+from glintfpga.host.chat.slash_commands import HELP, LEAVE, SlashCommands
 
 
 @pytest.fixture
@@ -16,14 +16,14 @@ def chat():
 
 @pytest.mark.parametrize("line", [*LEAVE, " /bye \t"])
 def test_leaving(chat, line):
-    orders = Orders(chat)
-    assert orders.obey(line) and orders.leaving
+    commands = SlashCommands(chat)
+    assert commands.run(line) and commands.leaving
 
 
 @pytest.mark.parametrize("line", ["", "hello", "please exit", " /seed 3", "bye", "\\/bye"])
 def test_a_question_is_no_command(chat, line):
-    orders = Orders(chat)
-    assert not orders.obey(line) and not orders.leaving
+    commands = SlashCommands(chat)
+    assert not commands.run(line) and not commands.leaving
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_a_question_is_no_command(chat, line):
     ],
 )
 def test_settings(chat, line, seed, temperature):
-    assert Orders(chat).obey(line)
+    assert SlashCommands(chat).run(line)
     assert (chat.seed, chat.temperature) == (seed, temperature)
 
 
@@ -59,7 +59,7 @@ def test_settings(chat, line, seed, temperature):
 )
 def test_what_is_wrong_is_one_line_and_changes_nothing(chat, line, capsys):
     chat.client = SimpleNamespace(info=SimpleNamespace(plan=12))
-    assert Orders(chat).obey(line)
+    assert SlashCommands(chat).run(line)
     err = capsys.readouterr().err
     assert err.startswith("error: ") and err.count("\n") == 1 and "\x1b" not in err
     assert (chat.seed, chat.temperature) == (None, 0.5)
@@ -71,11 +71,11 @@ def test_a_lost_board_is_not_swallowed(chat):
 
     chat.session.clear = lost
     with pytest.raises(LinkLost):
-        Orders(chat).obey("/clear")
+        SlashCommands(chat).run("/clear")
 
 
 def test_help_names_every_command(chat, capsys):
-    Orders(chat).obey("/?")
+    SlashCommands(chat).run("/?")
     assert capsys.readouterr().err == HELP + "\n"
     for name in ("/clear", "/load", "/seed", "/temp", "/bye"):
         assert name in HELP

@@ -82,7 +82,7 @@ COMMANDS = {
 
 @pytest.fixture(scope="module")
 def greet(new_world):
-    """A client that has greeted a liar, and has less patience than others."""
+    """A client that has greeted a scripted device, and has less patience than others."""
 
     def go(reply, info=INFO):
         world = new_world(None)

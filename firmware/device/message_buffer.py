@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Chunks: TOKENS and SCORES messages that are still open."""
+"""Gathers the bodies of an answer, TOKENS or SCORES, into messages that fit a frame."""
 
 from glintfpga.firmware.wire.messages import message
 from glintfpga.firmware.wire.protocol import FLUSH_S, MAX_MESSAGE_BODY, Op
@@ -16,28 +16,28 @@ class MessageBuffer:
     def __init__(self, op: Op, unit: int) -> None:
         self._op = op
         self._limit = MAX_MESSAGE_BODY // unit * unit
-        self._held = bytearray()
+        self._bytes = bytearray()
         self._touched = 0.0
 
     def add(self, data: bytes, now: float) -> None:
         """Add whole units."""
-        self._held += data
+        self._bytes += data
         self._touched = now
 
     def take(self, now: float) -> list[bytes]:
         """The messages to send: the full ones, and the rest if 1 ms has passed since `add`."""
         full = []
-        while len(self._held) >= self._limit:
+        while len(self._bytes) >= self._limit:
             full.append(self._cut(self._limit))
-        if self._held and now - self._touched >= FLUSH_S:
+        if self._bytes and now - self._touched >= FLUSH_S:
             full.append(self.close())
         return full
 
     def close(self) -> bytes:
         """The message that is left, or nothing; call it after `take`."""
-        return self._cut(len(self._held)) if self._held else b""
+        return self._cut(len(self._bytes)) if self._bytes else b""
 
     def _cut(self, size: int) -> bytes:
-        cut = bytes(self._held[:size])
-        del self._held[:size]
+        cut = bytes(self._bytes[:size])
+        del self._bytes[:size]
         return message(self._op, cut)
