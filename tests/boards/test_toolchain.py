@@ -46,7 +46,7 @@ def test_failure_names_the_error_line_and_the_log(tmp_path):
         fake("int.__call__(0) if False else exec('raise ValueError(\"bad\")')").run(
             [], folder=tmp_path, log=tmp_path / "log"
         )
-    with pytest.raises(InputError, match=r"^fake failed: exit status 3; all"):
+    with pytest.raises(InputError, match=r"^fake failed: exit status 3; its output"):
         fake("3").run([], folder=tmp_path, log=tmp_path / "log")
 
 
