@@ -6,7 +6,7 @@
     check       multipliers and memories against what is declared     boards.gowin.resources
     lut4        all LUTs made LUT4, which the router can time         boards.gowin.lut4
     route       placement and routing; all that went in comes out     boards.gowin.losses
-    timing      every path; the clock must have its margin            boards.timing
+    timing      every path; the clock must have its margin            boards.gowin.timing
     memory      the model's words into the routed netlist             boards.gowin.bram_patch
                 and where its cells lie                               boards.floorplan
     carry       repair of carry chain heads                           boards.gowin.carry
@@ -14,7 +14,7 @@
     report      report.json, floorplan.json and manifest.json
 
 A step runs again only when something it depends on changed: other weights redo ``elaborate`` and
-everything from `memory` on, another seed everything from ``route`` on.
+everything from ``memory`` on, another seed everything from ``route`` on.
 """
 
 import hashlib
