@@ -139,7 +139,7 @@ def build_design(
 ) -> BuildResult:
     """Build any design as ``<name>.fs``; ``facts`` go into the manifest. Errors as of `build`."""
     versions = check_tools()
-    run = _Run(Cache(out / CACHE), progress)
+    run = _StepRunner(Cache(out / CACHE), progress)
     steps = Steps(design=design, board=board, clock_mhz=clock_mhz, seed=seed, logs=out)
     results: dict[str, StepResult] = {}
     for step in steps.in_order():
@@ -181,7 +181,7 @@ def build_design(
     )
 
 
-class _Run:
+class _StepRunner:
     """Runs steps through the cache and tells how far the build is."""
 
     def __init__(self, cache: Cache, progress: Progress | None):

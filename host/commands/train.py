@@ -19,7 +19,7 @@ from glintfpga.quant.blink.plan import DEFAULT_PLAN, PLANS
 if TYPE_CHECKING:
     from glintfpga.host.console.progress import Progress
     from glintfpga.train.run.config import TrainConfig
-    from glintfpga.train.run.run import Run, Status
+    from glintfpga.train.run.run import Run, RunStatus
 
 __all__ = ["command"]
 
@@ -188,7 +188,7 @@ class _TrainProgress:
         self._since: tuple[float, int] | None = None
         self._speed = math.nan
 
-    def __call__(self, status: "Status") -> None:
+    def __call__(self, status: "RunStatus") -> None:
         for index, factor in status.retreats.items():
             _log.warning(
                 "the loss of replica %d was no number: it is back at its last save, with %g of "
@@ -213,7 +213,7 @@ def _draw(run: "Run") -> None:
     from glintfpga.host.files.named import write_bytes
     from glintfpga.host.training.curves import curves_picture
 
-    picture = curves_picture(run.record.curves())
+    picture = curves_picture(run.log.curves())
     if picture is not None:
         write_bytes(run.folder / "loss.svg", picture.encode())
         _log.info("%s: the loss", run.folder / "loss.svg")

@@ -67,7 +67,7 @@ def utilization_picture(build: Build) -> Markup:
         f"({ROUTE_THROUGH}) are not in it."
     )
     picture = element("div", *rows, class_="bars uses")
-    return figure("utilization", "What it takes", picture, caption)
+    return figure("utilization", "Use of the chip", picture, caption)
 
 
 def cycles_picture(bars: Sequence[CycleBar], clock_mhz: float) -> Markup:

@@ -142,7 +142,7 @@ def _facts(build: Build) -> Markup:
         ("image sha256", manifest.image_sha256 or "none", "the .glint file"),
         ("bitstream sha256", manifest.bitstream_sha256, manifest.bitstream),
         ("gateware sha256", manifest.gateware_sha256, "logic and constraints"),
-        ("build id", manifest.build_id, "what the device says in its hello"),
+        ("build id", manifest.build_id, "sent by the device in its hello"),
         ("board", f"{manifest.board}, {build.part}", ""),
         ("machine", f"{manifest.lanes} lanes, {manifest.plan}-bit numbers", ""),
         ("clock", f"{manifest.clock_mhz:g} MHz", "set by the build"),

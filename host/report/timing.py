@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from glintfpga.host.report.inputs import PathStep, SlowPath
 from glintfpga.host.report.markup import Markup, element, figure, join, shortened
 
-__all__ = ["Run", "runs_of", "timing_picture"]
+__all__ = ["CellRun", "runs_of", "timing_picture"]
 
 _KINDS = {"wires": "wires", "logic": "logic", "clock-to-out": "flip-flop", "setup": "flip-flop"}
 _WIRES = "wires"
 
 
 @dataclass(frozen=True)
-class Run:
+class CellRun:
     """Consecutive cells of one type on the path, such as a carry chain."""
 
     type: str
@@ -25,7 +25,7 @@ class Run:
     wires_ns: float
 
 
-def runs_of(steps: Sequence[PathStep]) -> list[Run]:
+def runs_of(steps: Sequence[PathStep]) -> list[CellRun]:
     """The steps, grouped where one type of cell follows another."""
     groups: list[list[PathStep]] = []
     for step in steps:
@@ -33,7 +33,7 @@ def runs_of(steps: Sequence[PathStep]) -> list[Run]:
             groups.append([])
         groups[-1].append(step)
     return [
-        Run(
+        CellRun(
             group[0].type,
             len(dict.fromkeys(step.cell for step in group)),
             group[0],

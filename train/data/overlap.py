@@ -35,7 +35,7 @@ class EvaluationIndex:
                 if len(words) >= (SHORT if text.endswith(_ENDS) else LONG):
                     length = min(len(words), LONG)
                     found[length].append((runs(words, length), number))
-        self._runs = {length: _Table(parts) for length, parts in found.items() if parts}
+        self._runs = {length: _HashTable(parts) for length, parts in found.items() if parts}
 
     def overlaps(self, words: HashArray) -> str | None:
         """The name of a set that a document shares words with, or None."""
@@ -46,7 +46,7 @@ class EvaluationIndex:
         return None
 
 
-class _Table:
+class _HashTable:
     """Sorted hashes behind a bit filter, which rejects almost all that are not in the table."""
 
     def __init__(self, parts: list[tuple[HashArray, int]]) -> None:

@@ -20,7 +20,7 @@ __all__ = ["Blink", "loss"]
 
 _ROPE_BASE = 1e7
 
-Memory = list[tuple[Tensor, Tensor]]
+KVCache = list[tuple[Tensor, Tensor]]
 """Keys and values of earlier positions, a pair for each pass."""
 
 
@@ -41,7 +41,7 @@ class Blink(Block):
 
     The module itself is the shared block. Without ``thinking`` all positions run side by side.
     With it, the last x of each position is fed back as the next input ``thinking`` times; each time
-    takes a position of its own in the memory of later tokens, so positions run one after another.
+    takes a position of its own in the cache of later tokens, so positions run one after another.
     Only the next token's loss trains the thoughts.
     """
 
@@ -82,17 +82,17 @@ class Blink(Block):
             x = x @ self.embedding_up.T
         if not self.shape.thinking:
             return self._logits(self._run(x, 0, None, watch))
-        memory: Memory = []
+        cache: KVCache = []
         last = []
         for t in range(tokens.shape[1]):
             thought = x[:, t : t + 1]
             for step in range(1 + self.shape.thinking):
                 position = t * (1 + self.shape.thinking) + step
-                thought = self._run(thought, position, memory, watch)
+                thought = self._run(thought, position, cache, watch)
             last.append(thought)
         return self._logits(torch.cat(last, dim=1))
 
-    def _run(self, x: Tensor, start: int, memory: Memory | None, watch: "Watch | None") -> Tensor:
+    def _run(self, x: Tensor, start: int, cache: KVCache | None, watch: "Watch | None") -> Tensor:
         """x of positions ``start`` and following, (batch, length, dim), through all passes."""
         passes: list[tuple[Block, int | None]] = [
             *((block, None) for block in self.prelude),
@@ -102,7 +102,7 @@ class Blink(Block):
         for index, (block, loop) in enumerate(passes):
             shifted = x if loop is None else x + self.loop_embedding[loop]
             h = rms_norm(shifted) * block.norm["attention"]
-            x = x + self._attend(block, loop, index, h, start, memory, watch)
+            x = x + self._attend(block, loop, index, h, start, cache, watch)
             _watch(watch, "x", x)
             h = rms_norm(x) * block.norm["ffn"]
             z = F.silu(self._project(block, loop, "gate", h)) * self._project(block, loop, "up", h)
@@ -113,7 +113,7 @@ class Blink(Block):
 
     def _attend(
         self, block: Block, loop: int | None, index: int, h: Tensor, start: int,
-        memory: Memory | None, watch: "Watch | None",
+        cache: KVCache | None, watch: "Watch | None",
     ) -> Tensor:  # fmt: skip
         heads, window = self.shape.heads, self.shape.window
         q, k, v = (
@@ -124,11 +124,11 @@ class Blink(Block):
         q, k = rotate(q, angles), rotate(k, angles)
         _watch(watch, "qk", q * (math.log2(math.e) / math.sqrt(q.shape[-1])))
         _watch(watch, "qk", k)
-        if memory is not None:
-            if index < len(memory):
-                k, v = torch.cat([memory[index][0], k], 2), torch.cat([memory[index][1], v], 2)
+        if cache is not None:
+            if index < len(cache):
+                k, v = torch.cat([cache[index][0], k], 2), torch.cat([cache[index][1], v], 2)
             k, v = k[:, :, -window:], v[:, :, -window:]
-            memory[index : index + 1] = [(k, v)]
+            cache[index : index + 1] = [(k, v)]
         queries = torch.arange(q.shape[2], device=h.device) + k.shape[2] - q.shape[2]
         back = queries[:, None] - torch.arange(k.shape[2], device=h.device)
         seen = (back >= 0) & (back < window)

@@ -53,7 +53,7 @@ class Shape:
         return cls(dim=DIM, heads=1, embedding_rank=None, **asdict(spec))
 
     def spec(self) -> ModelSpec:
-        """Return the shape as the chip knows it. Raises ``InputError`` for any but dimension 3."""
+        """Return the shape for the chip. Raises ``InputError`` for any but dimension 3."""
         sizes = asdict(self)
         extra = (sizes.pop("dim"), sizes.pop("heads"), sizes.pop("embedding_rank"))
         if extra != (DIM, 1, None):

@@ -87,14 +87,14 @@ def play(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(repr(str(folder)), error) from error
-    table = _Table(score_command, limit_s, workers, progress)
+    scoring = _Scoring(score_command, limit_s, workers, progress)
     trained = [Entry(name=path.stem, path=str(path), round=0) for path in sorted(checkpoints)]
-    scored = table.score(0, trained)
+    scored = scoring.score(0, trained)
     field = _best(scored, top)
     if not field:
         reasons = scored[0].outcome if scored else "there is none"
         raise InputError(f"no checkpoint could be scored ({reasons:.200}): nothing to merge")
-    table.enter(scored, {entry.name: "field" for entry in field})
+    scoring.enter(scored, {entry.name: "field" for entry in field})
     tried: set[frozenset[str]] = set()
     for number in itertools.count(1):
         pairs = [
@@ -103,14 +103,14 @@ def play(
             if frozenset(entry.name for entry in pair) not in tried
         ]
         tried |= {frozenset(entry.name for entry in pair) for pair in pairs}
-        merges = table.score(number, list(_merges(pairs, number, folder)))
+        merges = scoring.score(number, list(_merges(pairs, number, folder)))
         best = _value(field[0])
         kept = [entry for entry in merges if _value(entry) < best - _LEAST_GAIN]
-        table.enter(merges, {entry.name: "kept" for entry in kept})
+        scoring.enter(merges, {entry.name: "kept" for entry in kept})
         if not kept:
             break
         field = _best([*field, *kept], top)
-    bracket = Bracket(entries=tuple(table.entries), winner=field[0].name)
+    bracket = Bracket(entries=tuple(scoring.entries), winner=field[0].name)
     write_atomic(folder / "champion.safetensors", Path(field[0].path).read_bytes())
     write_atomic(folder / "bracket.json", (json.dumps(bracket.to_json(), indent=1) + "\n").encode())
     return bracket
@@ -135,7 +135,7 @@ def scored_in_time(command: Sequence[str], limit_s: float) -> tuple[float | None
     return (value, "") if math.isfinite(value) else (None, f"failed: the score is {value!r}")
 
 
-class _Table:
+class _Scoring:
     """Collects entries and has them scored."""
 
     def __init__(

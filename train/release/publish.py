@@ -25,7 +25,7 @@ from glintfpga.train.engine.shape import for_chip
 from glintfpga.train.release.card import model_card
 from glintfpga.train.release.samples import side_by_side
 from glintfpga.train.run.config import TrainConfig
-from glintfpga.train.run.run_log import Record, read_sources
+from glintfpga.train.run.run_log import RunLog, read_sources
 
 __all__ = ["champion_of", "image_of_release", "release"]
 
@@ -74,7 +74,7 @@ def release(
     config = TrainConfig.read(run / "config.json")
     found = read_checkpoint(checkpoint)
     history = _history(found.note)
-    record = Record(run)
+    run_log = RunLog(run)
     facts: dict[str, Any] = {
         "name": name,
         "config": config.to_json(),
@@ -83,7 +83,7 @@ def release(
         "model_id": image.model_id,
         "tokens": history.get("tokens", config.tokens),
         "merged": history.get("merged", []),
-        "machine": record.machine(),
+        "machine": run_log.machine(),
         "sources": _sources(run),
         "rows": [row.to_json() for row in rows],
         "base": _base(config.start, folder.parent),
@@ -98,7 +98,7 @@ def release(
         "model.glint": image.data,
         "infer.py": (resources.files("glintfpga.train") / "infer.py").read_bytes(),
         **{path.name: path.read_bytes() for path in pictures if path.is_file()},
-        "train-log.json": _json(_log_of(record)),
+        "train-log.json": _json(_log_of(run_log)),
         "eval.json": _json(facts),
         "README.md": model_card(facts).encode(),
     }
@@ -128,7 +128,7 @@ def _base(start: str, releases: Path) -> dict[str, Any] | None:
     return None
 
 
-def _log_of(run: Record) -> dict[str, Any]:
+def _log_of(run: RunLog) -> dict[str, Any]:
     curves = {
         str(index): points[:: max(1, math.ceil(len(points) / _CURVE_POINTS))]
         for index, points in run.curves().items()

@@ -30,16 +30,16 @@ from glintfpga.quant.files.atomic import cannot_write, write_atomic
 from glintfpga.quant.files.lock import locked
 from glintfpga.train.engine.threads import threads_each
 from glintfpga.train.run.config import TrainConfig
-from glintfpga.train.run.run_log import Record, Scores, Tails, write_json, write_sources
+from glintfpga.train.run.run_log import RunLog, Scores, Tails, write_json, write_sources
 from glintfpga.train.run.worker import Sources, begin, checkpoint_path, run_replica
 
-__all__ = ["Run", "Status"]
+__all__ = ["Run", "RunStatus"]
 
 _POLL_S = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Status:
+class RunStatus:
     """Where a run is."""
 
     stage: int
@@ -56,7 +56,7 @@ class Status:
     """Replicas whose loss just was no number, and the factor their learning rates have now."""
 
 
-Progress = Callable[[Status], None]
+Progress = Callable[[RunStatus], None]
 
 
 class Run:
@@ -66,7 +66,7 @@ class Run:
         self.folder = folder
         self.config = config
         self.sources = sources
-        self.record = Record(folder)
+        self.log = RunLog(folder)
         self._adopt()
 
     def go(self, *, workers: int = 1, progress: Progress | None = None) -> Path:
@@ -80,15 +80,15 @@ class Run:
             # What a kill in the middle of a save left.
             for draft in (self.folder / "state").glob(".*.safetensors.*"):
                 draft.unlink(missing_ok=True)
-            scores = self.record.scores()
+            scores = self.log.scores()
             for stage in range(len(self.config.stages)):
                 members = self._members(stage, scores)
                 missing = [index for index in members if index not in scores.get(stage, {})]
                 since = time.monotonic()
                 for index, score in self._side_by_side(stage, missing, workers, members, progress):
                     scores.setdefault(stage, {})[index] = score
-                    self.record.write_scores(scores)
-                    self.record.add_seconds(time.monotonic() - since, workers)
+                    self.log.write_scores(scores)
+                    self.log.add_seconds(time.monotonic() - since, workers)
                     since = time.monotonic()
             last = len(self.config.stages) - 1
             winner = min(scores[last], key=lambda index: (scores[last][index], index))
@@ -98,7 +98,7 @@ class Run:
 
     def scores(self) -> Scores:
         """Scores by stage and replica."""
-        return self.record.scores()
+        return self.log.scores()
 
     def _adopt(self) -> None:
         path = self.folder / "config.json"
@@ -135,7 +135,7 @@ class Run:
         # Spawned, not forked: a fork would share the locks of NumPy's threads.
         context = get_context("spawn")
         stop = context.Event()
-        logs = Tails(self.record, members)
+        logs = Tails(self.log, members)
         with (
             threads_each(max(1, workers // len(missing))),
             ProcessPoolExecutor(
@@ -164,11 +164,11 @@ class Run:
                 stop.set()
                 pool.shutdown(cancel_futures=True)
 
-    def _status(self, stage: int, members: int, unfinished: int, logs: Tails) -> Status:
+    def _status(self, stage: int, members: int, unfinished: int, logs: Tails) -> RunStatus:
         before = sum(item.lineages * item.tokens for item in self.config.stages[:stage])
         lines = [line for line in logs.last() if line.get("stage") == stage]
         losses = [line["loss"] for line in lines if line["loss"] is not None]
-        return Status(
+        return RunStatus(
             stage=stage,
             replicas=members,
             finished=members - unfinished,

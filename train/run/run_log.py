@@ -17,7 +17,7 @@ from glintfpga.quant.files.bounded import read_limited
 from glintfpga.quant.files.strict_json import parse_object
 from glintfpga.train.run.worker import Sources
 
-__all__ = ["Record", "Scores", "Tails", "read_sources", "write_json", "write_sources"]
+__all__ = ["RunLog", "Scores", "Tails", "read_sources", "write_json", "write_sources"]
 
 _TAIL_BYTES = 1024
 _MAX_BYTES = 1 << 24
@@ -26,7 +26,7 @@ Scores = dict[int, dict[int, float]]
 """Nats a byte by stage and replica; lower is better."""
 
 
-class Record:
+class RunLog:
     """What is noted in the run in ``folder``."""
 
     def __init__(self, folder: Path) -> None:
@@ -86,8 +86,8 @@ class Record:
 class Tails:
     """The ends of the logs of some replicas, while they grow."""
 
-    def __init__(self, record: Record, members: list[int]) -> None:
-        self._paths = {index: record.log(index) for index in members}
+    def __init__(self, run_log: RunLog, members: list[int]) -> None:
+        self._paths = {index: run_log.log(index) for index in members}
         self._seen = dict.fromkeys(members, "")
         self._known = {index: self._read(index) for index in members}
         self.retreats()

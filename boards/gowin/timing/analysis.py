@@ -39,7 +39,7 @@ from glintfpga.boards.gowin.timing.delays import ASSUMED, Assumptions, Delay, De
 from glintfpga.boards.gowin.timing.nets import Reach, Tree, tree_of
 from glintfpga.quant.errors import InputError
 
-__all__ = ["Endpoint", "Path", "Step", "Timing", "analyze"]
+__all__ = ["Path", "PathStep", "SampledInput", "Timing", "analyze"]
 
 Pin = tuple[str, str]
 """Name of a cell and of its port."""
@@ -49,7 +49,7 @@ _NO_WIRE = Reach(0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
-class Step:
+class PathStep:
     """One delay of a path, which ends at a pin of `cell`."""
 
     kind: str
@@ -66,7 +66,7 @@ class Path:
 
     start_kind: str
     end_kind: str
-    steps: tuple[Step, ...]
+    steps: tuple[PathStep, ...]
 
     @property
     def delay_ns(self) -> float:
@@ -75,7 +75,7 @@ class Path:
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class SampledInput:
     """A sampled input, and the latest arrival there with the set-up, by kind of its start."""
 
     pin: Pin
@@ -87,7 +87,7 @@ class Endpoint:
 class Timing:
     """What `analyze` found; times in ns."""
 
-    endpoints: list[Endpoint]
+    endpoints: list[SampledInput]
     skew_ns: float
     """Between the latest and the earliest clock pin."""
     hold_ns: float
@@ -109,7 +109,7 @@ class Timing:
 
     def worst(self) -> dict[tuple[str, str], Path]:
         """The slowest path of each pair of kinds, slowest first."""
-        found: dict[tuple[str, str], tuple[float, Endpoint]] = {}
+        found: dict[tuple[str, str], tuple[float, SampledInput]] = {}
         for end in self.endpoints:
             for start, delay in end.delay_ns.items():
                 key = (start, end.kind)
@@ -156,7 +156,7 @@ def _analyze(netlist: Netlist, delays: Delays, assumed: Assumptions) -> Timing:
         if by_kind:
             kind = kind_of(graph.cells[name])
             assert kind is not None
-            endpoints.append(Endpoint((name, end.port), kind, by_kind))
+            endpoints.append(SampledInput((name, end.port), kind, by_kind))
     if not endpoints:
         raise InputError("the routed netlist has no path from one clocked cell to another")
     skew = graph.skew()
@@ -328,23 +328,23 @@ class _Arrivals:
                     found[kind] = (at + delay.longest, port)
         return found
 
-    def path(self, start_kind: str, end: Endpoint) -> Path:
+    def path(self, start_kind: str, end: SampledInput) -> Path:
         """The slowest path of a kind to an endpoint, traced back."""
         graph = self.graph
-        steps: list[Step] = []
+        steps: list[PathStep] = []
         pin: Pin = end.pin
         setup = next(each.setup for name, each in graph.ends if (name, each.port) == end.pin)
-        steps.append(Step("setup", setup, *pin))
+        steps.append(PathStep("setup", setup, *pin))
         while True:
             bit = graph.bit(pin)
-            steps.append(Step("wires", graph.reach(pin).total, *pin, net=graph.names.get(bit)))
+            steps.append(PathStep("wires", graph.reach(pin).total, *pin, net=graph.names.get(bit)))
             driver = graph.driver[bit]
             at, port = self._at[driver][start_kind]
             if port is None:
-                steps.append(Step("clock-to-out", at, *driver))
+                steps.append(PathStep("clock-to-out", at, *driver))
                 return Path(start_kind, end.kind, tuple(reversed(steps)))
             before = self.at_input((driver[0], port))[start_kind]
-            steps.append(Step("logic", at - before, *driver))
+            steps.append(PathStep("logic", at - before, *driver))
             pin = (driver[0], port)
 
 

@@ -29,7 +29,7 @@ from glintfpga.train.run.config import TrainConfig
 from glintfpga.train.run.model_files import read_model
 from glintfpga.train.run.presets import PRESETS
 from glintfpga.train.run.replica import Replica
-from glintfpga.train.run.run import Status
+from glintfpga.train.run.run import RunStatus
 
 WORDS = "the a of and cat dog house river walks sees under over green old music window".split()
 SPEC = ModelSpec()
@@ -408,7 +408,9 @@ def test_progress_tells_stage_loss_and_speed(notes):
     pace = _TrainProgress(show, 3, clock=lambda: now[0])
 
     def status(tokens, **more):
-        return Status(stage=1, replicas=2, finished=0, tokens=tokens, total=100, loss=2.5, **more)
+        return RunStatus(
+            stage=1, replicas=2, finished=0, tokens=tokens, total=100, loss=2.5, **more
+        )
 
     pace(status(0))
     now[0] = 10.0

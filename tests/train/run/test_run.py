@@ -16,7 +16,7 @@ from glintfpga.train.run.config import Stage, TrainConfig
 from glintfpga.train.run.model_files import read_model
 from glintfpga.train.run.replica import Replica
 from glintfpga.train.run.run import Run
-from glintfpga.train.run.run_log import Record, Tails, read_sources
+from glintfpga.train.run.run_log import RunLog, Tails, read_sources
 from glintfpga.train.run.worker import Sources, run_replica, score_checkpoint
 
 CONFIG = TrainConfig(
@@ -62,8 +62,8 @@ def test_a_run_keeps_the_best_and_repeats_bit_by_bit(sources, tmp_path):
     assert all((found.tensors[name] == again.tensors[name]).all() for name in found.tensors)
     assert json.loads(found.note)["tokens"] == 20480
     assert seen[-1].total == CONFIG.tokens == seen[-1].tokens
-    assert run.record.machine()["seconds"] > 0
-    assert run.record.curves()[winner][-1]["tokens"] == 20480
+    assert run.log.machine()["seconds"] > 0
+    assert run.log.curves()[winner][-1]["tokens"] == 20480
     # A second start has nothing to do but to say the same.
     (best.parent / "best.safetensors").unlink()
     assert (
@@ -158,7 +158,7 @@ def test_damaged_scores_are_refused(tmp_path):
     for text in ("[]", '{"0": 1}', '{"0": {"x": 1}}', "{", '{"0": {"0": NaN}}'):
         (tmp_path / "scores.json").write_text(text)
         with pytest.raises(InputError, match=r"scores.json.*delete it"):
-            Record(tmp_path).scores()
+            RunLog(tmp_path).scores()
 
 
 def test_curves_leave_out_what_was_done_twice_and_what_was_cut(tmp_path):
@@ -169,7 +169,7 @@ def test_curves_leave_out_what_was_done_twice_and_what_was_cut(tmp_path):
     ]
     lines[2] = lines[2][:20]
     (tmp_path / "state" / "07.log").write_text("\n".join(lines))
-    points = Record(tmp_path).curves()[7]
+    points = RunLog(tmp_path).curves()[7]
     assert [point["tokens"] for point in points] == [100, 200, 250]
 
 
@@ -178,7 +178,7 @@ def test_retreats_are_told_once(tmp_path):
     path = tmp_path / "state" / "03.log"
     line = {"stage": 0, "stage_tokens": 5, "tokens": 5, "loss": None}
     path.write_text(json.dumps({**line, "caution": 0.5}) + "\n")
-    tails = Tails(Record(tmp_path), [3])
+    tails = Tails(RunLog(tmp_path), [3])
     assert tails.retreats() == {}
     path.write_text(path.read_text() + json.dumps({**line, "caution": 0.25}) + "\n")
     assert tails.last()[0]["caution"] == 0.25
