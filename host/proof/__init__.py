@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: MIT
+"""``glintfpga prove``: the stages of a bitstream's proof, and their order.
+
+`stages` has a function per stage, and says what each one shows: read it first. `run` decodes the
+bitstream, runs the stages, adds a fault campaign on request, and returns what proof.json stores.
+
+Imports ``sim.gowin``, ``sim.proof`` and ``sim.stimulus``, as late as possible: a command's help
+must not wait for them.
+"""

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: MIT
+"""Stimuli: conversations over the wire protocol that exercise the whole chip.
+
+`conversations` lists them and says what each one is for; `driver` is the host that holds them.
+Their parts: `shapes`, `lut_tables`, `near_ties` and `gumbel_entries` make models and questions for
+them, `link_faults` disturbs the line.
+
+Imports ``firmware``, ``quant``, the exchange and the line of ``sim``, and `BitParallelSim`.
+"""

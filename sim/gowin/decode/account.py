@@ -17,17 +17,15 @@ contents        a block RAM in use, see `contents`
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.gowin.decode.chip import BLOCK_TILES
+from glintfpga.sim.gowin.decode.circuit import Circuit
 from glintfpga.sim.gowin.decode.fuse_kinds import Feature, Slice
+from glintfpga.sim.gowin.decode.hard_cells import HardBlocks
 from glintfpga.sim.gowin.decode.pads import INPUT
+from glintfpga.sim.gowin.decode.routing import Router
 from glintfpga.sim.gowin.decode.tiles import Tile, place
-
-if TYPE_CHECKING:
-    from glintfpga.sim.gowin.decode.extract import Extractor
-    from glintfpga.sim.gowin.decode.routing import Router
 
 __all__ = ["Account"]
 
@@ -54,16 +52,17 @@ _OF_RAM = (
 
 
 class Account:
-    """What the circuit of an `Extractor` explains, after its walk.
+    """Which fuses a circuit explains, once it is extracted.
 
-    `router` is not the extractor's: that one holds only the wires that the circuit uses.
+    `router` is a fresh one: the circuit's own has followed only the wires that the circuit uses.
     """
 
-    def __init__(self, extractor: "Extractor", router: "Router"):
-        self._chip = extractor.chip
-        self._extractor = extractor
+    def __init__(self, circuit: Circuit, blocks: HardBlocks, router: Router):
+        self._chip = circuit.chip
+        self._circuit = circuit
+        self._blocks = blocks
         self._router = router
-        self._bels = extractor.bels_by_tile()
+        self._bels = circuit.bels_by_tile()
         self._block_tiles = {
             (*site.tile(number), site.kind)
             for site in self._chip.sites
@@ -72,21 +71,20 @@ class Account:
         for (row, column), bels in self._bels.items():
             for bel in bels:
                 self._follow_pins(row, column, bel)
-        pads = ((row, column, f"IOB{letter}") for row, column, letter in extractor.used_pads)
+        pads = ((row, column, f"IOB{letter}") for row, column, letter in circuit.used_pads)
         for row, column, bel in (*pads, self._chip.global_reset):
             self._follow(row, column, *self._chip.bels(row, column)[bel].portmap.values())
-        self._wires = router.used | extractor.router.used
+        self._wires = router.used | circuit.router.used
 
     def check(self) -> None:
         """Raise InputError for the first fuse that nothing explains."""
-        extractor = self._extractor
-        for name in extractor.blocks.names:
-            if name not in extractor.cells:
+        for name in self._blocks.names:
+            if name not in self._circuit.cells:
                 raise InputError(
                     f"{name} of the bitstream is set up, but nothing uses it; only bitstreams of "
                     "this project's builds can be decoded"
                 )
-        for (row, column), tile in extractor.tiles.items():
+        for (row, column), tile in self._circuit.tiles.items():
             self.check_tile(row, column, tile)
 
     def check_tile(self, row: int, column: int, tile: Tile) -> None:
@@ -118,7 +116,7 @@ class Account:
             return bool(_cells_of(bels, int(feature.name[3:])))
         if feature.group == "pad" and feature.name != "BANK":
             pad = (row, column, feature.name[-1])
-            return tile.pads[feature.name] != INPUT or pad in self._extractor.used_pads
+            return tile.pads[feature.name] != INPUT or pad in self._circuit.used_pads
         if feature.group in ("pad", "GSR", "CFG", "constant"):
             return True
         block = "DSP" if feature.group.startswith("DSP") else feature.group.partition("_")[0]

@@ -53,10 +53,10 @@ class Decoded:
     @property
     def netlist(self) -> Netlist:
         """The circuit. Raises InputError for one that no build of ours makes."""
-        return self._circuit[1]
+        return self._extracted[1]
 
     @cached_property
-    def _circuit(self) -> tuple[Extractor, Netlist]:
+    def _extracted(self) -> tuple[Extractor, Netlist]:
         check_settings(self.chip, self.tiles)
         extractor = Extractor(self.chip, self.tiles, Router(self.chip, self.tiles, self.drivers))
         rams = [ram.site for ram in extractor.blocks.rams]
@@ -81,12 +81,16 @@ class Decoded:
     @cached_property
     def fuses(self) -> FuseMap:
         """Every fuse that counts for this circuit."""
-        return FuseMap(self._circuit[0], self.bitmap)
+        return FuseMap(self._extracted[0].circuit, self._extracted[0].blocks, self.bitmap)
 
     @cached_property
     def account(self) -> Account:
         """What the circuit explains, fuse by fuse."""
-        return Account(self._circuit[0], Router(self.chip, self.tiles, self.drivers))
+        return Account(
+            self._extracted[0].circuit,
+            self._extracted[0].blocks,
+            Router(self.chip, self.tiles, self.drivers),
+        )
 
     def with_flips(self, positions: Iterable[Position]) -> "Decoded":
         """The bitstream with some fuses the other way; only their tiles are read again.

@@ -15,20 +15,18 @@ the others ask `Decoded.with_flips`.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glintfpga.sim.gowin.decode.chip import BLOCK_TILES
+from glintfpga.sim.gowin.decode.circuit import Circuit
 from glintfpga.sim.gowin.decode.contents import positions
 from glintfpga.sim.gowin.decode.fuse_kinds import Feature
-from glintfpga.sim.gowin.decode.hard_cells import RamPorts
+from glintfpga.sim.gowin.decode.hard_cells import HardBlocks
+from glintfpga.sim.gowin.decode.ram_ports import RamPorts
 from glintfpga.sim.gowin.decode.tiles import place
 from glintfpga.sim.gowin.netlist.netlist import LOW
-
-if TYPE_CHECKING:
-    from glintfpga.sim.gowin.decode.extract import Extractor
 
 __all__ = ["GROUPS", "LOGIC", "MEMORY", "MODE", "ROUTING", "Fuse", "FuseMap"]
 
@@ -64,11 +62,12 @@ class Fuse:
 class FuseMap:
     """Where the fuses of a circuit are, by group."""
 
-    def __init__(self, extractor: "Extractor", bitmap: NDArray[np.uint8]):
-        self._extractor = extractor
-        self._chip = extractor.chip
+    def __init__(self, circuit: Circuit, blocks: HardBlocks, bitmap: NDArray[np.uint8]):
+        self._circuit = circuit
+        self._rams = blocks.rams
+        self._chip = circuit.chip
         self._bitmap = bitmap
-        self._bels = extractor.bels_by_tile()
+        self._bels = circuit.bels_by_tile()
         self._blocks = {
             site.tile(number): site.kind
             for site in self._chip.sites
@@ -91,7 +90,7 @@ class FuseMap:
                     group = self._group(row, column, feature)
                     if group:
                         found[group].append(origin + places)
-        rams = [ram for ram in self._extractor.blocks.rams if ram.columns]
+        rams = [ram for ram in self._rams if ram.columns]
         found[MEMORY] = [self._contents(ram) for ram in rams]
         return {
             group: np.concatenate(parts) if parts else np.empty((0, 2), np.int64)
@@ -134,7 +133,7 @@ class FuseMap:
         feature = kind.features[owner[0]] if owner else None
         if owner is None or feature is None or feature.meanings is None:
             return {}
-        mask = self._extractor.tiles[row, tile].masks.get(owner[0], 0)
+        mask = self._circuit.tiles[row, tile].masks.get(owner[0], 0)
         meanings = dict(feature.meanings)
         if feature.name in kind.defaults:
             meanings[0] = kind.defaults[feature.name]
@@ -150,7 +149,7 @@ class FuseMap:
         bels = self._bels.get((row, column), set())
         if feature.group in ("mux", "clock"):
             node = self._chip.node(row, column, feature.name)
-            return ROUTING if node in self._extractor.router.used else None
+            return ROUTING if node in self._circuit.router.used else None
         if feature.group == "lut":
             return LOGIC if self._table_of(bels, feature) else None
         if feature.group == "slice":
@@ -158,7 +157,7 @@ class FuseMap:
             owned = {f"{kind}{2 * number + at}" for kind in ("LUT", "ALU", "DFF") for at in (0, 1)}
             return MODE if owned & bels or "RAM16" in bels else None
         if feature.group == "pad":
-            return MODE if (row, column, feature.name[-1]) in self._extractor.used_pads else None
+            return MODE if (row, column, feature.name[-1]) in self._circuit.used_pads else None
         block = self._blocks.get((row, column))
         return MODE if block and feature.group.startswith(block) else None
 
@@ -183,10 +182,10 @@ class FuseMap:
         table = self._table_of(self._bels[row, column], feature)
         assert table is not None
         bel, parameter = table
-        cell = self._extractor.cells[f"{place(row, column)}_{bel}"]
+        cell = self._circuit.cells[f"{place(row, column)}_{bel}"]
         is_data = bel == "RAM16" or not any(
             cell.ports[f"I{at}" if cell.kind == "LUT4" else pin] == (LOW,)
-            and self._extractor.constant(row, column, f"{pin}{feature.name[3:]}") is None
+            and self._circuit.constant(row, column, f"{pin}{feature.name[3:]}") is None
             for at, pin in enumerate("ABCD")
         )
         return Fuse(position, LOGIC, cell.name, is_set, parameter, bit, is_data)
@@ -197,7 +196,7 @@ class FuseMap:
         return np.stack([frames[live], columns[live]], axis=1)
 
     def _content_at(self, position: tuple[int, int], is_set: bool) -> Fuse | None:
-        for ram in self._extractor.blocks.rams:
+        for ram in self._rams:
             frames, columns = positions(self._chip, ram.site)
             found = np.flatnonzero((frames == position[0]) & (columns == position[1]))
             if found.size and int(found[0]) % ram.width in ram.columns:

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: MIT
+"""Fault injection: which faults in a bitstream do recorded runs detect?
+
+In reading order: `patches` (a fault as a difference between copies of a simulation), `mutants` (one
+fault and its outcome), `sampler` (draws faults from the fuses), `campaign` (records, proves,
+replays), `result` (counts for proof.json).
+
+Imports all other packages of ``sim.gowin``.
+"""
