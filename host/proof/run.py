@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""All stages of `glintfpga.host.proof.stages` for one bitstream, and the mutants."""
+"""Runs all stages of `glintfpga.host.proof.stages` for one bitstream, and the fault campaign."""
 
 import hashlib
 import time
@@ -64,10 +64,10 @@ def run(
             "that says which register is where; build the bitstream again"
         )
     if vendor is not None:
-        vendor_models(vendor, chip)  # a wrong file is told before the long stages
+        vendor_models(vendor, chip)  # refuse a wrong file before the long stages
     results: list[stages.Stage] = []
     left_out: dict[str, str] = {}
-    said: dict[str, str] = {}
+    reported: dict[str, str] = {}
 
     def done(stage: stages.Stage | None, name: str, why: str) -> None:
         if stage is not None:
@@ -82,7 +82,7 @@ def run(
                 f"the bitstream says build {client.info.build_id.hex()}, its manifest "
                 f"{manifest.build_id}: build it again"
             )
-        said["self_test"] = SelfTest(client.info.self_test).name
+        reported["self_test"] = SelfTest(client.info.self_test).name
 
     sim = stages.running(chip, decoded.clock_hz)
     stage, recording = stages.prove_bitstream(sim, image, tokens, check=check)
@@ -119,7 +119,7 @@ def run(
         "bitstream_sha256": hashlib.sha256(bitstream.read_bytes()).hexdigest(),
         "model_id": image.model_id,
         "clock_hz": decoded.clock_hz,
-        "self_test": said.get("self_test"),
+        "self_test": reported.get("self_test"),
         "stages": [stage.facts() for stage in results],
         "left_out": left_out,
         "carry_heads_patched": heads,

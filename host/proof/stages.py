@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: MIT
 """The proof of a bitstream: stage by stage, what was compared and the first difference.
 
-    reference    integers in Python
-    RTL          the compiled simulation that ships: every CRC against the reference
-    bitstream    decoded and simulated through its pins: every CRC against the reference, with
+    reference    the integer model in Python
+    RTL          the shipped compiled simulation: all CRCs of logits against the reference
+    bitstream    the decoded netlist, simulated at its pins: all CRCs against the reference, with
                  floating inputs at 0 and at 1
-    icarus       another simulator runs the decoded netlist through power-up, the self-test and the
-                 beginning of the recorded conversation: every register bit in every cycle
-    vendor       the same, with the vendor's own models of multipliers and memories, from the user's
+    icarus       a second simulator runs the decoded netlist through power-up, the self-test and
+                 the beginning of the recorded conversation: all register bits in every cycle
+    vendor       the same, with the vendor's models of multipliers and memories, from the user's
                  copy of its simulation library
-    synthesis    the netlist that the bitstream was placed from: the line recorded from the
-                 bitstream's run is replayed, every register is compared in every cycle
-    logic        the same two, by a solver: every pin of every register, memory and multiplier in
-                 any state, whatever comes in
+    synthesis    the netlist that the bitstream was placed from: the recorded line is replayed, all
+                 registers are compared in every cycle
+    logic        the same two netlists, by a SAT solver: all pins of registers, memories and
+                 multipliers, in any state, for any input
 
-So a wrong synthesis shows in the bitstream's CRCs, and the last stages tell it from a wrong
+A wrong synthesis shows in the CRCs of the bitstream; the last two stages tell it from a wrong
 placement, packing or decoding.
 """
 
@@ -50,18 +50,18 @@ RX, TX = "uart_0__rx__io", "uart_0__tx__io"
 """Pads of the line on every board."""
 LIGHTS = tuple(f"led_{number}__io" for number in range(6))
 SILENCE_CYCLES = 5_000_000
-"""A chip that has said nothing for so long, 93 ms at 54 MHz, while it is talked to is dead."""
+"""A chip that sends nothing for that long (93 ms at 54 MHz) while the host sends is dead."""
 ICARUS_CYCLES = 210_000
-"""The self-test needs 17,328; its result is on the line, in the answer to hello, after 206,719."""
+"""The self-test takes 17,328 cycles; the answer to hello reports its result after 206,719."""
 BOTH = 0xAAAA_AAAA_AAAA_AAAA
 """Floating inputs: 0 in even copies, 1 in odd ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """What one stage compared. ``difference`` says where it first differed, or is empty.
+    """What one stage compared, and the first difference; empty if there is none.
 
-    ``cycles`` are 0 where it is not a run that was compared, but any state.
+    ``cycles`` is 0 for a stage that compares states instead of runs.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Stage:
 
 
 def prove_rtl(image: Image, tokens: int, *, lanes: int) -> Stage | None:
-    """The shipped simulation against the reference; None when it has other lanes or numbers."""
+    """The shipped simulation against the reference; None if it has other lanes or formats."""
     began = time.monotonic()
     port = open_sim_line()
     client = _client(port)
@@ -104,27 +104,27 @@ def prove_rtl(image: Image, tokens: int, *, lanes: int) -> Stage | None:
 
 
 def check_pads(netlist: Netlist) -> None:
-    """Raise ``InputError`` unless the pads in use are a device's: line, lights and a clock."""
+    """Raise ``InputError`` unless the pads in use are those of our device: line, lights, clock."""
     inputs, outputs = set(netlist.inputs), set(netlist.outputs)
     if RX in inputs and len(inputs) == 2 and outputs == {TX, *LIGHTS}:
         return
     raise InputError(
-        f"the bitstream hears the pads {', '.join(sorted(inputs))} and drives "
+        f"the bitstream reads the pads {', '.join(sorted(inputs))} and drives "
         f"{', '.join(sorted(outputs))}: that is not a device; name one that glintfpga build made"
     )
 
 
 def running(netlist: Netlist, clk_hz: float) -> BitParallelSim:
-    """A chip's netlist under power; raises ``InputError`` when it has no line."""
+    """A simulation of a chip; raises ``InputError`` when it has no line."""
     return BitParallelSim(netlist, clk_hz=clk_hz, rx=RX, tx=TX)
 
 
 def prove_bitstream(
     sim: BitParallelSim, image: Image, tokens: int, *, check: Callable[[Client], None]
 ) -> tuple[Stage, Recording]:
-    """A netlist through its pins against the reference, and the conversation that was held.
+    """A netlist, at its pins, against the reference; also returns the recorded conversation.
 
-    ``check`` hears of the client when it is connected, and may raise ``InputError``.
+    ``check`` is called with the connected client, and may raise ``InputError``.
     """
     began = time.monotonic()
     sim.reset(floating=BOTH)
@@ -169,8 +169,8 @@ def prove_icarus(
 ) -> Stage:
     """The bitstream in Icarus against ``sim``, with floating inputs at 0; at most ``cycles``.
 
-    ``netlist`` is what Icarus gets, that of ``sim`` if None. With ``library``, the path of the
-    vendor's, it is the stage "vendor". Raises ``EnvironmentProblem`` without Icarus, ``InputError``
+    ``netlist`` is for Icarus, that of ``sim`` if None. With ``library``, the path of the vendor's
+    library, it is the stage "vendor". Raises ``EnvironmentProblem`` without Icarus, ``InputError``
     for a file that is no such library.
     """
     began = time.monotonic()
@@ -235,15 +235,15 @@ def _compared(name: str, compared: str, result: Comparison, began: float) -> Sta
 
 
 class _Silent(Exception):
-    """No ``DeviceError``: the link would try again, for seconds of simulated time."""
+    """Not a ``DeviceError``: on that, the link would retry for seconds of simulated time."""
 
 
 class _ImpatientLine(SimLine):
     def read(self, size: int, timeout: float) -> bytes:
         data = super().read(size, min(timeout, SILENCE_CYCLES / self.sim.clk_hz))
-        self._heard = self.sim.cycles if data else getattr(self, "_heard", 0)
-        if self.sim.cycles - self._heard > SILENCE_CYCLES:
-            raise _Silent(f"it is silent since cycle {self._heard:,}")
+        self._last_received = self.sim.cycles if data else getattr(self, "_last_received", 0)
+        if self.sim.cycles - self._last_received > SILENCE_CYCLES:
+            raise _Silent(f"it is silent since cycle {self._last_received:,}")
         return data
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a build left behind of a bitstream: its steps are followed back by their content.
+"""The origin of a bitstream: the steps of its build, traced back by the content of their files.
 
     pack <- carry <- memory <- route <- lut4 <- synth    (and memory <- elaborate)
 
@@ -25,25 +25,25 @@ __all__ = ["Origin", "origin_of", "read_filled"]
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """What a bitstream was made from."""
+    """The inputs of a bitstream's build."""
 
     synthesized: Netlist
-    """With the memory contents of the model in it."""
+    """Including the memory contents of the model."""
     places: Mapping[str, str]
-    """Name of each cell in the bitstream, which is its place, and of the same one in
-    ``synthesized``."""
+    """Cell names of the bitstream, which are places, to those of ``synthesized``."""
     heads_patched: int
     """Carry chain heads that `glintfpga.boards.gowin.carry` repaired."""
 
     @property
     def registers(self) -> dict[str, str]:
-        """Those of `places` that are registers."""
+        """The part of `places` that is registers."""
         kept = {cell.name for cell in self.synthesized.cells if cell.kind == "DFF"}
         return {place: name for place, name in self.places.items() if name in kept}
 
     def wires(self, flat: FlatNetlist) -> dict[str, tuple[int, ...]]:
-        """Nets in the bitstream's ``tables`` of wires that registers drive, by their names in the
-        source, lowest bit first.
+        """Wires that registers drive, by their names in the source: nets of the bitstream.
+
+        ``flat`` is the bitstream; the lowest bit comes first.
         """
         places = {name: place for place, name in self.places.items()}
         nets = {LOW: LOW, HIGH: HIGH}
@@ -59,7 +59,7 @@ class Origin:
 
 
 def origin_of(bitstream: Path, netlist: Path | None = None) -> Origin | None:
-    """The origin of a bitstream from the ``cache`` beside it; None where there is none.
+    """The origin of a bitstream, from the ``cache`` beside it; None if there is none.
 
     ``netlist`` names another synthesized netlist than the recorded one; its registers must have
     the same names. Raises ``InputError`` for a damaged cache.
@@ -89,7 +89,7 @@ def origin_of(bitstream: Path, netlist: Path | None = None) -> Origin | None:
 
 
 def read_filled(netlist: Path, words: Path) -> Netlist:
-    """A synthesized netlist with the words of its memories, both as the build wrote them."""
+    """A synthesized netlist with its memory contents filled in, both as the build wrote them."""
     document = _json(netlist)
     try:
         items = bram_signatures.load(words.read_text(encoding="utf-8"))
@@ -100,7 +100,7 @@ def read_filled(netlist: Path, words: Path) -> Netlist:
 
 
 def _step(cache: Path, name: str, file: str, digest: str) -> tuple[Path, list[str]] | None:
-    """Folder and inputs of the step that wrote a file of this content."""
+    """Folder and inputs of the step that wrote a file with this content."""
     for record in sorted(cache.glob(f"{name}/*/step.json")):
         try:
             facts = parse_object(record.read_bytes())

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""That no byte of the link's rings is used before it was written, shown on the placed netlist.
+"""Proves on the placed netlist that no byte of the link's rings is used before it is written.
 
-Of any one place of a ring, from power-up on:
+For one arbitrary byte of a ring, from power-up on:
 
-    written   the place has been written
-    stale     the read port shows the place as it was before it was written
-    idle      what the read port shows goes nowhere           to show: stale -> idle
+    written   the byte has been written
+    stale     the output of the read port is the byte's value from before it was written
+    idle      the output of the read port is not used         to prove: stale -> idle
 
-Then what a ring holds at power-up never counts, whatever comes in. It is shown by induction over
-one cycle: statements about pointers that hold at power-up, and where all of them hold, all hold in
-the next cycle. They are in the names of the source's registers, and which net is which is what the
-build says. That need not be right: any statements about any nets will do that can be shown. Of the
-source the same and more is proved: ``tests/support/formal/hdl/stream_receiver.py``,
+So the power-up contents of the ring never matter, for any input. The proof is 1-induction:
+invariants about the pointers are true at power-up, and if all are true in a cycle, all are true in
+the next. The invariants name registers of the source; the build's cache tells their nets. An error
+in that mapping cannot make the proof wrong: whatever nets the invariants are about, they are
+proved. The same and more is proved for the source: ``tests/support/formal/hdl/stream_receiver.py``,
 ``tests/support/formal/hdl/stream_sender.py``.
 """
 
@@ -30,17 +30,17 @@ from glintfpga.sim.gowin.netlist.netlist import LOW, Cell
 __all__ = ["Registers", "never_read_before_write"]
 
 Registers = Mapping[str, Sequence[int]]
-"""Nets of registers by their names in the source, the lowest bit first."""
+"""Nets of registers by their names in the source, lowest bit first."""
 
 WRITER_IDLE, _, WRITER_FETCH, WRITER_BYTE = range(4)
 """States of `glintfpga.hdl.link.frame_writer`, in the order of its source."""
 
 
 class _Cycle:
-    """One cycle: registers as words, by the ends of their names."""
+    """One cycle: registers as bit vectors, by the ends of their names."""
 
-    def __init__(self, frame: Frame, words: BitVectorLogic, registers: Registers):
-        self.frame, self.words, self._registers = frame, words, registers
+    def __init__(self, frame: Frame, logic: BitVectorLogic, registers: Registers):
+        self.frame, self.logic, self._registers = frame, logic, registers
 
     def __getitem__(self, name: str) -> BitVector:
         return [self.frame[net] for net in _register(self._registers, name)]
@@ -51,13 +51,11 @@ class _Cycle:
 
 
 class _NoSuchRegister(Exception):
-    """The build has no such register."""
+    """No register, or more than one, has this name."""
 
 
 def _register(registers: Registers, name: str) -> Sequence[int]:
-    """Of the name, after which Amaranth may have put a number. Raises ``_NoSuchRegister`` when
-    there is not just one.
-    """
+    """The register of this name, to which Amaranth may have appended a number."""
     wanted = re.compile(rf"(.*\.)?{re.escape(name)}(\$\d+)?")
     found = [nets for full, nets in registers.items() if wanted.fullmatch(full)]
     if len(found) != 1:
@@ -69,8 +67,8 @@ def _register(registers: Registers, name: str) -> Sequence[int]:
 class _Ring:
     read_address: str
     idle: Callable[[_Cycle], int]
-    statements: Callable[[_Cycle, int, BitVector], Iterator[int]]
-    """Of a cycle, whether the place was written, and the place."""
+    invariants: Callable[[_Cycle, int, BitVector], Iterator[int]]
+    """Invariants, given a cycle, the literal ``written`` and the byte's address."""
 
 
 def _receiver_idle(now: _Cycle) -> int:
@@ -78,33 +76,33 @@ def _receiver_idle(now: _Cycle) -> int:
 
 
 def _receiver(now: _Cycle, written: int, place: BitVector) -> Iterator[int]:
-    """Of `glintfpga.hdl.link.stream_receiver` and `glintfpga.hdl.link.framing`."""
-    words = now.words
-    any_of, number, equal, ule = words.any_of, words.constant, words.equal, words.ule
+    """Invariants of `glintfpga.hdl.link.stream_receiver` and `glintfpga.hdl.link.framing`."""
+    logic = now.logic
+    any_of, number, equal, ule = logic.any_of, logic.constant, logic.equal, logic.ule
     expected, position = now["link.receiver.expected"], now["link.receiver.position"]
     writes_at, over = now["link.receiver.place"], now["link.receiver.over"]
     raw, pending = now["link.frames.raw"], now["link.frames.payload_valid"]
     take, clear = now.bit("link.frames.data_frame"), now.bit("link.frames.hello")
     start = now.bit("link.frames.start")
 
-    # Until the place is written no pointer is past it, so none has wrapped.
+    # Until the byte is written no pointer is past it, so none has wrapped.
     yield any_of([written, ule(expected, place)])
     yield any_of([written, ule(writes_at, place)])
     yield any_of([written, ule(position, expected)])
     yield any_of([written, _receiver_idle(now), -ule(expected, position)])
 
-    # All bytes of a frame behind its header lie behind ``expected``, but for those ``over`` that
-    # found no room. More than a CRC of them, and the frame will not be taken.
+    # All bytes of a frame after its header are stored from ``expected`` on, except ``over`` bytes
+    # without room. If these are more than the CRC, the frame is not accepted.
     lost = ule(number(CRC_BYTES + 1), over)
-    behind = words.plus(writes_at, over)
+    behind = logic.plus(writes_at, over)
     has_body = ule(number(1 + DATA_HEADER), raw)
-    came = words.plus(expected, words.masked(has_body, raw))
-    stored = words.plus(behind, pending, words.masked(has_body, number(1 + DATA_HEADER)))
+    came = logic.plus(expected, logic.masked(has_body, raw))
+    stored = logic.plus(behind, pending, logic.masked(has_body, number(1 + DATA_HEADER)))
     yield any_of([written, ule(raw, number(1)), start, lost, equal(stored, came)])
-    end = words.plus(expected, now["link.frames.length"], number(CRC_BYTES))
+    end = logic.plus(expected, now["link.frames.length"], number(CRC_BYTES))
     yield any_of([written, -take, lost, ule(end, behind)])
 
-    # A verdict comes with the end of a frame, which empties ``raw``.
+    # The frame's verdict comes with its end, which clears ``raw``.
     yield ule(raw, number(MAX_RAW))
     yield any_of([-start, equal(raw, number(2)), equal(raw, number(0))])
     yield any_of([-take, equal(raw, number(0))])
@@ -113,25 +111,26 @@ def _receiver(now: _Cycle, written: int, place: BitVector) -> Iterator[int]:
 
 
 def _sender_idle(now: _Cycle) -> int:
-    words = now.words
-    reads = words.equal(now["link.writer.fsm_state"], words.constant(WRITER_BYTE))
-    return words.any_of([-reads, now.bit("link.writer.is_hello")])
+    logic = now.logic
+    reads = logic.equal(now["link.writer.fsm_state"], logic.constant(WRITER_BYTE))
+    return logic.any_of([-reads, now.bit("link.writer.is_hello")])
 
 
 def _sender(now: _Cycle, written: int, place: BitVector) -> Iterator[int]:
-    """Of `glintfpga.hdl.link.message_writer`, `glintfpga.hdl.link.stream_sender` and
-    `glintfpga.hdl.link.frame_writer`."""
-    words = now.words
-    any_of, plus, equal, ule = words.any_of, words.plus, words.equal, words.ule
+    """Invariants of `glintfpga.hdl.link.message_writer`, `glintfpga.hdl.link.stream_sender` and
+    `glintfpga.hdl.link.frame_writer`.
+    """
+    logic = now.logic
+    any_of, plus, equal, ule = logic.any_of, logic.plus, logic.equal, logic.ule
     committed, oldest = now["message_writer.ring__committed"], now["link.sender.write__oldest"]
     flight, quiet = now["link.sender.flight"], now["link.sender.quiet"]
 
-    # Until the place is written no pointer is past it, so none has wrapped.
+    # Until the byte is written no pointer is past it, so none has wrapped.
     yield any_of([written, ule(now["message_writer.place"], place)])
     yield any_of([written, ule(committed, now["message_writer.place"])])
     yield any_of([written, ule(plus(oldest, flight), committed)])
 
-    # What the next frame may carry, three stages behind the registers it comes from.
+    # Limits of the next frame, computed in three pipeline stages.
     held, (*rest, below) = now["link.sender.held"], now["link.sender.rest"]
     yield any_of([written, -quiet[0], ule(plus(oldest, held), committed)])
     yield any_of([written, -quiet[0], equal(now["link.sender.offset"], plus(oldest, flight))])
@@ -141,19 +140,19 @@ def _sender(now: _Cycle, written: int, place: BitVector) -> Iterator[int]:
 
     yield from _acks(now, written)
 
-    # The frame that is being written carries committed bytes.
+    # The frame in transmission contains committed bytes only.
     state, left = now["link.writer.fsm_state"], now["link.writer.left"]
     end = plus(now["link.writer.address"], left)
-    waits = equal(state, words.constant(WRITER_IDLE))
+    waits = equal(state, logic.constant(WRITER_IDLE))
     yield any_of([written, waits, now.bit("link.writer.is_hello"), ule(end, committed)])
     for reads in (WRITER_FETCH, WRITER_BYTE):
-        yield any_of([-equal(state, words.constant(reads)), any_of(left)])
+        yield any_of([-equal(state, logic.constant(reads)), any_of(left)])
 
 
 def _acks(now: _Cycle, written: int) -> Iterator[int]:
-    """An ack takes two stages, and no frame ends so soon after another."""
-    words = now.words
-    any_of, plus, equal, ule = words.any_of, words.plus, words.equal, words.ule
+    """Invariants of acks: two pipeline stages, and no two frames end that close together."""
+    logic = now.logic
+    any_of, plus, equal, ule = logic.any_of, logic.plus, logic.equal, logic.ule
     committed, oldest = now["message_writer.ring__committed"], now["link.sender.write__oldest"]
     first, second = now["link.sender.stages"]
     step, raw = now["link.sender.step"], now["link.frames.raw"]
@@ -163,9 +162,9 @@ def _acks(now: _Cycle, written: int) -> Iterator[int]:
     yield any_of([written, -first, equal(plus(oldest, step)[: len(ack)], ack)])
     known = now.bit("link.sender.known")
     yield any_of([written, -second, -known, ule(plus(oldest, step), committed)])
-    yield any_of([-verdict, equal(raw, words.constant(0))])
-    yield any_of([-first, ule(raw, words.constant(1))])
-    yield any_of([-second, ule(raw, words.constant(2))])
+    yield any_of([-verdict, equal(raw, logic.constant(0))])
+    yield any_of([-first, ule(raw, logic.constant(1))])
+    yield any_of([-second, ule(raw, logic.constant(2))])
     strobes = (verdict, clear, first, second)
     for at, one in enumerate(strobes):
         for other in strobes[at + 1 :]:
@@ -199,7 +198,7 @@ def never_read_before_write(
 
 
 def _block_ram(flat: FlatNetlist, registers: Registers, ring: _Ring) -> Cell | None:
-    """The one that A writes and B reads, at the ring's address."""
+    """The block RAM of a ring: A writes, B reads at the ring's address."""
     address = tuple(_register(registers, ring.read_address))[:ADDRESS_BITS]
     return next(
         (
@@ -219,32 +218,32 @@ def _is_never_read_before_write(
     flat: FlatNetlist, registers: Registers, power_up: Mapping[int, bool], ram: Cell, ring: _Ring
 ) -> bool:
     formula = Formula()
-    words = BitVectorLogic(formula)
+    logic = BitVectorLogic(formula)
     now = Frame(formula, flat)
-    place, written, stale = words.free(ADDRESS_BITS), formula.new(), formula.new()
+    place, written, stale = logic.free(ADDRESS_BITS), formula.new(), formula.new()
 
     def pin(name: str) -> BitVector:
         return [now[net] for net in ram.ports[name]]
 
-    writes = words.all_of([*pin("CEA"), *pin("WREA"), words.equal(pin("ADA"), place)])
-    reads = words.all_of([-written, words.equal(pin("ADB"), place)])
+    writes = logic.all_of([*pin("CEA"), *pin("WREA"), logic.equal(pin("ADA"), place)])
+    reads = logic.all_of([-written, logic.equal(pin("ADB"), place)])
     (enabled,) = pin("CEB")
-    later = words.any_of([written, writes]), formula.mux(enabled, stale, reads)
+    later = logic.any_of([written, writes]), formula.mux(enabled, stale, reads)
 
-    def statements(frame: Frame, written: int, stale: int) -> list[int]:
-        cycle = _Cycle(frame, words, registers)
+    def invariants(frame: Frame, written: int, stale: int) -> list[int]:
+        cycle = _Cycle(frame, logic, registers)
         return [
-            *ring.statements(cycle, written, place),
-            words.any_of([-stale, ring.idle(cycle)]),
+            *ring.invariants(cycle, written, place),
+            logic.any_of([-stale, ring.idle(cycle)]),
         ]
 
-    begin = statements(now, written, stale)
-    after = statements(now.next_frame(), *later)
+    begin = invariants(now, written, stale)
+    after = invariants(now.next_frame(), *later)
     first = [*now.in_state(power_up), -written, -stale]
     if not formula.solve(first) or not formula.solve(begin):
         raise InputError("there is no cycle to begin with: anything would follow from that")
-    if formula.solve([*first, -words.all_of(begin)]) or formula.solve(
-        [*begin, -words.all_of(after)]
+    if formula.solve([*first, -logic.all_of(begin)]) or formula.solve(
+        [*begin, -logic.all_of(after)]
     ):
         return False
     same = Equivalence(flat)

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Conversations for `glintfpga.sim.gowin.faults.campaign` to record, which use as much of a chip as
-can be asked for through its line:
+"""The stimuli of a fault campaign: conversations that exercise as much of the chip as possible.
 
-short_stimulus        the model in the chip, and everything that a host can ask about it
-shapes_stimulus       models of many shapes with random numbers, after each other
-luts_stimulus         models in which the last bits of the tables (SiLU, reciprocals, noise) count
-near_ties_stimulus    models whose tokens are close to each other
-link_faults_stimulus  damaged frames, forged acks, overruns; images with any word wrong
-long_stimulus         bad images, the largest model and the first one again; a bad line, lost
+short_stimulus        the model in the chip, and every request that a host can make
+shapes_stimulus       models of many shapes with random weights, one after the other
+luts_stimulus         models sensitive to the last bits of the tables (SiLU, reciprocals, noise)
+near_ties_stimulus    models whose tokens have almost equal logits
+link_faults_stimulus  damaged frames, forged acks, overruns; images with one wrong word
+long_stimulus         bad images, the largest model, the first model again; a noisy line, lost
                       answers
 """
 
@@ -45,16 +44,16 @@ DENOMINATOR_TOKENS = 1800
 BAD_WORDS = (8, 12, 14, 50, 57)
 """16-bit words of an image, each of them wrong in one image."""
 ANY_WORDS = (*range(4, 18), *range(48, 63))
-"""Those of its sizes, shifts and places in memory."""
+"""The words with sizes, shifts and places in memory."""
 ODD_IMAGES = 40
 NEAR_TIES, VOCAB_EDGES = 12, 6
-"""Models of each kind in `near_ties`."""
+"""Number of models of each kind in `near_ties`."""
 
 
 def short_stimulus(sim: BitParallelSim, image: Image, *, tokens: int = 48) -> None:
-    """Hello, a prompt, tokens sampled with noise and without, scores, refusals, counters.
+    """Hello, a prompt, tokens sampled with and without noise, scores, refusals, counters.
 
-    At last the chip's own model is loaded: that tells which bytes of its memories it fills.
+    The chip's own model is loaded at the end: this shows which bytes of its memories a load writes.
     """
     driver = HostDriver(sim)
     driver.exercise(image.model, tokens)
@@ -62,9 +61,7 @@ def short_stimulus(sim: BitParallelSim, image: Image, *, tokens: int = 48) -> No
 
 
 def shapes_stimulus(sim: BitParallelSim, image: Image, *, tokens: int = 64) -> None:
-    """`SHAPES` models of any shape, each asked for everything, at all rates of the line; numbers of
-    tokens that end with an abort, and ids that no vocabulary has.
-    """
+    """`SHAPES` models of random shapes: all requests, at all bauds, with aborts and invalid ids."""
     driver = HostDriver(sim)
     rng = random.Random(5)
     for number in range(SHAPES):
@@ -90,7 +87,7 @@ def shapes_stimulus(sim: BitParallelSim, image: Image, *, tokens: int = 64) -> N
 
 
 def luts_stimulus(sim: BitParallelSim, image: Image) -> None:
-    """Two long scores, see `lut_tables`; then the questions of `gumbel_entries`."""
+    """Two long scores (see `lut_tables`), then the questions of `gumbel_entries`."""
     driver = HostDriver(sim)
     rng, plan = np.random.default_rng(4), image.model.plan
     for model, count in (
@@ -110,7 +107,7 @@ def luts_stimulus(sim: BitParallelSim, image: Image) -> None:
 
 
 def near_ties_stimulus(sim: BitParallelSim, image: Image) -> None:
-    """Models whose tokens contest closely, at all temperatures; ids that are just no tokens."""
+    """Models with near ties, at all temperatures; token ids just outside the vocabulary."""
     driver = HostDriver(sim)
     rng = random.Random(9)
     for make in (near_tie_model,) * NEAR_TIES + (vocab_edges_model,) * VOCAB_EDGES:
@@ -134,8 +131,8 @@ def near_ties_stimulus(sim: BitParallelSim, image: Image) -> None:
 
 
 def link_faults_stimulus(sim: BitParallelSim, image: Image) -> None:
-    """Frames that damage, lie and crowd, sessions that are broken off; images of which any word is
-    wrong; the first model again.
+    """Bad CRCs, forged acks, overruns, restarted sessions; images with one wrong word; the first
+    model again.
     """
     driver = HostDriver(sim)
     link_faults.bad_crcs(driver)
@@ -153,7 +150,7 @@ def link_faults_stimulus(sim: BitParallelSim, image: Image) -> None:
 
 
 def long_stimulus(sim: BitParallelSim, image: Image, *, tokens: int = 200) -> None:
-    """Much text; noise, aborts, lost answers; bad images; the largest model; the first one."""
+    """Much text; noise, aborts, lost answers; bad images; the largest model; the first model."""
     driver = HostDriver(sim)
     driver.exercise(image.model, tokens)
     link_faults.noise(driver)
@@ -178,7 +175,7 @@ def long_stimulus(sim: BitParallelSim, image: Image, *, tokens: int = 200) -> No
 
 
 def _bad_images(data: bytes) -> Iterator[bytes]:
-    """Images with one word wrong, a wrong CRC, and a byte too many."""
+    """Images with one wrong word, with a wrong CRC, and with one byte too many."""
     for word in BAD_WORDS:
         yield _changed(data, word, 0x7FFF)
     yield data[:-1] + bytes([data[-1] ^ 0x80])
@@ -186,7 +183,7 @@ def _bad_images(data: bytes) -> Iterator[bytes]:
 
 
 def _changed(data: bytes, word: int, value: int) -> bytes:
-    """The image with another word and the CRC that it has then."""
+    """The image with one word replaced and a matching CRC."""
     bad = bytearray(data[:-4])
     bad[2 * word : 2 * word + 2] = (value % 65536).to_bytes(2, "little")
     return bytes(bad) + zlib.crc32(bad).to_bytes(4, "little")
@@ -205,4 +202,4 @@ STIMULI = (
     link_faults_stimulus,
     long_stimulus,
 )
-"""All of them; the first loads no model but the chip's own."""
+"""All stimuli; the first loads no model other than the chip's own."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One end of a conversation that is recorded."""
+"""The host side of a recorded conversation."""
 
 import random
 
@@ -18,7 +18,7 @@ TEMPERATURE = 205
 
 
 class HostDriver:
-    """A host at the line of a chip that waits for its first byte."""
+    """A host on the line of a chip, connected and at the highest baud."""
 
     def __init__(self, sim: BitParallelSim):
         self.sim = sim
@@ -35,19 +35,19 @@ class HostDriver:
         return self.nonce % 256
 
     def ask(self, *messages: bytes) -> None:
-        """Message after message, each with its answer."""
+        """Send messages one by one, and wait for the answer to each."""
         for one in messages:
             self.host.ask(one)
 
     def ask_later(self, *messages: bytes) -> None:
-        """Messages that the next `ask` sends first."""
+        """Queue messages; the next `ask` sends them first."""
         self.host.session.send(*messages)
 
     def load(self, model: QuantizedModel) -> None:
         self.ask(message(Op.LOAD, Image.from_model(model).data))
 
     def abort(self) -> None:
-        """End an answer of more tokens than anybody waits for."""
+        """Start a long GENERATE, then ABORT it."""
         count, temperature = self.rng.getrandbits(32), self.rng.randrange(1024)
         self.host.session.send(generate(count, temperature=temperature))
         self.wait(1)
@@ -58,7 +58,7 @@ class HostDriver:
         return [self.rng.randrange(limit) for _ in range(count)]
 
     def exercise(self, model: QuantizedModel, tokens: int) -> None:
-        """Everything that a model can be asked for."""
+        """Every request that a host can make, also malformed ones."""
         vocab = model.vocab
         self.ask(
             message(Op.RESET),
@@ -81,7 +81,7 @@ class HostDriver:
         )
 
     def rest(self, seconds: float) -> None:
-        """Hear nothing, and acknowledge nothing."""
+        """Let time pass without reading the line or acknowledging anything."""
         self.sim.run(round(seconds * self.sim.clk_hz))
 
     def wait(self, turns: int) -> None:
@@ -89,7 +89,7 @@ class HostDriver:
             self.host.turn()
 
     def new_session(self) -> None:
-        """Another session, with any nonce that tells it from the last one."""
+        """Start another session, with a random nonce unlike the last one."""
         low = (self.session + self.rng.randrange(1, 256)) % 256
         self.nonce = self.rng.randrange(1 << 24) << 8 | low
         self.host.new_session(self.nonce)

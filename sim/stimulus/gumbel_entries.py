@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Questions in which every bit of the tables of noise decides a token.
+"""Questions whose answers depend on the last bit of each entry of the noise tables.
 
-The noise of one token is a table's entry times the temperature, and a token is drawn by the larger
-of sums of logit and noise (`glintfpga.quant.numbers.sampler`). The last bit of an entry counts when
-two tokens come within one of each other, once in some thousand draws; and the entries of the rarest
-words come once in 65,536 of them. So nothing is left to chance here: for entry after entry a seed
-is looked up whose first words address it, and a context and a temperature at which tokens 0 and 2,
-of lanes that have tables of their own, differ by
+The noise of one token is a table entry times the temperature, and the token with the largest sum of
+logit and noise is drawn (`glintfpga.quant.numbers.sampler`). The last bit of an entry matters when
+two sums differ by at most one, once in some thousand draws; and the rarest entries are addressed
+once in 65,536 draws. So each question is searched: for each entry a seed whose first words address
+it, and a context and a temperature at which tokens 0 and 2, whose lanes have tables of their own,
+differ by
 
-    total 0 - total 2 =  0     token 0 is drawn: smaller noise of 0 or larger noise of 2 shows
-    total 0 - total 2 = -1     token 2 is drawn: larger noise of 0 or smaller noise of 2 shows
+    total 0 - total 2 =  0     token 0 is drawn: detects smaller noise of 0 or larger noise of 2
+    total 0 - total 2 = -1     token 2 is drawn: detects larger noise of 0 or smaller noise of 2
 
 A question is a prompt of one token and one token generated.
 """
@@ -32,17 +32,17 @@ from glintfpga.quant.numbers.trivium import KEY_BYTES, WARM_UP_BITS
 __all__ = ["Question", "noise_model", "questions", "words_of_seeds"]
 
 SEEDS_LOG2 = 20
-"""Seeds that are looked through: of a word that comes once in 65,536 there are 16."""
+"""Number of seeds searched: 16 of them give a word that occurs once in 65,536."""
 TEMPERATURES = np.arange(1023, 700, -1)
-"""Nearly 4: a table's last bit moves the noise by nearly one."""
+"""Nearly 4: the last bit of a table entry changes the noise by nearly one."""
 VOCAB = 512
 TRIES = 12
-"""Seeds of an entry that are tried in turn."""
+"""Seeds that are tried for each entry."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """Asked by a prompt of ``token``, then one token drawn from the stream of ``seed``."""
+    """A prompt of ``token``, then one token drawn with ``seed``."""
 
     token: int
     temperature: int
@@ -52,8 +52,9 @@ class Question:
 
 
 def noise_model(rng: np.random.Generator, plan: NumberPlan) -> QuantizedModel:
-    """A model without memory: logits 0 and 2 are far above all others, their distance is anything
-    between -20,000 and 20,000, as the last token says.
+    """A model without memory: logits 0 and 2 are far above all others.
+
+    Their difference depends on the last token only, and is between -20,000 and 20,000.
     """
     spec = ModelSpec(loops=1, hidden=1, vocab=VOCAB, window=1, eos=None)
     model = random_model(rng, spec, plan)
@@ -76,7 +77,7 @@ def noise_model(rng: np.random.Generator, plan: NumberPlan) -> QuantizedModel:
 
 
 def questions(model: QuantizedModel) -> Iterator[Question]:
-    """Two for each entry of either table, as far as seeds are found; most serve both tables."""
+    """Two per entry of each table, as far as seeds are found; most of them test both tables."""
     logits = _logits_after_each_token(model)
     distance = logits[:, 0] - logits[:, 2]
     words = words_of_seeds(SEEDS_LOG2, 3)
@@ -92,7 +93,7 @@ def questions(model: QuantizedModel) -> Iterator[Question]:
             if entry not in left[side]:
                 continue
             seeds = by_entry[side][bounds[side][entry] : bounds[side][entry + 1]]
-            # The rarest of the other table's entries first: they have the fewest seeds.
+            # The rarest entries of the other table first: they have the fewest seeds.
             wanted = [seed for seed in seeds[:4096] if entries[1 - side][seed] in left[1 - side]]
             wanted.sort(key=lambda seed: entries[1 - side][seed])
             for seed in [*wanted[:TRIES], *seeds[:TRIES]]:
@@ -113,7 +114,7 @@ def _logits_after_each_token(model: QuantizedModel) -> NDArray[np.int64]:
 def _pair(
     distance: NDArray[np.int64], first: int, second: int
 ) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """Token and temperature for a margin of 0, and for one of -1, as warm as can be."""
+    """Token and temperature for a margin of 0, and for one of -1; the highest temperature."""
     gap = np.array([noise(int(t), first) - noise(int(t), second) for t in TEMPERATURES])
     margin = distance[None, :] + gap[:, None]
     found = []

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What goes wrong on a line, as parts of a recorded conversation.
+"""Link faults: disturbances of the line, as parts of a recorded conversation.
 
-Each leaves the device in a session that answers; what was said before may be lost.
+After each of them the device answers in a valid session; earlier answers may be lost.
 """
 
 from cobs import cobs
@@ -26,29 +26,28 @@ __all__ = [
 ]
 
 PATIENT_TURNS = 3
-"""Turns of the link, 2 ms each, after which a running answer is aborted."""
+"""A running answer is aborted after this many turns of the link, 2 ms each."""
 LOST_S = 0.06
-"""How long answers are lost: the device sends them again after 50 ms each."""
+"""Time during which answers are lost: the device repeats them after 50 ms."""
 COUNTERS_OF_A_RING = 40
-"""Answers to COUNTERS that are more than the ring holds."""
+"""More answers to COUNTERS than fit into the transmit ring."""
 FULL_S = 0.01
-"""After that long the ring is full."""
+"""Time until the ring is full."""
 FULL_OF_TOKENS_S = 0.012
-"""The same where 400 tokens are to be computed."""
+"""The same when 400 tokens must be computed for it."""
 BAD_FRAMES = 14
-"""Frames: more than are counted in three bits."""
+"""Number of bad frames: more than a three-bit counter counts."""
 PAUSE_S = 0.001
-"""Rest of the line after a break, so that the next byte is seen as one."""
+"""Idle time after a break, so that the next byte is received."""
 FRAME_S = 0.0003
-"""A frame with little payload has arrived, and its answer."""
+"""Time for a short frame and its answer."""
 CRC_POLYNOMIAL = 0xEDB88320
 FORGED_ACK_SESSIONS, RESTARTS, OVERRUNS = 6, 5, 2
 OVERRUN_FRAMES = 60
-"""Frames."""
 
 
 def noise(driver: HostDriver) -> None:
-    """Noise, an answer that is aborted, sessions within an answer, errors of the line."""
+    """Random bytes, an aborted answer, new sessions within an answer, framing errors."""
     driver.line.write(bytes(driver.rng.randrange(256) for _ in range(300)) + b"\0")
     driver.ask(message(Op.COUNTERS))
     driver.ask_later(generate(2000, temperature=TEMPERATURE, seed=7, crc=True))
@@ -66,7 +65,7 @@ def noise(driver: HostDriver) -> None:
 
 
 def lost_answers(driver: HostDriver) -> None:
-    """Ask for more than fits the ring, and hear nothing of it for a while."""
+    """Request more than fits into the ring, and lose the answers for a while."""
     driver.ask_later(generate(700, crc=True))
     driver.wait(1)
     end = driver.line.clock() + LOST_S
@@ -76,7 +75,7 @@ def lost_answers(driver: HostDriver) -> None:
 
 
 def bad_frames_while_full(driver: HostDriver) -> None:
-    """Frames that are none, while the counters wait for room to be reported."""
+    """Invalid frames while the answers to COUNTERS wait for room in the ring."""
     driver.ask_later(*[message(Op.COUNTERS)] * COUNTERS_OF_A_RING)
     driver.line.write(driver.host.session.step(b"", driver.line.clock()))
     driver.rest(FULL_S)
@@ -87,7 +86,7 @@ def bad_frames_while_full(driver: HostDriver) -> None:
 
 
 def bad_crcs(driver: HostDriver) -> None:
-    """For each bit of the CRC's register a frame that leaves just this one wrong."""
+    """For each bit of the CRC register, a frame in which exactly this bit is wrong."""
     driver.new_session()
     for bit in range(32):
         frame = _data(driver, ack=driver.rng.randrange(65536), flags=DataFlag.POLL)
@@ -97,7 +96,7 @@ def bad_crcs(driver: HostDriver) -> None:
 
 
 def forged_acks(driver: HostDriver) -> None:
-    """Frames that ack anything, promise any room and come from any place of the stream."""
+    """Frames with random ack, credit and offset."""
     rng = driver.rng
     for _ in range(FORGED_ACK_SESSIONS):
         driver.new_session()
@@ -119,7 +118,7 @@ def forged_acks(driver: HostDriver) -> None:
 
 
 def overrun(driver: HostDriver) -> None:
-    """A long prompt in frames of any length, sent whether there is room for them or not."""
+    """A long prompt in frames of random length, sent without regard to the device's credit."""
     splitter = FrameSplitter()
     for _ in range(OVERRUNS):
         driver.new_session()
@@ -140,7 +139,7 @@ def overrun(driver: HostDriver) -> None:
 
 
 def session_restart(driver: HostDriver) -> None:
-    """New sessions while an answer waits for room, at each of the bytes of a token and its CRC."""
+    """New sessions while an answer waits for room, at each byte of a token and its CRC."""
     for number in range(RESTARTS):
         driver.ask_later(*[message(Op.COUNTERS)] * (number % 5))  # 53 bytes each, a token has 5
         driver.ask_later(generate(3000, temperature=TEMPERATURE, crc=True))
@@ -155,9 +154,9 @@ def _data(driver: HostDriver, **fields: int | bytes) -> bytes:
 
 
 def _damaged(frame: bytes, bit: int) -> bytes:
-    """A frame whose CRC register ends with one bit wrong.
+    """A frame for which the receiver's CRC register ends with exactly one wrong bit.
 
-    Its 32 last steps are done backwards, from the wrong bit to those of the CRC that make it.
+    The last 32 steps of the CRC run backwards, from that bit to the change of the CRC field.
     """
     mask = 1 << bit
     for _ in range(32):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Models that ask for every entry of a table, and whose logits tell its last bit.
+"""Models that exercise every LUT entry, with logits sensitive to its least significant bit.
 
-A logit tells a step of x where x is small, as RMSNorm keeps its direction only. So x is kept small,
-and what a table says is made large against it.
+RMSNorm keeps only the direction of x: a change of x by one shows in the logits if x is small. So x
+is kept small, and the contribution of the table is made large in comparison.
 """
 
 from dataclasses import replace
@@ -18,21 +18,21 @@ __all__ = ["denominator_model", "gate_model"]
 
 VOCAB = 64
 X = 3000
-"""Embeddings are as large as that, of 32,767."""
+"""Size of the embeddings, of 32,767 at most."""
 GATE, UP = 40, 37
-"""Length of the rows of gate and up. A row along a direction in space times h, which lies on a
-sphere, is evenly spread (Archimedes): here over the whole of the format, and a little more."""
+"""Length of the rows of gate and up. The dot product of such a row and h, a point on a sphere, is
+uniformly distributed (Archimedes): here over the whole format, and a little more."""
 SHIFT_DOWN = 11
-"""What SiLU times up weighs in x: all hidden values together some thousands."""
+"""Weight of SiLU times up in x: some thousands for all hidden values together."""
 DIRECTION = np.array([9000, -10_000, 11_000])
 STEP = np.array([13_500, -14_500, 14_000])
-"""What attention adds to x in every other pass, and takes away in those between."""
+"""Attention adds this to x in even passes, and subtracts it in odd ones."""
 SPREAD = 2.2
-"""Of the numbers of q and k: sums of weights from 1/2 to some dozens."""
+"""Spread of q and k: gives sums of weights from 1/2 to some dozens."""
 
 
 def gate_model(rng: np.random.Generator, plan: NumberPlan) -> QuantizedModel:
-    """16 passes of 16 hidden values, gates evenly over the table of SiLU."""
+    """16 passes of 16 hidden values, with gates uniform over the table of SiLU."""
     model = _model(rng, plan, hidden=16, window=8)
     passes = tuple(
         replace(
@@ -53,8 +53,10 @@ def gate_model(rng: np.random.Generator, plan: NumberPlan) -> QuantizedModel:
 
 
 def denominator_model(rng: np.random.Generator, plan: NumberPlan) -> QuantizedModel:
-    """16 passes of attention over 192 rows, all of whose values are much the same: then so is their
-    weighted mean, whatever the weights are; what the table of reciprocals rounds is what is left.
+    """16 passes of attention over 192 rows with almost equal values.
+
+    Their weighted mean is almost the same for any weights: what remains is the rounding of the
+    table of reciprocals.
     """
     model = _model(rng, plan, hidden=1, window=192)
     h = DIRECTION / np.sqrt(np.mean(DIRECTION**2))

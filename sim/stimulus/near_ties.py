@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Models whose tokens contest closely: of like logits, or at the ends of the vocabulary."""
+"""Models with near ties between tokens, or with the winners at the edges of the vocabulary."""
 
 import random
 from dataclasses import replace
@@ -15,9 +15,9 @@ from glintfpga.quant.numbers.qformat import QFormat
 __all__ = ["near_tie_model", "vocab_edges_model"]
 
 LOGIT_GAPS = (0, 1, 5, 20, 100, 300, 1000)
-"""How much the rows of a matrix may differ from each other."""
+"""Largest differences between the rows of the output matrix."""
 EDGE_TOKENS = 8
-"""Tokens at each end of a vocabulary."""
+"""Number of tokens at each edge of the vocabulary."""
 
 
 def _model(rng: random.Random, plan: NumberPlan, vocab: int) -> QuantizedModel:
@@ -32,7 +32,7 @@ def _model(rng: random.Random, plan: NumberPlan, vocab: int) -> QuantizedModel:
 
 
 def near_tie_model(rng: random.Random, plan: NumberPlan) -> QuantizedModel:
-    """Few tokens, all of about the same logit, which is negative as often as not."""
+    """A small vocabulary with almost equal logits, negative in half of the cases."""
     model = _model(rng, plan, rng.choice((2, 3, 4, 5, 6, 7, 8, 11, 17, 40)))
     weight, by = QFormat(plan.weight_width, 0), rng.choice(LOGIT_GAPS)
     generator = np.random.default_rng(rng.getrandbits(32))
@@ -41,7 +41,7 @@ def near_tie_model(rng: random.Random, plan: NumberPlan) -> QuantizedModel:
 
 
 def vocab_edges_model(rng: random.Random, plan: NumberPlan) -> QuantizedModel:
-    """Many tokens, of which the first and the last ones win."""
+    """A large vocabulary in which the first and the last tokens win."""
     sizes = rng.randint(41, 256), rng.randint(257, 512)
     model = _model(rng, plan, rng.choice(sizes))
     rows = model.embed_out.copy()

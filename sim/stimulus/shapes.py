@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Models of any shape, with any numbers: to reach what the shipped model does not use."""
+"""Models of random shape with random weights: they reach what the shipped model does not use."""
 
 import random
 from dataclasses import replace
@@ -15,17 +15,17 @@ from glintfpga.quant.blink.tables import rope_table
 __all__ = ["any_model"]
 
 EDGES = (0.0, 0.2, 1.0)
-"""Shares of the weights that are at the ends of their format."""
+"""Shares of the weights that are at the limits of their format."""
 SMALL = 64
-"""What the numbers of a model with small ones are divided by."""
+"""Divisor for models with small weights."""
 TINY = 4096
-"""The same where x is to be some units only."""
+"""Divisor for models in which x is only some units."""
 MOST_ROPE = 700
 """Denominator of the angle, which is the number of rows of its table."""
 
 
 def _any_shape(rng: random.Random) -> ModelSpec:
-    """Any sizes a device takes; small ones more often than they would come evenly."""
+    """Random sizes within the device's limits; small ones more often than uniformly."""
     passes = rng.choice((1, 2, 3, 4, 7, 10, 13, 15, 16))
     prelude = rng.randrange(min(passes, 3))
     coda = rng.randrange(min(passes - prelude, 3))
@@ -43,7 +43,7 @@ def _any_shape(rng: random.Random) -> ModelSpec:
 
 
 def any_model(rng: random.Random, plan: NumberPlan) -> QuantizedModel:
-    """Any shape, any angle, weights from the whole of their format or from its ends."""
+    """Random shape and RoPE angle; weights over their whole format or at its limits."""
     generator = np.random.default_rng(rng.getrandbits(32))
     model = random_model(generator, _any_shape(rng), plan, edges=rng.choice(EDGES))
     for change in rng.choice(((), (_small,), (_loud,), (_small, _loud), (_tiny,))):
@@ -58,7 +58,7 @@ def any_model(rng: random.Random, plan: NumberPlan) -> QuantizedModel:
 
 
 def _small(model: QuantizedModel, by: int = SMALL) -> QuantizedModel:
-    """The same with embeddings and sums so small that a step of x turns h."""
+    """The model with embeddings and sums so small that a change of x by one changes h."""
     passes = tuple(
         replace(
             one,
@@ -71,13 +71,13 @@ def _small(model: QuantizedModel, by: int = SMALL) -> QuantizedModel:
 
 
 def _tiny(model: QuantizedModel) -> QuantizedModel:
-    """The same with x of some units only, where RMSNorm's epsilon is what counts."""
+    """The model with x of some units only, where RMSNorm's epsilon dominates."""
     passes = tuple(replace(one, wv=one.wv // TINY, down=one.down // TINY) for one in model.passes)
     return _small(replace(model, passes=passes), TINY)
 
 
 def _loud(model: QuantizedModel) -> QuantizedModel:
-    """The same with q, k and v mostly at the ends of their formats."""
+    """The model with q, k and v mostly at the limits of their formats."""
     least = model.plan.min_shift
     passes = tuple(
         replace(one, shift_q=least, shift_k=least, shift_v=least) for one in model.passes

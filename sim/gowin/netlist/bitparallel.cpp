@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The flat C interface of the simulator in chip.h, as bitparallel.py calls it. Every function but the first takes what
-// sim_new has returned.
+// The C interface of the simulator in chip.h, as bitparallel.py calls it. The first argument of every other function is
+// what sim_new returned.
 
 #include "collisions.h"
 #include "differences.h"
@@ -21,7 +21,7 @@ EXPORT void *sim_new(int32_t nets, int32_t count, const int32_t *table, int32_t 
     sim->pins.assign(pins, pins + pin_count);
     sim->contents.assign(contents, contents + content_words);
     sim->clock = clock;
-    sim->nets.assign(nets + 1, 0);  // the last is where unconnected outputs go
+    sim->nets.assign(nets + 1, 0);  // the last one is for unconnected outputs
     int words = 0;
     const int sizes[] = {0, 0, 3, 148, MEMORY_BITS + 4, 64};
     for (int i = 0; i < count; i++, table += 3 + PARAMETERS) {
@@ -108,7 +108,7 @@ EXPORT void sim_clock(Sim *sim, uint32_t count) {
         sim->cycle();
 }
 
-// Run the clock and the line; with `wanted`, until so many bytes wait. The cycles that passed.
+// Run the clock and the line; with `wanted`, until that many bytes are received. Returns the cycles run.
 EXPORT uint32_t sim_run(Sim *sim, uint32_t limit, uint32_t wanted) {
     for (uint32_t used = 0; used < limit; used++) {
         sim->put(sim->rx, spread(sim->line.send(sim->cycles)));
@@ -122,7 +122,7 @@ EXPORT uint32_t sim_run(Sim *sim, uint32_t limit, uint32_t wanted) {
     return limit;
 }
 
-// The same with a recorded line, until every copy of `copies` was noticed.
+// The same with a recorded line, until all copies of the set `copies` have differed.
 EXPORT uint32_t sim_replay(Sim *sim, uint32_t limit, uint64_t copies) {
     for (uint32_t used = 0; used < limit; used++) {
         if ((sim->noticed & copies) == copies)
@@ -165,7 +165,7 @@ EXPORT uint64_t sim_noticed(Sim *sim, uint64_t *when, int32_t *by) {
     return sim->noticed;
 }
 
-// All nets in copy 0, a byte each.
+// All nets in copy 0, one byte each.
 EXPORT void sim_values(Sim *sim, uint8_t *to) {
     for (size_t i = 0; i + 1 < sim->nets.size(); i++)
         to[i] = sim->nets[i] & 1;
@@ -175,7 +175,7 @@ EXPORT uint64_t sim_differing(Sim *sim) { return sim->differing(); }
 EXPORT uint64_t sim_latched(Sim *sim) { return sim->latched; }
 EXPORT uint64_t sim_activated(Sim *sim) { return sim->activated; }
 
-// Words of a cell's state in copy 0, a byte each.
+// Bits of a cell's state in copy 0, one byte each.
 EXPORT void sim_peek_state(Sim *sim, int32_t cell, int32_t count, uint8_t *to) {
     for (int i = 0; i < count; i++)
         to[i] = sim->state[sim->cells[cell].state + i] & 1;
@@ -191,8 +191,8 @@ EXPORT void sim_read_bytes(Sim *sim, uint8_t *to) {
     std::copy(sim->touched.begin(), sim->touched.end(), to);
 }
 
-// Cycles at which the line to the chip (0) or from it (1) changed, or the hashes of the watched
-// nets (2); the length, and the values when there is room for them.
+// Cycles at which the line to the chip (0) or from it (1) toggled, or the hashes of the watched nets (2). Returns the
+// length, and copies the values when there is room for them.
 EXPORT uint32_t sim_trace(Sim *sim, int32_t which, uint64_t *to, uint32_t room) {
     const auto &from = which == 0   ? sim->line.sent_edges
                        : which == 1 ? sim->line.received_edges

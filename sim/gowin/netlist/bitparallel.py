@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""64 copies of a netlist at once, in the compiled simulator ``bitparallel.cpp``.
+"""Bit-parallel simulation: 64 copies of a netlist at once, in compiled C++ (``chip.h``).
 
-Copy 0 is the chip as it is; the others may be mutated. `BitParallelSim` has the members of
-`glintfpga.sim.compiled.CompiledSim` that a port needs, and its line is that of copy 0.
+Copy 0 is the good chip; the others may be mutated. All copies receive the same line; the bytes that
+`BitParallelSim` returns are those of copy 0.
 """
 
 import ctypes
@@ -35,7 +35,7 @@ _TAKE = 1 << 16
 
 @dataclass(frozen=True)
 class Noticed:
-    """How a copy first differed: ``output`` is None for one that oscillates."""
+    """Where a copy first differed from copy 0: ``output`` is None for one that oscillates."""
 
     cycle: int
     output: str | None
@@ -43,7 +43,7 @@ class Noticed:
 
 @dataclass(frozen=True)
 class Recording:
-    """A conversation, as the cycles at which the line changed each way, and its length."""
+    """A recorded conversation: the cycles at which the line toggled, each way, and the length."""
 
     to_chip: NDArray[np.uint64]
     from_chip: NDArray[np.uint64]
@@ -51,22 +51,29 @@ class Recording:
 
     @property
     def idle_cycles(self) -> int:
-        """Cycles before anything was said to the chip: its line rested."""
+        """Cycles before the first byte to the chip."""
         return int(self.to_chip[0]) if len(self.to_chip) else self.cycles
 
     @property
     def idle_part(self) -> "Recording":
-        """These cycles alone."""
+        """The recording of these cycles only."""
         heard = self.from_chip[self.from_chip < self.idle_cycles]
         return Recording(self.to_chip[:1], heard, self.idle_cycles)
 
 
 class BitParallelSim:
-    """A running netlist, from power-up on.
+    """A simulation of 64 copies of a netlist, from power-up on.
 
-    Parameters: ``netlist``; ``clk_hz``, which converts cycles to seconds and baud;
-    ``rx`` and ``tx``, the names of an input and an output that are the line; ``loops``, whether
-    there may be combinational loops.
+    Parameters
+    ----------
+    netlist:
+        The good chip, with the cells of all mutants.
+    clk_hz:
+        Clock frequency; it converts cycles to seconds and bauds.
+    rx, tx:
+        Names of the input and the output pad of the line.
+    loops:
+        Whether combinational loops are allowed.
 
     Raises ``InputError`` for a netlist that cannot be simulated, ``EnvironmentProblem`` when
     there is no C++ compiler.
@@ -119,7 +126,7 @@ class BitParallelSim:
     def reset(
         self, *, floating: int = 0, mutations: Iterable[Callable[["BitParallelSim"], None]] = ()
     ) -> None:
-        """Power-up. Bit k of ``floating`` is what floating inputs read in copy k."""
+        """Power up. Bit k of ``floating`` is the value of floating inputs in copy k."""
         self._call("sim_restore")
         self._call("sim_floating", ctypes.c_uint64(floating))
         for mutation in mutations:
@@ -132,23 +139,24 @@ class BitParallelSim:
             self.set_net(net, ALL)
 
     def poison(self, seed: int) -> None:
-        """From now on give copies but 0 random bits in place of a word of a block RAM that one port
-        reads at the edge at which the other writes it: others each time, in each copy.
+        """Randomize read-write collisions in all copies except copy 0.
 
-        On the chip such a word is undefined. ``seed`` is not 0; 0 ends it.
+        A block RAM word that one port reads at the clock edge at which the other port writes it is
+        undefined on the chip: from now on every such read gives random bits, different ones in each
+        copy. A ``seed`` of 0 ends it.
         """
         self._call("sim_poison", ctypes.c_uint64(seed))
 
     def set_table(self, cell: int, copy: int, table: int) -> None:
-        """Give a LUT or an ALU other contents in one copy."""
+        """Set the table of a LUT or ALU in one copy."""
         self._call("sim_table", cell, copy, table)
 
     def reroute(self, cell: int, pin: int, copy: int, net: int) -> None:
-        """Let an input (as `flat.input_nets` counts them) read another net in one copy."""
+        """Connect an input pin (numbered as in `input_nets`) to another net in one copy."""
         self._call("sim_route", cell, pin, copy, net)
 
     def set_state(self, cell: int, index: int, copy: int, value: int) -> None:
-        """Change a bit of a memory, or a mode that ``bitparallel.cpp`` keeps with the state."""
+        """Set a bit of a memory, or a mode bit, in one copy; ``chip.h`` lays out the state."""
         self._call("sim_state", cell, index, copy, value)
 
     # Pins
@@ -159,25 +167,24 @@ class BitParallelSim:
             self.set_net(net, ALL * (value >> bit & 1))
 
     def peek(self, name: str, copy: int = 0) -> int:
-        """An output, as it is since the last clock."""
+        """The value of an output after the last clock edge."""
         nets = self.flat.netlist.outputs[name]
         return sum((self.net(net) >> copy & 1) << bit for bit, net in enumerate(nets))
 
     def set_net(self, net: int, value: int) -> None:
-        """Give a net another value in all copies, a bit each; what drives it may change it
-        again."""
+        """Set a net in all copies, one bit each; its driver may change it again."""
         self._call("sim_set", net, ctypes.c_uint64(value))
 
     def net(self, net: int) -> int:
-        """A net in all copies, a bit each."""
+        """The value of a net in all copies, one bit each."""
         return int(self._library.sim_get(self._sim, net))
 
     def settle(self) -> None:
-        """Let the logic follow its inputs."""
+        """Evaluate the combinational logic until it is stable."""
         self._call("sim_settle")
 
     def clock(self, cycles: int = 1) -> None:
-        """Full clock periods; the line stands still."""
+        """Run whole clock periods without the line."""
         self._call("sim_clock", cycles)
 
     # Line
@@ -193,7 +200,7 @@ class BitParallelSim:
         return self.cycles / self.clk_hz
 
     def set_baud(self, baud: float) -> None:
-        """Rate of the host side, both ways."""
+        """Baud rate of the host side, both ways."""
         self._call("sim_set_rate", round(baud / self.clk_hz * 2**32))
 
     def put(self, data: bytes) -> None:
@@ -214,7 +221,7 @@ class BitParallelSim:
 
     @property
     def unsent(self) -> int:
-        """Bytes queued by `put` and not yet on the wire as a whole."""
+        """Bytes queued by `put` that are not yet sent completely."""
         return self._call("sim_unsent")
 
     @property
@@ -223,28 +230,28 @@ class BitParallelSim:
         return self._call("sim_errors")
 
     def run(self, cycles: int, *, wanted: int = 0) -> int:
-        """Run the clock and the line; with ``wanted``, only until so many bytes wait."""
+        """Run the clock and the line; with ``wanted``, only until that many bytes are received."""
         return self._call("sim_run", cycles, wanted)
 
     # Recordings
 
     def recording(self) -> Recording:
-        """What was said since power-up."""
+        """The conversation since power-up."""
         return Recording(self._trace(0), self._trace(1), self.cycles)
 
     def replay(self, recording: Recording | None) -> None:
-        """From the next power-up on, the line to the chip is a recorded one (None: it is not)."""
+        """Replay a recording on the line to the chip, from the next power-up on; None: do not."""
         edges = recording.to_chip if recording else np.zeros(0, np.uint64)
         if recording and not len(edges):
             raise InputError("nothing was recorded")
         self._call("sim_set_replay", edges.ctypes.data_as(ctypes.c_void_p), len(edges))
 
     def run_replay(self, cycles: int, copies: int = ALL - 1) -> int:
-        """Run until every copy of the set ``copies`` was noticed; the cycles that passed."""
+        """Run until all copies of the set ``copies`` have differed; the number of cycles run."""
         return self._call("sim_replay", cycles, ctypes.c_uint64(copies))
 
     def watch(self, nets: Sequence[int]) -> None:
-        """Keep a hash of these nets in copy 0 for each cycle; `take_hashes` has them."""
+        """Compute a hash of these nets in copy 0 after each cycle, for `take_hashes`."""
         data = np.array(nets, np.int32)
         self._call("sim_watch", data.ctypes.data_as(ctypes.c_void_p), len(data))
 
@@ -255,7 +262,7 @@ class BitParallelSim:
         return hashes
 
     def tx_edges(self) -> NDArray[np.uint64]:
-        """Cycles at which the line from the chip changed since power-up."""
+        """Cycles at which the line from the chip toggled since power-up."""
         return self._trace(1)
 
     def _trace(self, which: int) -> NDArray[np.uint64]:
@@ -267,7 +274,7 @@ class BitParallelSim:
 
     @property
     def noticed(self) -> dict[int, Noticed]:
-        """Lanes whose outputs have differed from those of copy 0 since power-up."""
+        """Copies that have differed from copy 0 at an output since power-up."""
         when, by = np.zeros(COPIES, np.uint64), np.zeros(COPIES, np.int32)
         copies = self._library.sim_noticed(
             self._sim, when.ctypes.data_as(ctypes.c_void_p), by.ctypes.data_as(ctypes.c_void_p)
@@ -280,10 +287,10 @@ class BitParallelSim:
 
     @property
     def differing(self) -> int:
-        """The set of copies in which a register or memory now holds something else than in copy 0.
+        """The set of copies whose registers or memories now differ from those of copy 0.
 
-        A copy that was given other contents only, and no other table, mode or wire, and is not in
-        the set, is copy 0 from now on, whatever the inputs.
+        A copy that is not in the set, and was mutated in its memory contents only, behaves as
+        copy 0 from now on, for any input.
         """
         return int(self._library.sim_differing(self._sim))
 
@@ -291,58 +298,61 @@ class BitParallelSim:
     def latched(self) -> int:
         """The set of copies in which a register, or a word written to a block RAM, has differed.
 
-        What a block RAM shows of a difference in it does not count before something takes it.
+        A block RAM output that differs does not count until a register or memory stores it.
         """
         return int(self._library.sim_latched(self._sim))
 
     @property
     def activated(self) -> int:
-        """The set of copies in which a LUT or carry cell with another table has, at the end of a
-        cycle, said something else than its own table would have said of the same inputs.
+        """The set of copies in which a changed LUT table was activated.
+
+        That is: at the end of some cycle, its output differs from that of the original table for
+        the same inputs.
         """
         return int(self._library.sim_activated(self._sim))
 
     @property
     def collisions(self) -> int:
-        """How often copy 0 has read a word of a block RAM at the edge at which it was written.
+        """Number of read-write collisions in block RAMs of copy 0, at most one per RAM and edge.
 
-        Since power-up, and while there is a seed for `poison`; a block RAM at an edge counts once.
+        Counted since power-up, while `poison` has a seed.
         """
         return int(self._library.sim_collisions(self._sim))
 
     def state(self, cell: int, count: int) -> list[int]:
-        """The first words of a cell's state in copy 0, as ``bitparallel.cpp`` keeps it: bits."""
+        """The first bits of a cell's state in copy 0, as ``chip.h`` lays it out."""
         bits = np.zeros(count, np.uint8)
         self._call("sim_peek_state", cell, count, bits.ctypes.data_as(ctypes.c_void_p))
         return bits.tolist()
 
     def used_entries(self) -> NDArray[np.uint32]:
-        """For each LUT and ALU the set of its table's addresses that copy 0 has used since power-up
-        or `clear_used_entries`.
+        """For each LUT and ALU the set of table addresses that copy 0 has used.
+
+        Counted since power-up or `clear_used_entries`.
         """
         seen = np.zeros(len(self.flat.cells), np.uint32)
         self._call("sim_used_entries", seen.ctypes.data_as(ctypes.c_void_p))
         return seen
 
     def clear_used_entries(self) -> None:
-        """Forget which addresses were used before now."""
+        """Forget which table entries were used before now."""
         self._call("sim_clear_used_entries")
 
     def values(self) -> NDArray[np.bool_]:
-        """All nets in copy 0."""
+        """The values of all nets in copy 0."""
         values = np.zeros(self.flat.size, np.uint8)
         self._call("sim_values", values.ctypes.data_as(ctypes.c_void_p))
         return values > 0
 
     def read_bytes(self) -> NDArray[np.uint8]:
-        """Which bytes of each block RAM copy 0 has read while they were as at power-up.
+        """Which bytes of each block RAM copy 0 has read before it wrote them.
 
-        Shape (block RAMs, 2048), in the order of the cells; 1 where it has.
+        Shape (block RAMs, 2048), in the order of the cells; 1 for a byte that was read.
         """
         return np.bitwise_and(self._touched(), 1, dtype=np.uint8)
 
     def written_bytes(self) -> NDArray[np.uint8]:
-        """Which bytes of each block RAM copy 0 has written since power-up; likewise."""
+        """Which bytes of each block RAM copy 0 has written since power-up, in the same shape."""
         return np.right_shift(self._touched(), 1, dtype=np.uint8)
 
     def _touched(self) -> NDArray[np.uint8]:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Words of 64 copies, tables of four inputs, and what is known of a cell.
+// Data types of the simulator: a word has one bit per copy; cells, mutations, LUT evaluation.
 
 #pragma once
 
@@ -13,16 +13,16 @@ using W = uint64_t;
 constexpr W ALL = ~W(0);
 enum Kind { LUT, ALU, DFF, MULT, BSRAM, RAM16 };
 constexpr int MEMORY_BITS = 18432, PARAMETERS = 6;
-constexpr int SWEEPS = 200, WATCHED = 20;  // sweeps of one settling; the last show who oscillates
-constexpr int PORT_PINS = 50, PORT_OUTS = 36;  // of block RAM: CLK CE WRE AD[11] DI[36], DO[36]
+constexpr int SWEEPS = 200, WATCHED = 20;  // sweeps until stable; what changes in the last ones oscillates
+constexpr int PORT_PINS = 50, PORT_OUTS = 36;  // of a block RAM port: CLK CE WRE AD[11] DI[36], DO[36]
 
 inline W spread(W word) { return W(0) - (word & 1); }
 inline W mux(W select, W zero, W one) { return zero ^ (select & (zero ^ one)); }
 
 struct Cell {
-    int kind, in, out;  // first of its pins
+    int kind, in, out;  // its first input and output pin
     int parameters[PARAMETERS];
-    int state;    // first of its words
+    int state;    // its first word of state
     int special;  // its entry in `specials`, or -1
 };
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// Simulator of a netlist that is data: 64 copies of the chip at once, copy k in bit k of every
-// word. Classic parallel fault simulation: copies may differ in what their tables and
-// memories hold and in which net an input reads. Copy 0 is the reference of the others.
+// Bit-parallel simulator of a netlist that is data: 64 copies of the chip at once, copy k in bit k of every word. This
+// is classic parallel fault simulation: copies may have other LUT tables, memory contents and modes, and inputs that
+// are connected to other nets. Copy 0 is the reference.
 //
-// Cells are evaluated in the order of their levels, and only when an input has changed. Where a
-// copy reads a net of a higher level, the sweep is repeated until nothing changes any more.
-// The layout of the tables is written by bitparallel.py.
+// Combinational cells are evaluated in topological order, and only when an input has changed. Where an input of a
+// mutated copy comes from a later cell, the sweep is repeated until nothing changes. flat_netlist.py writes the tables.
+//
+// State of a cell, in words: DFF: VALUE, ASYNC, NEGEDGE; MULT: see `multiply`; BSRAM: its bits, then see `memory`;
+// RAM16: its bits.
 
 #pragma once
 
@@ -21,23 +23,23 @@ namespace {
 
 struct Sim {
     std::vector<Cell> cells;
-    std::vector<int> pins;              // as built; overrides stand in `specials`
-    std::vector<Unit> units;            // combinational ones in order, then those with a clock
+    std::vector<int> pins;              // of the good chip; reroutes are in `specials`
+    std::vector<Unit> units;            // combinational ones in topological order, then clocked ones
     int combinational;
-    std::vector<std::vector<int>> readers;  // units by net, and the same in one piece
+    std::vector<std::vector<int>> readers;  // units by net, and the same in one array
     std::vector<int> first_reader, all_readers;
     std::vector<W> nets, state, contents;
     std::vector<Special> specials;
-    std::vector<int> odd, asynchronous;  // units with another clock; cells that reset at once
+    std::vector<int> odd, asynchronous;  // units with another clock; cells with an asynchronous reset
     std::vector<char> is_odd;
     std::vector<W> last_clock;
     std::vector<uint64_t> dirty, due;
     std::vector<uint32_t> used_entries;
-    std::vector<uint8_t> touched;  // bytes of block RAM: 1 read as at power-up, 2 written
+    std::vector<uint8_t> touched;  // bytes of block RAM: 1 read before written, 2 written
     std::vector<std::pair<int, W>> results;
     std::vector<Write> writes;
-    std::vector<std::pair<int, W>> garbage;  // nets, and the copies in which they become random
-    W random = 0;  // the last random word; 0 where words that collide are read as they were
+    std::vector<std::pair<int, W>> garbage;  // nets, and the copies in which they get random values
+    W random = 0;  // the last random word; 0: collisions read the old word
     uint64_t collisions = 0;
     std::vector<int> outputs, watched;
     std::vector<W> hashes;
@@ -47,8 +49,8 @@ struct Sim {
 
     uint64_t cycles = 0;
     W noticed = 0, oscillating = 0;
-    W latched = 0;  // copies in which a cell with a clock has taken something else
-    W activated = 0;  // copies in which another table has said something else than the good one would
+    W latched = 0;  // copies in which a register or memory has stored another value
+    W activated = 0;  // copies in which a changed table has had another output than the original
     uint64_t noticed_at[64];
     int noticed_by[64];
     Line line;
@@ -76,7 +78,7 @@ struct Sim {
         return change;
     }
 
-    // --- combinational cells; each returns the copies that changed ---
+    // --- combinational cells; each function returns the copies that changed ---
 
     W evaluate_unit(const Unit &unit) {
         Cell &cell = cells[unit.cell];
@@ -129,8 +131,8 @@ struct Sim {
         used_entries[cell] |= 1u << ((a & 1) | (b & 1) << 1 | (c & 1) << 2 | (d & 1) << 3);
     }
 
-    // State of a multiplier: A[18], B[18], product[36], pipe[36], out[36], then the copies that
-    // have AREG, BREG, PIPE_REG, OUT_REG.
+    // State of a multiplier: A[18], B[18], product[36], pipe[36], out[36], then the sets of copies with
+    // AREG, BREG, PIPE_REG, OUT_REG.
     W multiply(Cell &cell) {
         int width = cell.parameters[0];
         W *a_reg = &state[cell.state], *b_reg = a_reg + 18, *product = a_reg + 36;
@@ -181,7 +183,7 @@ struct Sim {
                     int bit = __builtin_ctzll(todo);
                     dirty[word] &= ~(W(1) << bit);
                     changing |= evaluate_unit(units[64 * word + bit]);
-                    // A cell marked behind the sweep waits for the next one.
+                    // A cell that the sweep has passed waits for the next one.
                     later = bit == 63 ? 0 : ALL << (bit + 1);
                 }
             }
@@ -240,7 +242,7 @@ struct Sim {
             }
             if (moved) {
                 mark(number);
-                mark(unit.port);  // its combinational half
+                mark(unit.port);  // its combinational unit
             }
             break;
         }
@@ -265,7 +267,7 @@ struct Sim {
         }
     }
 
-    // One port of a block RAM. Behind its bits: copies of mode 1 and 2 of A, of B.
+    // One port of a block RAM. State after its bits: sets of copies with mode 1 and 2 of A, then of B.
     void memory(int number, const Unit &unit, Cell &cell, W edge) {
         int pin = PORT_PINS * unit.port, out = cell.out + PORT_OUTS * unit.port;
         int width = cell.parameters[2 * unit.port];
@@ -315,7 +317,7 @@ struct Sim {
         }
         if (write && random)
             poison(unit, cell, write, address);
-        if (write) {  // the same again may read what was written, and so may the other port
+        if (write) {  // the next cycle may read what was written, at either port
             mark(number);
             for (int other : {number - 1, number + 1})
                 if (other >= combinational && other < int(units.size()) &&
@@ -355,7 +357,7 @@ struct Sim {
         garbage.clear();
     }
 
-    // Clocks that come out of the logic, until nothing moves.
+    // Clocks that the logic drives, until there is no edge.
     void odd_clocks() {
         if (odd.empty())
             return;
@@ -373,8 +375,8 @@ struct Sim {
 
     void cycle() {
         put(clock, ALL);
-        // All are taken before the first runs: a write marks the memory's other port for the
-        // next cycle, and that mark must not be spent in this one.
+        // Collect all units before the first one runs: a write marks the memory's other port for the
+        // next cycle, not for this one.
         size_t first = combinational / 64;
         due.assign(dirty.begin() + first, dirty.end());
         if (!due.empty())
@@ -404,12 +406,12 @@ struct Sim {
         }
     }
 
-    // --- words that are read while they are written, in collisions.h ---
+    // --- read-write collisions, in collisions.h ---
 
     void poison(const Unit &unit, const Cell &cell, W write, const W *address);
     W next_random();
 
-    // --- what differs, in differences.h ---
+    // --- differences between copies, in differences.h ---
 
     void observe();
     W table_differs(const Special &special) const;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Two netlists side by side, every register in every cycle, under one recorded line."""
+"""Runs two netlists with the same recorded input and compares every register in every cycle."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Difference:
-    """Where two netlists part: the first cycle, and the registers and pads that differ in it."""
+    """The first cycle in which two netlists differ, and the registers and pads that differ."""
 
     cycle: int
     signals: tuple[str, ...]
@@ -36,13 +36,13 @@ class Comparison:
 def watch_pairs(
     one: BitParallelSim, other: BitParallelSim, registers: Mapping[str, str]
 ) -> list[tuple[str, int, int]]:
-    """Name in ``other`` and net in each, for registers that both have, and for all output pads."""
+    """The name in ``other`` and both nets, of common registers and of all output pads."""
     pairs = []
     for here, there in sorted(registers.items()):
         if here in one.flat.index and there in other.flat.index:
             mine = one.flat.cells[one.flat.index[here]]
-            its = other.flat.cells[other.flat.index[there]]
-            pairs.append((there, mine.ports["Q"][0], its.ports["Q"][0]))
+            twin = other.flat.cells[other.flat.index[there]]
+            pairs.append((there, mine.ports["Q"][0], twin.ports["Q"][0]))
     for name, nets in sorted(one.flat.netlist.outputs.items()):
         others = other.flat.netlist.outputs.get(name, ())
         pairs += [(name, *both) for both in zip(nets, others, strict=False)]
@@ -57,9 +57,9 @@ def compare(
     *,
     progress: Progress = lambda cycles: None,
 ) -> Comparison:
-    """Replay a conversation to both and compare the pairs of registers after every cycle.
+    """Replay a recording to both, from power-up on, and compare all pairs after every cycle.
 
-    ``registers`` maps names in ``one`` to names in ``other``. Both are powered up again.
+    ``registers`` maps names in ``one`` to names in ``other``.
     """
     pairs = watch_pairs(one, other, registers)
     for sim, side in ((one, 1), (other, 2)):
@@ -91,7 +91,7 @@ def compare(
 def _differing(
     one: BitParallelSim, other: BitParallelSim, pairs: list[tuple[str, int, int]], cycle: int
 ) -> tuple[str, ...]:
-    """What differs after ``cycle`` cycles from power-up, found by going there once more."""
+    """Names of what differs after ``cycle`` cycles; runs both again up to there."""
     for sim in (one, other):
         sim.reset()
         sim.run(cycle)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What the copies differ in: pads, and what registers and memories hold.
+// Differences between the copies: at pads, and in registers and memories.
 
 #pragma once
 
@@ -50,12 +50,12 @@ W Sim::table_differs(const Special &special) const {
     const W *table = special.table;
     unsigned own = cell.parameters[0];
     W high = evaluate(table, a, b, c, d), different = high ^ evaluate(own, a, b, c, d);
-    if (cell.kind == ALU)  // where the carry is not handed on, two inputs say what it is
+    if (cell.kind == ALU)  // where the carry does not propagate, two inputs generate it
         different |= ~high & (evaluate(table, a, b, 0, 0) ^ evaluate(own, a, b, 0, 0));
     return different;
 }
 
-// A copy that was noticed goes on as copy 0, which costs nothing.
+// A copy that has differed becomes copy 0 again: then it costs no evaluations.
 void Sim::drop(W copies) {
     for (W &word : nets)
         word = mux(copies, word, spread(word));
@@ -71,8 +71,7 @@ void Sim::drop(W copies) {
     }
 }
 
-// Copies in which a register or memory holds something else than in copy 0. What they compute
-// with, their tables, wires and modes, is not looked at.
+// Copies in which a register or memory differs from copy 0. Tables, routes and modes are not compared.
 W Sim::differing() const {
     W different = 0;
     auto look = [&](const W *words, int count) {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A `Netlist` as the flat tables that ``bitparallel.cpp`` simulates."""
+"""A `Netlist` as flat arrays, in the layout that ``bitparallel.cpp`` reads; also pins and arcs."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from glintfpga.sim.gowin.netlist.netlist import FLOATING, HIGH, LOW, Cell, Netli
 
 __all__ = [
     *("ADDRESS_BITS", "DFF_MODES", "MEMORY_BITS", "MULT_FLAGS", "FlatNetlist"),
-    *("clock_pins", "input_nets", "simulated_form", "through"),
+    *("clock_pins", "input_nets", "simulated_form", "comb_arcs"),
 ]
 
 _KINDS = {"LUT4": 0, "ALU": 1, "DFF": 2, "MULT": 3, "BSRAM": 4, "RAM16": 5}
@@ -39,7 +39,7 @@ _OUTPUTS = {
 }
 _CLOCKS = {"CLK", "CLKA", "CLKB"}
 DFF_MODES = ("VALUE", "ASYNC", "NEGEDGE")
-"""Of a register, in the order of its state."""
+"""Modes of a register, in the order of its state."""
 _PARAMETERS = {
     0: ("INIT",),
     1: ("INIT",),
@@ -51,18 +51,18 @@ _PARAMETERS = {
 _MOST_PARAMETERS = 6
 MEMORY_BITS = 18_432
 ADDRESS_BITS = 11
-"""Of a block RAM, for bytes."""
+"""Address bits of a byte in a block RAM."""
 MULT_FLAGS = 144
-"""Where in a multiplier's state the flags of its four registers begin."""
+"""Position in a multiplier's state of the flags of its four registers."""
 
 _MUX2 = 0b11001010
-"""As a table: I1 where S0, which comes third, is high, else I0."""
+"""Table of a LUT with inputs I0, I1, S0: ``I1 if S0 else I0``."""
 
 
 def simulated_form(cell: Cell) -> tuple[Cell, int]:
-    """A cell in the form that is simulated, and the number of its kind.
+    """A cell as the simulator knows it (a MUX2 becomes a LUT4), and the number of its kind.
 
-    Raises ``InputError`` for a kind that has none.
+    Raises ``InputError`` for a kind that cannot be simulated.
     """
     if cell.kind == "MUX2":
         nets = {"I0": cell.ports["I0"], "I1": cell.ports["I1"], "I2": cell.ports["S0"]}
@@ -77,31 +77,31 @@ def simulated_form(cell: Cell) -> tuple[Cell, int]:
 
 @dataclass(frozen=True)
 class FlatNetlist:
-    """What the simulator needs to know of a netlist. ``cells`` are those that it simulates."""
+    """A netlist with numbered cells; everything is computed when it is first used."""
 
     netlist: Netlist
     loops: bool = False
-    """Whether there may be combinational loops, as a mutant can make."""
+    """Whether combinational loops are allowed, which mutants can have."""
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
-        """All but the PLL."""
+        """The simulated cells: all except PLLs."""
         return tuple(simulated_form(cell)[0] for cell in self.netlist.cells if cell.kind != "PLL")
 
     @cached_property
     def index(self) -> dict[str, int]:
-        """Number of the cell of each name."""
+        """Number of each cell, by name."""
         return {cell.name: at for at, cell in enumerate(self.cells)}
 
     @cached_property
     def locks(self) -> tuple[int, ...]:
-        """Nets that say that a PLL has locked, which it has from the start."""
+        """The LOCK outputs of PLLs, which are high from the start."""
         plls = [cell for cell in self.netlist.cells if cell.kind == "PLL"]
         return tuple(net for cell in plls for net in cell.ports.get("LOCK", ()))
 
     @cached_property
     def clock(self) -> int:
-        """The net that most registers have for a clock."""
+        """The common clock: the net that clocks most registers."""
         nets = [net for cell in self.cells for pin in _CLOCKS for net in cell.ports.get(pin, ())]
         counts = np.bincount(nets, minlength=3)
         counts[:3] = 0
@@ -141,7 +141,7 @@ class FlatNetlist:
 
     @cached_property
     def order(self) -> NDArray[np.int32]:
-        """Cells with a combinational path, each after those that it reads from.
+        """Cells with a combinational path, in topological order.
 
         Raises ``InputError`` when there is a loop.
         """
@@ -171,12 +171,12 @@ class FlatNetlist:
 
 
 def comb_arcs(cell: Cell) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Nets that a cell reads, and nets that it drives, without waiting for a clock."""
+    """Inputs and outputs of a cell's combinational paths, as nets."""
     kind = _KINDS[cell.kind]
     if cell.kind in ("LUT4", "ALU"):
         pins: Iterable[str] = (name for name, _ in _INPUTS[kind])
     elif cell.kind == "MULT":
-        # Its product is computed in passing even where registers stand before or behind it.
+        # The simulator computes the product with the logic, also between registers.
         piped = cell.parameters["PIPE_REG"] or cell.parameters["OUT_REG"]
         pins = () if piped else ("A",) * (not cell.parameters["AREG"])
         pins = (*pins, *(("B",) if not (piped or cell.parameters["BREG"]) else ()))
@@ -189,12 +189,12 @@ def comb_arcs(cell: Cell) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def input_nets(cell: Cell) -> list[int]:
-    """Nets of all inputs, in the order in which the simulator numbers them."""
+    """Nets of all input pins, in the simulator's order."""
     return list(_nets(cell, _INPUTS[_KINDS[cell.kind]], LOW))
 
 
 def clock_pins(cell: Cell) -> set[int]:
-    """Numbers of the inputs that are clocks."""
+    """Numbers of the clock pins in `input_nets`."""
     names = [name for name, size in _INPUTS[_KINDS[cell.kind]] for _ in range(size)]
     return {pin for pin, name in enumerate(names) if name in _CLOCKS}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs of a netlist in Icarus: a second opinion on ``bitparallel.cpp``, in every cycle."""
+"""Runs a netlist in Icarus Verilog and reads its nets after every cycle."""
 
 import shutil
 import subprocess
@@ -25,7 +25,7 @@ __all__ = ["IcarusRun", "available", "icarus_run", "icarus_vectors"]
 ELABORATION_S = 300.0
 """Icarus needs some seconds for the whole chip."""
 SILENCE_S = 300.0
-"""So long no run may take for the lines that are waited for."""
+"""Longest time that a run may take for the lines that are read together."""
 
 _BENCH = """
 module bench;
@@ -59,7 +59,7 @@ _END = """\
 
 @dataclass(frozen=True)
 class IcarusRun:
-    """A run under way, in the folder where it leaves the contents of its memories."""
+    """A run in progress; at its end it writes the contents of its memories to ``folder``."""
 
     folder: Path
     process: subprocess.Popen[bytes]
@@ -68,7 +68,7 @@ class IcarusRun:
 
     @property
     def output(self) -> IO[bytes]:
-        """What it prints."""
+        """Its standard output."""
         assert self.process.stdout is not None
         return self.process.stdout
 
@@ -87,7 +87,7 @@ class IcarusRun:
         return np.frombuffer(data, np.uint8)[: len(data) // size * size].reshape(-1, size)[:, :-1]
 
     def memory(self, number: int) -> int | None:
-        """What a block RAM holds after the last cycle, as INIT; None where it is undefined.
+        """Contents of a block RAM after the last cycle, as INIT; None if any bit is undefined.
 
         ``number`` is that of the cell in `FlatNetlist.cells`.
         """
@@ -115,16 +115,21 @@ def icarus_run(
     floating: int = 0,
     library: Path | None = None,
 ) -> Iterator[IcarusRun]:
-    """``cycles`` cycles from power-up; it is stopped when the block ends.
+    """Start a run of ``cycles`` cycles from power-up; it is killed when the block ends.
 
-    ``changes`` are pairs, in order, of a cycle and what the inputs are from then on, as one number;
-    before the first they are 0. Of the nets ``watched`` the run prints the values after each edge.
+    Parameters
+    ----------
+    watched:
+        Nets whose values the run prints after each clock edge.
+    changes:
+        Pairs of a cycle and the value of all inputs from then on, as one number; 0 before the
+        first.
+    library:
+        The vendor's simulation library: its models of multipliers and memories replace
+        ``models.v``.
 
-    ``library`` is the vendor's simulation library, whose models of multipliers and memories are
-    taken then in place of ``models.v``.
-
-    Raises ``EnvironmentProblem`` without Icarus, or when it does not take the netlist, and
-    ``InputError`` for a library that is none.
+    Raises ``EnvironmentProblem`` without Icarus, or when it rejects the netlist, and ``InputError``
+    for a file that is no such library.
     """
     if not available():
         raise EnvironmentProblem("Icarus is not installed; run: apt install iverilog")

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The UART at the other end of the line of copy 0: 8N1, any ratio of clock to baud through a 32-bit
-// phase accumulator, a queue of bytes each way. It records when the line changes, and can play such
-// a record instead of its queue.
+// The host's UART on the line of copy 0: 8N1, any ratio of clock to baud through a 32-bit phase accumulator, a queue of
+// bytes each way. It records when the line toggles, and can replay such a recording instead of its queue.
 
 #pragma once
 
@@ -20,7 +19,7 @@ struct Line {
     std::vector<uint64_t> sent_edges, received_edges, replay;
     size_t replayed = 0;
 
-    // The level in cycle `cycles`.
+    // The level to the chip in cycle `cycles`.
     bool send(uint64_t cycles) {
         if (!replay.empty()) {
             while (replayed < replay.size() && replay[replayed] <= cycles)
@@ -45,7 +44,7 @@ struct Line {
         return level;
     }
 
-    // Takes a level; whether a byte is complete.
+    // Receive the level from the chip; returns whether a byte is complete.
     bool receive(uint64_t cycles, bool line) {
         if (line != rx_level)
             received_edges.push_back(cycles);
@@ -74,7 +73,7 @@ struct Line {
         return true;
     }
 
-    // Idle, and nothing said yet; rate and record stay.
+    // Idle, with empty queues; the rate and the recording to replay are kept.
     void power_up() {
         to_chip.clear(), from_chip.clear();
         sent_edges.clear(), received_edges.clear();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The larger primitives of `glintfpga.sim.gowin.netlist.netlist` as Verilog, written from its table and apart
-// from bitparallel.cpp, so that a second simulator can be asked; verilog.py writes the others in line.
+// The larger primitives of `glintfpga.sim.gowin.netlist.netlist` in Verilog, written from its table and independently of
+// chip.h: a second opinion. verilog.py writes the other primitives inline.
 
 module GLINT_MULT #(parameter WIDTH = 18, AREG = 0, BREG = 0, PIPE_REG = 0, OUT_REG = 0)
                    (input [WIDTH-1:0] A, B, input ASIGN, BSIGN, CLK, CE, RESET,
@@ -27,8 +27,8 @@ module GLINT_RAM16 #(parameter [15:0] INIT_0 = 0, INIT_1 = 0, INIT_2 = 0, INIT_3
   end
 endmodule
 
-// INIT names a file of the contents. A port that is not used has width 0 and no clock. Bytes are nine
-// bits; words of 8, 16 and 32 columns leave the ninth alone. `save` has nothing to do: `bytes` is all.
+// INIT names a file with the contents. An unused port has width 0 and no clock. Bytes have nine bits; words of 8, 16 and
+// 32 columns do not change the ninth. `save` does nothing, as `bytes` has the contents.
 module GLINT_BSRAM #(parameter WIDTH_A = 0, MODE_A = 0, WIDTH_B = 0, MODE_B = 0,
                      parameter INIT = "")
                     (input CLKA, CEA, WREA, CLKB, CEB, WREB, input [10:0] ADA, ADB,

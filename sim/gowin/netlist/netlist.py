@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A circuit of the chip's primitives, however it was come by: synthesis or a bitstream.
+"""A circuit of the chip's primitives, read from synthesis or from a bitstream.
 
-Both readers bring their cells into the few kinds below, so that one simulator serves both.
+Both readers translate their cells into the few kinds below, so that one simulator serves both.
 
 ========  ===============================  ==========================  =========================
 kind      inputs                           outputs                     parameters
@@ -19,21 +19,21 @@ PLL       CLKIN                            CLKOUT LOCK                 FREQUENCY
 ========  ===============================  ==========================  =========================
 
 - LUT4: ``F = INIT[I3 I2 I1 I0]``. MUX2: ``O = I1 if S0 else I0``.
-- ALU, as the hardware is: with L4 = ``INIT[D C B A]`` and L2 = ``INIT[0 0 B A]``,
+- ALU, as in the hardware: with L4 = ``INIT[D C B A]`` and L2 = ``INIT[0 0 B A]``,
   ``SUM = L4 ^ CIN`` and ``COUT = CIN if L4 else L2``.
 - DFF: at the edge of CLK, Q becomes VALUE if SR, else D if CE: SR does not need CE, as in the cell
-  models of synthesis. ASYNC: SR acts at once. Power-up value is VALUE (of a kind without set or
+  models of synthesis. ASYNC: SR is asynchronous. Power-up value is VALUE (of a kind without set or
   reset: 0).
 - BSRAM: ``_`` is A or B, as in ADA. A port is WIDTH_ = 8, 9, 16, 18, 32 or 36 columns wide, or 0:
-  it is not used, and has no nets. It has 11, 11, 10, 10, 9 or 9 bits of address AD_, which count
-  words. The memory is 2,048 bytes of 9 bits, bit `i` of byte `b` at ``INIT[9 b + i]``. With
-  n = WIDTH_ // 8 (1, 2 or 4) bytes in a word, word `a` is the bytes ``n a`` to ``n a + n - 1``,
-  the lowest first, without their ninth bits where WIDTH_ is 8, 16 or 32. At the edge of CLK_, if
-  CE_: if WRE_, the whole word at AD_ becomes DI_; and DO_ becomes the word as it was before if not
-  WRE_ or MODE_ is 2 (read before write), DI_ if WRE_ and MODE_ is 1 (write through), and stays if
-  WRE_ and MODE_ is 0. DO_ is 0 at power-up. One word read by one port and written by the other at
-  the same edge: undefined on the chip. A port that never writes has WRE_ = `LOW` and no DI_ nets;
-  one that is never read has no DO_ nets. A 36-bit word is written by A and read by B.
+  unused, without nets. It has 11, 11, 10, 10, 9 or 9 bits of address AD_, which count words. The
+  memory is 2,048 bytes of 9 bits, bit `i` of byte `b` at ``INIT[9 b + i]``. With n = WIDTH_ // 8
+  (1, 2 or 4) bytes in a word, word `a` is the bytes ``n a`` to ``n a + n - 1``, the lowest first,
+  without their ninth bits where WIDTH_ is 8, 16 or 32. At the edge of CLK_, if CE_: if WRE_, the
+  whole word at AD_ becomes DI_; and DO_ becomes the word as it was before if not WRE_ or MODE_ is 2
+  (read before write), DI_ if WRE_ and MODE_ is 1 (write through), and keeps its value if WRE_ and
+  MODE_ is 0. DO_ is 0 at power-up. One word read by one port and written by the other at the same
+  edge: undefined on the chip. A port that never writes has WRE_ = `LOW` and no DI_ nets; one that
+  is never read has no DO_ nets. A 36-bit word is written by A and read by B.
 - MULT: ``DOUT = A * B``, W = WIDTH = 9 or 18; A is signed if ASIGN, B if BSIGN (both constant).
   AREG, BREG, PIPE_REG and OUT_REG (0 or 1) put registers into A, B, the product, and the product
   again, with CLK, CE, and RESET to 0: at the edge, without CE too, or at once if ASYNC.
@@ -47,7 +47,7 @@ __all__ = ["FLOATING", "HIGH", "LOW", "Cell", "Netlist"]
 LOW = 0
 HIGH = 1
 FLOATING = 2
-"""The net of inputs that nothing drives, as some carry inputs: the proof runs it at 0 and at 1."""
+"""The net of undriven inputs, such as some carry inputs: the proof runs it at 0 and at 1."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Cell:
 
     kind: str
     name: str
-    """Where it is: ``X12Y7_LUT3``, or the name that synthesis gave."""
+    """Its place, such as ``X12Y7_LUT3``, or its name in synthesis."""
     ports: Mapping[str, tuple[int, ...]]
     parameters: Mapping[str, int]
 

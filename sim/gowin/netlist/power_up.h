@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// How a chip starts: who reads which net, what registers and memories hold, what copies change.
+// Power-up: fan-out of each net, initial values of registers and memories, mutations of copies.
 
 #pragma once
 
@@ -53,7 +53,7 @@ void Sim::connect() {
             odd.push_back(number);
             is_odd[number] = 1;
         } else if (timed && !plain) {
-            is_odd[number] = 1;  // no clock at all, or only in some copies
+            is_odd[number] = 1;  // no clock at all, or one in some copies only
             if (cell.special >= 0)
                 odd.push_back(number);
         }
@@ -90,7 +90,7 @@ void Sim::power_up() {
         put(rx, ALL);
 }
 
-// Every copy as built: contents, modes and wires.
+// Make every copy the good chip: contents, modes and routes.
 void Sim::restore() {
     specials.clear();
     size_t used = 0;

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`BitParallelSim` against Icarus: every register bit and pad in every cycle, memories at the
-end."""
+"""`BitParallelSim` against Icarus: register bits and pads in every cycle, memories at the end."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +18,7 @@ from glintfpga.sim.gowin.netlist.verilog import nets_of
 __all__ = ["compare_icarus", "hashes_of", "register_bits"]
 
 PART = 1000
-"""Cycles that are compared at a time."""
+"""Cycles that are compared together."""
 _REGISTERS = {"DFF": ("Q",), "BSRAM": ("DOA", "DOB"), "MULT": ("DOUT",), "RAM16": ("DO",)}
 
 Progress = Callable[[int], None]
@@ -47,12 +46,13 @@ def compare_icarus(
     library: Path | None = None,
     progress: Progress = lambda cycles: None,
 ) -> Comparison:
-    """Replay the beginning of a conversation to both, from power-up on, floating inputs at 0.
+    """Replay the first cycles of a recording to both, from power-up on, with floating inputs at 0.
 
-    ``rx`` is the input pad of the line; ``netlist`` is what Icarus gets, that of ``sim`` if None;
-    ``library`` is the vendor's, see `icarus_run`. In the result the memories' contents after the
-    last cycle are no registers, but a difference names them. Raises ``EnvironmentProblem`` without
-    Icarus.
+    ``rx`` is the input pad of the line; ``netlist`` is for Icarus, that of ``sim`` if None;
+    ``library`` is the vendor's, see `icarus_run`. Memory contents are compared after the last
+    cycle; the result does not count them as registers, but a difference names them.
+
+    Raises ``EnvironmentProblem`` without Icarus.
     """
     netlist = netlist or sim.flat.netlist
     bits = register_bits(netlist)
@@ -82,7 +82,7 @@ def compare_icarus(
 
 
 def _changes(netlist: Netlist, rx: str, recording: Recording) -> list[tuple[int, int]]:
-    """The line to the chip, which rests high; other pads stay low."""
+    """The line to the chip, which idles high; other pads stay low."""
     bit = 1 << nets_of(netlist.inputs).index(netlist.inputs[rx][0])
     edges = recording.to_chip.tolist()
     return [(0, bit), *((cycle, at % 2 * bit) for at, cycle in enumerate(edges))]
@@ -107,7 +107,7 @@ def _part(
 
 
 def hashes_of(lines: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """`BitParallelSim.take_hashes` of lines of hexadecimal digits, none of which is undefined."""
+    """`BitParallelSim.take_hashes`, computed from lines of hexadecimal digits without x or z."""
     digits = np.where(lines < ord("a"), lines - ord("0"), lines - ord("a") + 10).astype(np.uint8)
     pairs = digits[:, 0::2] << 4 | digits[:, 1::2]
     words = np.ascontiguousarray(pairs).view(">u8").astype(np.uint64)
@@ -119,7 +119,7 @@ def hashes_of(lines: NDArray[np.uint8]) -> NDArray[np.uint64]:
 
 
 def _differing(sim: BitParallelSim, line: bytes, bits: list[tuple[str, int]]) -> list[str]:
-    """Names of the bits in which a line of Icarus differs from the simulation as it is now."""
+    """Names of the bits in which a line from Icarus differs from the simulation's current state."""
     found = []
     for at, (name, net) in enumerate(bits):
         digit = chr(line[at // 64 * 16 + 15 - at % 64 // 4])

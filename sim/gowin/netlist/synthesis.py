@@ -38,7 +38,7 @@ def read_synthesis(document: Mapping[str, Any], top: str = "top") -> Netlist:
     """The flat module ``top`` of a JSON netlist.
 
     Cells and wires have the names that synthesis gave. Raises ``InputError`` for a cell
-    of an unknown kind, or one that is used in a way that `Netlist` cannot say.
+    of an unknown kind, or one that is used in a way that `Netlist` cannot express.
     """
     try:
         module = document["modules"][top]
@@ -129,10 +129,10 @@ def _lut(name: str, ports: Mapping[str, tuple[int, ...]], table: int, size: int)
 
 
 def _alu(name: str, ports: Mapping[str, tuple[int, ...]], mode: int) -> Cell:
-    """C is tied high, so that the lowest four bits of the table make the carry alone.
+    """A carry cell; C is tied high, so that the lowest four bits of the table are the carry alone.
 
-    In mode MULT the fuses that the packer writes, and yosys, invert what a high I3 propagates; the
-    vendor's model takes no notice of I3. So I3 may only be low there.
+    In mode MULT, a high I3 inverts the propagate term in yosys and in the packer's fuses, while
+    the vendor's model ignores I3. So I3 must be low there.
     """
     if mode == _MULT and ports["I3"] != (LOW,):
         raise InputError(
@@ -220,8 +220,8 @@ def _bsram_port(
     assert writes is not None
     skip = {8: 3, 9: 3, 16: 4, 18: 4, 32: 5, 36: 5}[width]
     address = ports[f"AD{side}"]
-    # The lowest bits of a wide port's address are its byte enables. Bytes that are not enabled
-    # with the rest must be ones that nobody wrote anything to.
+    # The lowest address bits of a wide port are its byte enables: all bytes must be enabled
+    # together.
     enabled = {*writes, *ports[f"CE{side}"], HIGH, LOW}
     if writes != (LOW,) and width > 9 and not set(address[: width // 8]) <= enabled:
         raise InputError(f"block RAM {name!r} writes single bytes, which no build does")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The vendor's own models of its primitives, out of the user's copy of its simulation library.
+"""The vendor's models of its primitives, from the user's copy of its simulation library.
 
-The library is ``IDE/simlib/gw2a/prim_sim.v`` of the vendor's IDE; it may not be copied, so the user
-names the file. Only the modules that are needed are taken, and none that calls the simulator: so no
-file can make it read or write others.
+The library is ``IDE/simlib/gw2a/prim_sim.v`` of the vendor's IDE. It may not be copied, so the
+user names the file. Only the needed modules are extracted, and a module with a system task or
+a compiler directive is refused: no file can make the simulator read or write other files.
 """
 
 import re
@@ -32,11 +32,10 @@ _ROW_BITS = 288
 
 
 def vendor_models(library: Path, netlist: Netlist) -> str:
-    """Verilog of the modules that `glintfpga.sim.gowin.netlist.verilog` names, made of the
-    vendor's.
+    """Verilog of the modules that `glintfpga.sim.gowin.netlist.verilog` names, around the vendor's.
 
-    Raises ``InputError`` for a file that is not the library, and for a block RAM of a width that
-    has no wrapper.
+    Raises ``InputError`` for a file that is not the library, and for a block RAM whose width has
+    no wrapper.
     """
     for cell in netlist.cells:
         widths = {cell.parameters[f"WIDTH_{side}"] for side in "AB" if cell.kind == "BSRAM"}
@@ -57,10 +56,10 @@ def vendor_models(library: Path, netlist: Netlist) -> str:
 
 
 def vendor_modules(library: Path, names: Iterable[str]) -> str:
-    """Verilog of some modules of the library and those that they name, without comments.
+    """Verilog of modules of the library, and of those that they instantiate, without comments.
 
-    Raises ``InputError`` for a file that cannot be read, lacks one of them, or has one that calls
-    the simulator.
+    Raises ``InputError`` for a file that cannot be read or lacks one of them, and for a module
+    with a system task or directive.
     """
     text = _text(library)
     headers = {found[2]: found for found in _HEADER.finditer(text)}

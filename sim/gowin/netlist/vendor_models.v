@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The modules of models.v, around the vendor's own, which vendor.py puts before these. INIT is the
-// contents here, not a file. The low bits of an address that writes are byte enables. GSR falls once
-// before the first clock: until then the vendor's multipliers are undefined.
+// The modules of models.v as wrappers of the vendor's models, which vendor.py puts before these. INIT has the contents,
+// not a file name. The low address bits of a writing port are byte enables. GSR is low once before the first clock edge:
+// until then the vendor's multipliers are undefined.
 
 `timescale 1ns / 10ps
 
@@ -30,7 +30,7 @@ module GLINT_RAM16 #(parameter [15:0] INIT_0 = 0, INIT_1 = 0, INIT_2 = 0, INIT_3
     vendor(.DI(DI), .WAD(WAD), .RAD(RAD), .WRE(WRE), .CLK(CLK), .DO(DO));
 endmodule
 
-// After the last cycle `save` reads all words by the port that reads, to leave them in `bytes`.
+// After the last cycle, `save` reads all words through the read port into `bytes`.
 module GLINT_BSRAM #(parameter WIDTH_A = 0, MODE_A = 0, WIDTH_B = 0, MODE_B = 0,
                      parameter [18431:0] INIT = 0)
                     (input CLKA, CEA, WREA, CLKB, CEB, WREB, input [10:0] ADA, ADB,

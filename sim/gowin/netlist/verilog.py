@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""A `Netlist` as one flat Verilog module, in the form that Icarus takes quickly.
+"""A `Netlist` as one flat Verilog module, in a form that Icarus elaborates quickly.
 
-Nets are scalars, tables boolean expressions, the registers of one clock one ``always`` block.
-Only multipliers and memories are modules (``models.v``, or ``vendor_models.v``). A module with
-``INIT[{d, c, b, a}]`` for each table costs Icarus time in the square of their number: 282 s for the
-whole chip, where this form takes 2.5 s. Memories are read from files, as slices of a parameter of
-18,432 bits are slow; the vendor's models take no files.
+Nets are scalars, LUTs are boolean expressions, and the registers of one clock share one ``always``
+block. Only multipliers and memories are modules (``models.v``, or ``vendor_models.v``). With a
+module ``INIT[{d, c, b, a}]`` for each LUT, Icarus needs time quadratic in their number: 282 s for
+the whole chip, 2.5 s in this form. Memory contents come from files, since slices of an 18,432-bit
+parameter are slow; the vendor's models have no such option.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,10 +34,10 @@ endmodule
 def verilog_text(netlist: Netlist, watched: Sequence[int], *, inline: bool = False) -> str:
     """Module ``chip``, whose task ``show`` prints the nets ``watched``.
 
-    ``given`` is the inputs in order, LSB first; ``clock`` drives the net that most registers have
-    for a clock; PLLs have locked. ``show`` prints a line of hexadecimal words of 64 nets, the first
-    net is the lowest bit of the first word. With ``inline`` the contents of block RAMs are
-    parameters, not the files of `memory_files`.
+    Port ``given`` has the inputs in order, LSB first; ``clock`` drives the common clock net; LOCK
+    outputs of PLLs are high. ``show`` prints one line of hexadecimal words of 64 nets; the first
+    net is the lowest bit of the first word. With ``inline``, contents of block RAMs are parameters
+    instead of the files of `memory_files`.
     """
     flat = FlatNetlist(netlist)
     given = nets_of(netlist.inputs)
@@ -71,7 +71,7 @@ def verilog_text(netlist: Netlist, watched: Sequence[int], *, inline: bool = Fal
 
 
 def memory_files(netlist: Netlist) -> dict[str, str]:
-    """The files that the block RAMs of `verilog_text` read: a line of hexadecimal a byte."""
+    """The files that the block RAMs of `verilog_text` read: one line of hexadecimal per byte."""
     return {
         f"{instance(number)}.hex": "".join(
             f"{cell.parameters['INIT'] >> 9 * byte & 511:03x}\n" for byte in range(2048)
@@ -82,7 +82,7 @@ def memory_files(netlist: Netlist) -> dict[str, str]:
 
 
 def instance(number: int) -> str:
-    """Name of a cell that is a module; `number` is that in `FlatNetlist.cells`."""
+    """Instance name of a cell; `number` is its index in `FlatNetlist.cells`."""
     return f"c{number}"
 
 
@@ -107,7 +107,7 @@ def _combinational(cell: Cell) -> Iterator[str]:
 
 
 def _expression(table: int, inputs: Sequence[str]) -> str:
-    """A table of ``2 ** len(inputs)`` bits as an expression, split at its last input first."""
+    """A table of ``2 ** len(inputs)`` bits as an expression (Shannon expansion)."""
     if not inputs:
         return f"1'b{table}"
     half = 1 << (len(inputs) - 1)
@@ -132,14 +132,14 @@ def _expression(table: int, inputs: Sequence[str]) -> str:
 
 
 def _registers(cells: Sequence[Cell]) -> Iterator[str]:
-    """An ``always`` block a clock, in it a branch for each pair of reset and enable."""
+    """An ``always`` block per clock, with a branch for each pair of reset and enable."""
     clocks: dict[str, dict[tuple[str, str], list[Cell]]] = {}
     for cell in cells:
         groups = clocks.setdefault(_event(cell), {})
         groups.setdefault((_pin(cell, "SR"), _pin(cell, "CE", HIGH)), []).append(cell)
     clocks.pop("", None)
     for event, groups in clocks.items():
-        # A falling clock also falls from undefined to 0 as the simulation begins.
+        # At time 0 a clock changes from x to 0, which is a negedge.
         yield f"always @({event}) if ($time > 0) begin"
         for (reset, enable), members in groups.items():
             pairs = [(_pin(cell, "Q"), cell) for cell in members]
@@ -150,7 +150,7 @@ def _registers(cells: Sequence[Cell]) -> Iterator[str]:
 
 
 def _event(cell: Cell) -> str:
-    """What a register waits for; constants have no edges."""
+    """The sensitivity list of a register; constants have no edges."""
     edges = []
     if (clock := _pin(cell, "CLK")) not in _NAMES.values():
         edges.append(f"{'negedge' if cell.parameters['NEGEDGE'] else 'posedge'} {clock}")

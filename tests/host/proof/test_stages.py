@@ -65,7 +65,7 @@ def test_pads_are_those_of_a_device(decoded):
     outputs = dict(decoded.netlist.outputs)
     fewer = {name: nets for name, nets in outputs.items() if name != "led_3__io"}
     for other in (outputs | {"ws2812_0__io": (LOW,)}, fewer):
-        with pytest.raises(InputError, match="^the bitstream hears the pads clk27"):
+        with pytest.raises(InputError, match="^the bitstream reads the pads clk27"):
             check_pads(replace(decoded.netlist, outputs=other))
     with pytest.raises(InputError, match="that is not a device; name one"):
         check_pads(replace(decoded.netlist, inputs={RX: (3,)}))

@@ -206,8 +206,8 @@ def small(*, ready=SEEN, seen=0, enable=HIGH, shows=SAID_B[0], also=LOW):
 RING = uninitialized_reads._Ring(
     read_address="address",
     idle=lambda now: -now.bit("ready"),
-    statements=lambda now, written, place: iter(
-        [now.words.any_of([-now.bit("seen"), written, *place])]  # of the one place there is
+    invariants=lambda now, written, place: iter(
+        [now.logic.any_of([-now.bit("seen"), written, *place])]  # of the one place there is
     ),
 )
 WIRES = {"seen": (SEEN,), "ready": (READY,), "address": (LOW,) * 11}
