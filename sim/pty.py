@@ -33,7 +33,7 @@ class PtyServer:
     Raises ``EnvironmentProblem`` where there are no pseudo-terminals (Windows), or no more.
     """
 
-    def __init__(self, port: SimLine):
+    def __init__(self, line: SimLine):
         try:
             import pty
             import termios
@@ -43,7 +43,7 @@ class PtyServer:
                 f"sim --pty needs a POSIX system with pseudo-terminals, not {sys.platform!r}; "
                 "use the port sim:"
             ) from None
-        self._port = port
+        self._line = line
         self._termios = termios
         self._rates = {
             getattr(termios, name): int(name[1:])
@@ -73,17 +73,17 @@ class PtyServer:
 
     def step(self) -> None:
         """Carry bytes both ways and run a slice of simulated time, or wait with a resting board."""
-        resting = self._port.resting
+        resting = self._line.resting
         began = time.monotonic()
         full = [self._near] if self._outgoing else []
         ready, _, _ = select.select([self._near], full, [], _REST_S if resting else 0)
         if resting:
-            self._port.skip((time.monotonic() - began) / SLOWNESS)
+            self._line.skip((time.monotonic() - began) / SLOWNESS)
         self._follow_rate()
         if ready:
-            self._port.write(os.read(self._near, 4096))
-        if not self._port.resting:
-            self._outgoing += self._port.read(4096, _READ_S)
+            self._line.write(os.read(self._near, 4096))
+        if not self._line.resting:
+            self._outgoing += self._line.read(4096, _READ_S)
         if self._outgoing:
             try:
                 self._outgoing = self._outgoing[os.write(self._near, self._outgoing) :]
@@ -95,10 +95,10 @@ class PtyServer:
         """Take the terminal away and close the port."""
         os.close(self._near)
         os.close(self._far)
-        self._port.close()
+        self._line.close()
 
     def _follow_rate(self) -> None:
         baud = self._rates.get(self._termios.tcgetattr(self._far)[5], self._baud)
         if baud != self._baud:
             self._baud = baud
-            self._port.set_baud(baud)
+            self._line.set_baud(baud)

@@ -21,11 +21,11 @@ def record_trace(path: Path, *, text: bytes = b"Hi", tokens: int = 2) -> int:
 
     Raises ``EnvironmentProblem`` when the file cannot be written.
     """
-    port = open_sim_line()
-    host = SimHost(port)
+    line = open_sim_line()
+    host = SimHost(line)
     vocab = vocab_of(host.info.image_header)
     host.set_baud(len(BAUDS) - 1)
-    sim = port.sim
+    sim = line.sim
     first = sim.cycles
     sim.trace_start()
     host.ask(prompt(list(text), vocab), generate(tokens))

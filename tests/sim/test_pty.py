@@ -45,15 +45,15 @@ def test_another_rate_is_noise(server):
 
 
 def test_computes_nothing_while_nobody_speaks(server):
-    port = server._port
+    line = server._line
     assert exchange(server.name, 3_000_000, b"a") == b"`"
     deadline = time.monotonic() + 20
-    while not port.resting and time.monotonic() < deadline:
+    while not line.resting and time.monotonic() < deadline:
         time.sleep(0.01)
-    cycles, clock, began = port.sim.cycles, port.clock(), time.monotonic()
+    cycles, clock, began = line.sim.cycles, line.clock(), time.monotonic()
     time.sleep(1.0)
-    assert port.sim.cycles == cycles
-    assert 0 < port.clock() - clock < (time.monotonic() - began + 0.5) / SLOWNESS
+    assert line.sim.cycles == cycles
+    assert 0 < line.clock() - clock < (time.monotonic() - began + 0.5) / SLOWNESS
     assert exchange(server.name, 3_000_000, b"a") == b"`"
 
 
@@ -61,7 +61,7 @@ def test_bytes_that_nobody_reads_cost_nothing(server):
     with contextlib.closing(serial.Serial(server.name, 3_000_000, timeout=5)) as line:
         line.write(bytes(9000))
         deadline = time.monotonic() + 60
-        while not server._port.resting and time.monotonic() < deadline:
+        while not server._line.resting and time.monotonic() < deadline:
             time.sleep(0.01)
         before = time.process_time()
         time.sleep(0.5)

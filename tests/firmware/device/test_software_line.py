@@ -4,8 +4,9 @@ import pytest
 
 from glintfpga.firmware.device.software_line import open_software_line
 from glintfpga.firmware.wire.endpoint import Endpoint, Role
-from glintfpga.firmware.wire.messages import Done, generate, message, prompt, score, take_message
+from glintfpga.firmware.wire.messages import Done, generate, message, prompt, score
 from glintfpga.firmware.wire.protocol import Op, Reason, Status
+from glintfpga.firmware.wire.session import Session
 from glintfpga.quant.blink.checkpoint import Checkpoint
 from glintfpga.quant.blink.float_model import FloatModel
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
@@ -24,33 +25,33 @@ def image_of(spec, plan=PLAN12, seed=0):
 
 
 class Host:
-    """A host on a port; its time is the number of reads."""
+    """A host on a line; its time is the number of reads."""
 
-    def __init__(self, port):
-        self.port = port
-        self.end = Endpoint(Role.HOST)
-        self.end.start_session(1, 0.0)
-        self.held = bytearray()
+    def __init__(self, line):
+        self.line = line
+        self.session = Session()
+        self.session.start(1, 0.0)
         self.reads = 0
-        while not self.end.open:
+        while not self.session.done:
             self.turn()
+
+    @property
+    def info(self):
+        return self.session.endpoint.info
 
     def turn(self):
         self.reads += 1
         assert self.reads < 5000
-        self.port.write(self.end.poll(self.reads / 1000))
-        self.end.feed(self.port.read(4096, 0.001), self.reads / 1000)
-        self.held += self.end.read()
+        now = self.reads / 1000
+        self.line.write(self.session.poll(now))
+        self.session.feed(self.line.read(4096, 0.001), now)
 
     def ask(self, data):
-        body = b""
-        while True:
-            data = data[self.end.write(data) :]
+        self.session.send(data)
+        while not self.session.done:
             self.turn()
-            while (got := take_message(self.held)) is not None:
-                if got[0] == Op.DONE:
-                    return body, Done.decode(got[1])
-                body += got[1]
+        *bodies, (_, done) = self.session.receive_all()
+        return b"".join(body for _, body in bodies), Done.decode(done)
 
 
 def expected_tokens(image, words, count, *, lanes, temperature, seed):
@@ -72,7 +73,7 @@ class TestReference:
     def test_generate(self, lanes, plan):
         image = image_of(SMALL, plan)
         host = Host(open_software_line("ref", image=image.data, lanes=lanes))
-        info = host.end.info
+        info = host.info
         assert (info.lanes, info.plan, info.flags) == (lanes, plan.code, 3)
         assert (info.image_header, info.image_crc) == (image.header, image.crc)
         assert host.ask(prompt([1, 2, 3], 40))[1].count == 3
@@ -160,19 +161,19 @@ class TestErrors:
             )
 
     def test_closed(self):
-        port = open_software_line("ref", image=image_of(SMALL).data)
-        port.close()
-        port.close()
-        for use in (lambda: port.read(1, 0.0), lambda: port.write(b"")):
+        line = open_software_line("ref", image=image_of(SMALL).data)
+        line.close()
+        line.close()
+        for use in (lambda: line.read(1, 0.0), lambda: line.write(b"")):
             with pytest.raises(DeviceError, match="closed"):
                 use()
 
 
 def test_read_times_out_and_cuts():
-    port = open_software_line("ref", image=image_of(SMALL).data)
-    assert port.read(10, 0.01) == b""
-    Host(port)
+    line = open_software_line("ref", image=image_of(SMALL).data)
+    assert line.read(10, 0.01) == b""
+    Host(line)
     end = Endpoint(Role.HOST)
     end.start_session(2, 0.0)
-    port.write(end.poll(0.0))
-    assert [len(port.read(100, 0.1)) for _ in range(2)] == [100, 39]
+    line.write(end.poll(0.0))
+    assert [len(line.read(100, 0.1)) for _ in range(2)] == [100, 39]
