@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Whether each fuse that is set has a reason in the circuit; what has none is refused.
+"""Checks that the circuit explains every fuse that is set; a fuse without a reason is refused.
 
 ==============  ================================================================================
 fuse of         is explained by
 ==============  ================================================================================
-mux, clock      a wire on the way to a pin of a cell of the circuit, whether the pin counts or not
-table of a LUT  a cell of the circuit; or the end of a carry chain, which says 0
+mux, clock      a wire that leads to a pin of a cell of the circuit, even if the pin has no effect
+table of a LUT  a cell of the circuit; or the end of a carry chain, whose table is 0
 slice           its flip-flops that are in the circuit; without any, the packer's usual setting
 block RAM,      a cell of the circuit, each multiplier; `blocks` and `pll` compare the fuses
 DSP, PLL
@@ -32,7 +32,7 @@ __all__ = ["Account"]
 _SLICE_PINS = ("CLK", "CE", "LSR")
 _TABLES_OF_RAM = 6
 _ZERO = 0xFFFF
-"""Mask of a table that says 0: its fuses are set where the table is not."""
+"""Mask of an all-zero table: a fuse is set where the table bit is 0."""
 _IDLE = Slice(
     mode="LUT",
     set_reset=False,
@@ -88,7 +88,7 @@ class Account:
             self.check_tile(row, column, tile)
 
     def check_tile(self, row: int, column: int, tile: Tile) -> None:
-        """The same of one tile, which may have changed since."""
+        """Check one tile, which may have changed since."""
         kind, bels = self._chip.kind(row, column), self._bels.get((row, column), set())
         for number, mask in tile.masks.items():
             feature = kind.features[number]
@@ -123,7 +123,7 @@ class Account:
         return (row, column, block) in self._block_tiles
 
     def _follow_pins(self, row: int, column: int, bel: str) -> None:
-        """All wires that lead to pins of a cell."""
+        """Follow all wires that lead to pins of a cell."""
         if bel.startswith(("LUT", "ALU")):
             self._follow(row, column, *(f"{pin}{bel[3:]}" for pin in "ABCD"))
         elif bel.startswith("DFF"):
@@ -148,14 +148,14 @@ def _explains_table(bels: set[str], tile: Tile, lut: int, mask: int) -> bool:
 
 
 def _cells_of(bels: set[str], number: int) -> set[str]:
-    """Those of the cells of a tile that are in one slice."""
+    """The cells of a tile that are in one slice."""
     pair = (2 * number, 2 * number + 1)
     own = {f"{kind}{at}" for kind in ("LUT", "ALU", "DFF") for at in pair}
     return bels & (own | {"RAM16"})
 
 
 def _explains_slice(bels: set[str], found: Slice, number: int) -> bool:
-    """What no flip-flop of the circuit decides must be as usual; the mode the cells have told."""
+    """Whether settings that no flip-flop of the circuit needs have the packer's usual values."""
     own = _cells_of(bels, number)
     if not own:
         return True

@@ -4,7 +4,7 @@
 The chip database says which fuses a set of attribute values sets (rule of the packer: an entry
 counts if all its positive codes are in the set and none of its negative ones). Reading goes the
 other way: of each attribute the value that explains the most of the fuses, then writing that set
-again must give exactly the fuses that were read. What it does not give is unknown, and an error.
+again must give exactly the fuses that were read. Any other fuse is unknown, and an error.
 """
 
 from collections.abc import Iterable, Mapping

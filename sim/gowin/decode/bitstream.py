@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""A bitstream back into the circuit that it makes of the chip.
+"""Decodes a bitstream into the circuit that it configures.
 
     decoded = decode(Path("blink.fs"), board=board)
     decoded.netlist                              cells, nets, pads
-    decoded.fuses.positions("routing")           every fuse of a group that counts, see `fuses.py`
-    decoded.fuses.at((frame, column))            what a fuse says
-    decoded.with_flips([(frame, column)])        the bitstream with some fuses the other way
+    decoded.fuses.positions("routing")           all fuses of a group that matter, see `fuses.py`
+    decoded.fuses.at((frame, column))            what a fuse configures
+    decoded.with_flips([(frame, column)])        the bitstream with some fuses inverted
     decoded.account.check()                      whether each fuse has a reason, as `decode` did
 
-Nothing of the build is used but the file. What the fuses mean is from the database that the packer
-has too; an error in the database would therefore not show.
+Only the file is used, nothing else of the build. The meaning of the fuses is from the database that
+the packer uses, too; an error in the database would therefore not show.
 """
 
 from collections.abc import Iterable, Mapping
@@ -42,7 +42,7 @@ Position = tuple[int, int]
 
 @dataclass(frozen=True)
 class Decoded:
-    """A bitstream, read. The netlist is made when it is first asked for."""
+    """A bitstream as tiles; the netlist is extracted when it is first used."""
 
     chip: Chip
     bitmap: NDArray[np.uint8]
@@ -80,12 +80,12 @@ class Decoded:
 
     @cached_property
     def fuses(self) -> FuseMap:
-        """Every fuse that counts for this circuit."""
+        """Every fuse that matters for this circuit."""
         return FuseMap(self._extracted[0].circuit, self._extracted[0].blocks, self.bitmap)
 
     @cached_property
     def account(self) -> Account:
-        """What the circuit explains, fuse by fuse."""
+        """The check that the circuit explains every fuse."""
         return Account(
             self._extracted[0].circuit,
             self._extracted[0].blocks,
@@ -93,9 +93,9 @@ class Decoded:
         )
 
     def with_flips(self, positions: Iterable[Position]) -> "Decoded":
-        """The bitstream with some fuses the other way; only their tiles are read again.
+        """The bitstream with some fuses inverted; only their tiles are read again.
 
-        Its `account` is not checked: a wire that nothing needs any more changes no circuit.
+        Its `account` is not checked: a wire that has become unused does not change the circuit.
         """
         bitmap = self.bitmap.copy()
         touched = set()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Settings of block RAMs and multipliers from their fuses.
 
-Each reader writes the settings it found again, the way the packer does, and compares: a fuse that
-is left over, or missing, is an error and not a guess.
+Each reader encodes the settings that it found as the packer would, and compares: a fuse too many or
+too few is an error.
 """
 
 from collections.abc import Mapping
@@ -110,7 +110,7 @@ def multipliers(chip: Chip, tiles: _Tiles, site: Site) -> list[Multiplier]:
         table = chip.block_table(f"DSP{macro}", "DSP", site, DSP_TILES)
         nines = table.read("M9MODE_EN", fuses) is not None
         halves = [at for at in range(4) if table.read(_enable(at), fuses) is not None]
-        # The mode alone, without a multiplier that has it, is nobody's.
+        # The mode without a multiplier in that mode is left unexplained.
         attributes: dict[str, int | str] = {"M9MODE_EN": "ENABLE"} if nines and halves else {}
         read = {at: _Half(table, fuses, at) for at in halves}
         for half in read.values():

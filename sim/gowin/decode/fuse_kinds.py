@@ -39,9 +39,9 @@ class Slice:
     mode: str
     """LUT, ALU or RAM."""
     set_reset: bool
-    """The flip-flops listen to LSR."""
+    """The flip-flops use LSR."""
     values: tuple[int, int]
-    """What LSR and power-up make of the two flip-flops."""
+    """Values of the two flip-flops after LSR and at power-up."""
     asynchronous: bool
     negative_edge: bool
     inverted: bool
@@ -81,7 +81,7 @@ class Kind:
 
     @cached_property
     def fixed(self) -> list[int]:
-        """Features whose fuses `settings` knows all of."""
+        """Features whose fuses `settings` compares completely."""
         return [at for at, each in enumerate(self.features) if each.group in _FIXED]
 
     @cached_property
@@ -158,7 +158,7 @@ def _mux(tile: Any, name: str, kind: Kind) -> Feature:
 
 
 def _clock(name: str, sources: Mapping[str, Any]) -> Feature:
-    """Taps of the quadrants list several spines with the same fuses, of which one is there."""
+    """A clock mux. Quadrant taps list several spines with the same fuses; one of them exists."""
     if name.startswith("GT"):
         bits = _ordered(sources.values())
         return Feature("clock", name, bits, {(1 << len(bits)) - 1: tuple(sources)})
@@ -190,7 +190,7 @@ def _slice_meanings(
     weight = {bit: 1 << at for at, bit in enumerate(bits)}
     meanings: dict[int, Slice] = {}
     for mode, switches in product(("LUT", "ALU", "RAM"), product((False, True), repeat=6)):
-        listen, first, second, asynchronous, negative, inverted = switches
+        use_lsr, first, second, asynchronous, negative, inverted = switches
         attributes = {
             "REGMODE": "FF",
             "REG0_REGSET": "SET" if first else "RESET",
@@ -199,7 +199,7 @@ def _slice_meanings(
         }
         if mode != "LUT":
             attributes["MODE"] = {"ALU": "ALU", "RAM": "SSRAM"}[mode]
-        if listen:
+        if use_lsr:
             attributes["LSRONMUX"] = "LSRMUX"
         if asynchronous:
             attributes["SRMODE"] = "ASYNC"
@@ -211,6 +211,6 @@ def _slice_meanings(
         }
         fuses = fuses_of({code for code in codes if code}, rules)
         mask = sum(weight[bit] for bit in fuses)
-        setting = Slice(mode, listen, (int(first), int(second)), asynchronous, negative, inverted)
+        setting = Slice(mode, use_lsr, (int(first), int(second)), asynchronous, negative, inverted)
         meanings.setdefault(mask, setting)
     return meanings

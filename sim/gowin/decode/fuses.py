@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The fuses that count for a circuit, and what each of them says.
+"""The fuses that matter for a circuit, and what each of them configures.
 
 ========  =====================================================================================
 logic     bit of the table of a LUT, carry cell or LUT RAM: `cell`, `parameter`, `bit` say which
@@ -8,9 +8,9 @@ mode      setting of a slice, a hard block or a pad that has a cell of the circu
 routing   of a mux that a net of the circuit goes through
 ========  =====================================================================================
 
-Those that are not set count too: flipped, they change the circuit as well. A flipped fuse of
-memory, and most of logic, is the netlist with one bit of a parameter changed (`Fuse.is_data`); for
-the others ask `Decoded.with_flips`.
+Fuses that are not set matter too: inverted, they change the circuit as well. Inverting a fuse of
+memory, or most fuses of logic, changes one bit of a parameter in the netlist (`Fuse.is_data`); for
+the others use `Decoded.with_flips`.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ GROUPS = (LOGIC, MEMORY, MODE, ROUTING)
 
 @dataclass(frozen=True)
 class Fuse:
-    """One fuse that counts."""
+    """One fuse that matters."""
 
     position: tuple[int, int]
     """Frame and column in the file, see `bitstream.Position`."""
@@ -52,10 +52,10 @@ class Fuse:
     """The cell's parameter in the netlist (logic, memory), and which bit of it."""
     bit: int = 0
     is_data: bool = False
-    """Flipping it flips that bit of the netlist and does nothing else.
+    """Inverting it inverts that bit of the netlist and has no other effect.
 
-    False for the table of a LUT with an input that did not count, as it is connected to nothing:
-    a changed table may depend on it, and then reads whatever wire is there by default.
+    False for the table of a LUT with an input that its output does not depend on: a changed table
+    may depend on it, and then the input is connected to the default wire there.
     """
 
 
@@ -98,7 +98,7 @@ class FuseMap:
         }
 
     def at(self, position: tuple[int, int]) -> Fuse | None:
-        """What one fuse says; None for one that does not count."""
+        """What one fuse configures; None for one that does not matter."""
         frame, column = position
         is_set = bool(self._bitmap[position])
         if frame >= self._chip.top[-1]:
@@ -118,10 +118,11 @@ class FuseMap:
         return Fuse(position, group, f"{place(row, tile)} {feature.name}", is_set)
 
     def alternatives(self, position: tuple[int, int]) -> dict[str, list[tuple[int, int]]]:
-        """What else the mux, or the slice, of a fuse can be set to: name -> fuses to flip.
+        """Other settings of a fuse's mux or slice: name -> fuses to invert.
 
-        A mux has some ten fuses, of which two or three choose a source, so that most single flips
-        mean nothing. Empty for fuses of other groups, and of blocks whose settings are not listed.
+        A mux has about ten fuses, and two or three of them select a source: most single flips give
+        a combination without a meaning. Empty for fuses of other groups, and of blocks whose
+        settings are not listed.
         """
         frame, column = position
         if frame >= self._chip.top[-1]:
@@ -162,7 +163,7 @@ class FuseMap:
         return MODE if block and feature.group.startswith(block) else None
 
     def _table_of(self, bels: set[str], feature: Feature) -> tuple[str, str] | None:
-        """The cell and the parameter that a table is."""
+        """The cell and the parameter that a table belongs to."""
         number = int(feature.name[3:])
         if feature.name in bels:
             return feature.name, "INIT"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pads: direction from their fuses, names from the board.
+"""Pads: their direction from the fuses, their names from the board.
 
 A pad's fuses encode some twenty electrical settings at once, so they are recognized whole: the
 settings that a build of ours can have are written by the database's tables until one matches.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The PLL: of its fuses the board's settings for one of its clocks, and no others.
+"""The PLL: its fuses must be the board's settings for one of its clocks.
 
     f_out = f_in * FDIV / IDIV      VCO = f_out * ODIV      reference = f_in / IDIV
 

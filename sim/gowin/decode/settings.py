@@ -7,7 +7,7 @@
                 for the pads in use; the packer's for all others
     BANK        voltage of a bank of pads
 
-What is compared is all of them: of the pads in use and of the others, as the packer writes them.
+All fuses are compared, those of unused pads with what the packer writes for them.
 """
 
 from collections.abc import Mapping

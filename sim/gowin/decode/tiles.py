@@ -22,10 +22,10 @@ _ALL_ONES = 0xFFFF
 
 @dataclass(frozen=True)
 class Tile:
-    """What the fuses of one tile say."""
+    """What the fuses of one tile configure."""
 
     masks: Mapping[int, int]
-    """By feature of its kind; without those that set nothing."""
+    """Set fuses by feature of its kind, where there are any."""
     edges: tuple[tuple[Wire, Wire | int], ...] = ()
     """Nodes and what drives them, another node or `LOW` or `HIGH`."""
     isolated: frozenset[str] = frozenset()

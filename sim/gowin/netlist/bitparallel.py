@@ -57,8 +57,8 @@ class Recording:
     @property
     def idle_part(self) -> "Recording":
         """The recording of these cycles only."""
-        heard = self.from_chip[self.from_chip < self.idle_cycles]
-        return Recording(self.to_chip[:1], heard, self.idle_cycles)
+        edges = self.from_chip[self.from_chip < self.idle_cycles]
+        return Recording(self.to_chip[:1], edges, self.idle_cycles)
 
 
 class BitParallelSim:
