@@ -90,7 +90,7 @@ class Named:
     """A cycle in which every register of the gateware has any value."""
 
     def __init__(self, text):
-        self.words = BitVectorLogic(Formula())
+        self.logic = BitVectorLogic(Formula())
         self.registers = {}
         for module, body in re.findall(r"^module \\top\.(\S+)$(.*?)^end$", text, re.M | re.S):
             # Of all signals, registers alone have an initial value.
@@ -98,7 +98,7 @@ class Named:
                 self.registers[f"{module}.{name}"] = range(int(width))
 
     def __getitem__(self, name):
-        return self.words.free(len(uninitialized_reads._register(self.registers, name)))
+        return self.logic.free(len(uninitialized_reads._register(self.registers, name)))
 
     def bit(self, name):
         (literal,) = self[name]
@@ -111,7 +111,7 @@ def test_the_gateware_has_all_registers_that_are_named():
     now = Named(rtlil.convert(module, ports=ports, name="top", emit_src=False))
     for ring in uninitialized_reads.RINGS:
         assert now[ring.read_address] and ring.idle(now)
-        assert list(ring.statements(now, now.words.free(1)[0], now.words.free(11)))
+        assert list(ring.invariants(now, now.logic.free(1)[0], now.logic.free(11)))
 
 
 def test_the_good_link(shown):
