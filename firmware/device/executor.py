@@ -182,7 +182,7 @@ class CommandExecutor:
             self.model.numerics.clear()
 
     def _install(self, model: LoadedModel | None) -> None:
-        """Take a model, unless it fails the self-test; the context is empty afterwards."""
+        """Take a model, unless it fails the self-test; the context is empty afterward."""
         self.model, self.self_test = model, _self_test(model)
         if self.self_test == SelfTest.TOKEN_FAILED:
             self.model = None

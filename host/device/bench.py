@@ -40,7 +40,7 @@ def bench(
 
     ``how`` is the word for what is read off it, ``tokens`` the length of the answers that are
     timed. A device without a clock (software) has no figures of the chip. The device's context
-    and the rate of the line are different afterwards. ``progress`` goes up to `STEPS`.
+    and the rate of the line are different afterward. ``progress`` goes up to `STEPS`.
     """
     info = client.info
     result: dict[str, Any] = {

@@ -165,7 +165,7 @@ class Client:
         return scores
 
     def load(self, image: bytes, *, progress: Callable[[int], None] = lambda sent: None) -> None:
-        """Replace the model by an image; the context is empty afterwards.
+        """Replace the model by an image; the context is empty afterward.
 
         ``progress`` is called with the bytes on their way.
         Raises ``DeviceError`` when the device refuses it; it then holds no model.

@@ -89,7 +89,7 @@ def record(cache):
 
 @given(st.randoms(use_true_random=False))
 def test_a_damaged_record_costs_a_step(cache, record, rng):
-    """The step's result is there afterwards and right, whatever its record said."""
+    """The step's result is there afterward and right, whatever its record said."""
     path, good = record
     data = texts(rng, good)
     path.write_bytes(data)

@@ -81,7 +81,7 @@ def weights(model):
 
 
 def with_one_changed(model, where, name, at):
-    """The model with one weight changed by 1, towards 0 or from it."""
+    """The model with one weight changed by 1, toward 0 or from it."""
 
     def changed(part):
         values = getattr(part, name).copy()

@@ -6,8 +6,6 @@ name a module (``"glintfpga.boards.tangnano20k.platform"``), for what is importe
 for the type checker alone do not count.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator, Mapping
