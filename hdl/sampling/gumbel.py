@@ -9,7 +9,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from glintfpga.hdl.primitives.multiplier import Multiplier
-from glintfpga.quant.blink.plan import PLAN12
+from glintfpga.quant.numbers.formats import GUMBEL_NOISE, TEMPERATURE
 from glintfpga.quant.numbers.gumbel import GUMBEL, NOISE_SHIFT
 from glintfpga.quant.numbers.qformat import shift_round
 
@@ -63,15 +63,15 @@ class GumbelNoise(wiring.Component):
         self.lanes = lanes
         super().__init__(
             {
-                "r": In(data.ArrayLayout(PLAN12.gumbel.width, lanes)),
-                "temperature": In(PLAN12.temperature.width),
+                "r": In(data.ArrayLayout(GUMBEL_NOISE.width, lanes)),
+                "temperature": In(TEMPERATURE.width),
                 "noise": Out(data.ArrayLayout(signed(NOISE_WIDTH), lanes)),
             }
         )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        width = PLAN12.gumbel.width
+        width = GUMBEL_NOISE.width
         words = [int(entry) & ((1 << width) - 1) for entry in GUMBEL]
         for lane in range(self.lanes):
             if lane % 2 == 0:
@@ -79,7 +79,7 @@ class GumbelNoise(wiring.Component):
                 m.submodules[f"table{lane}"] = table
             port = table.read_port(domain="sync")
             scale = Multiplier(
-                a_width=width, b_width=PLAN12.temperature.width + 1, in_logic=self.lanes > 4
+                a_width=width, b_width=TEMPERATURE.width + 1, in_logic=self.lanes > 4
             )
             m.submodules[f"scale{lane}"] = scale
             gumbel = Signal(signed(width), name=f"gumbel{lane}")

@@ -9,13 +9,13 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from glintfpga.hdl.primitives.xor_network import XorNetwork
-from glintfpga.quant.blink.plan import PLAN12
+from glintfpga.quant.numbers.formats import LOGIT
 
 __all__ = ["LogitCrc"]
 
 _POLYNOMIAL = 0xEDB88320
 _ONES = 0xFFFFFFFF
-_WIDTH = PLAN12.logit.width
+_WIDTH = LOGIT.width
 
 
 def _advance(state: int, bits: int) -> int:
