@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What statements about a component are made of: its inside, and an environment that may do all.
 
-The statements themselves stand beside the components, in ``<component>_properties.py``; they add
-nothing to the gateware. `support.formal` proves them.
+The statements themselves are in ``support/formal/hdl``, one file per module of hdl; they add
+nothing to the gateware. `support.formal.proofs` lists them, `support.formal.solve` proves them.
 """
 
 from typing import Any

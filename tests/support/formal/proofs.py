@@ -159,7 +159,7 @@ PROOFS = {
             ),
         ),
     ),
-    "answer writer": Proof(
+    "message writer": Proof(
         "link.message_writer",
         "MessageWriter",
         (
@@ -172,7 +172,7 @@ PROOFS = {
             Fault("room.eq(~(used[-1] | used[SPARE_BITS:-1].all()))", "room.eq(1)", "", 0),
         ),
     ),
-    "commands": Proof(
+    "command parser": Proof(
         "service.command_parser",
         "CommandParser",
         (
