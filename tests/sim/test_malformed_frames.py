@@ -209,7 +209,6 @@ def test_gateware(gateware, right, name, answering):
     gateware.check(right)
 
 
-@pytest.mark.quick
 @pytest.mark.parametrize("device", ["software", "gateware"])
 def test_the_same_frame_unharmed_is_taken(device, right, request):
     """Else the others might be refused for a reason of their own."""
