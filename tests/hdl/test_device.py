@@ -116,7 +116,7 @@ def run_bytewise(commands, start, *, byte=6):
             _, _, valid, data = await ctx.tick().sample(service.tx.valid, service.tx.payload)
             ctx.set(service.rx.valid, 0)
             ctx.set(service.tx.ready, 0)
-            await ctx.delay((byte - 0.75) / CLK_HZ)  # between two edges
+            await ctx.tick().repeat(byte - 1)
             cycle += byte
             if valid:
                 host.feed(bytes([data]), now)

@@ -48,7 +48,7 @@ class Bench:
             _, _, valid, byte = await ctx.tick().sample(self.dut.tx.valid, self.dut.tx.payload)
             ctx.set(self.dut.rx.valid, 0)
             ctx.set(self.dut.tx.ready, 0)
-            await ctx.delay((self.byte - 0.75) / CLK_HZ)  # between two edges
+            await ctx.tick().repeat(self.byte - 1)
             self.cycle += self.byte
             if valid:
                 self.wire.append(byte)

@@ -107,8 +107,7 @@ class Line:
         ctx.set(link.tx.ready, 0)
         if valid:
             self.from_device += self.damage(bytes([byte]))
-        # Between two edges, so that no edge on the way wakes this script.
-        await ctx.delay((BYTE - 0.75) / self.clk_hz)
+        await ctx.tick().repeat(BYTE - 1)
         self.cycle += BYTE
 
     def run(self, script):
