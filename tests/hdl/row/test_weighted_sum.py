@@ -97,7 +97,7 @@ class TestWeighedSum:
                 maximum = np.int64(0)
                 state = blocks.Softmax(maximum, np.zeros(3, np.int64), np.int64(0))
             elif add[at]:
-                state = blocks.accumulate(state, state.maximum + rise[at], p[at], rows[at])
+                state = blocks.accumulate(state, state.running_max + rise[at], p[at], rows[at])
             want.append([*state.values.tolist(), int(state.denominator)])
         inputs = ports(p, p[..., None] * rows, add, np.where(add, rise, 0), clear)
         dut = WeightedSum(plan=plan, lanes=lanes)
