@@ -175,7 +175,8 @@ def notes(monkeypatch):
 
 @pytest.fixture
 def command(monkeypatch, capfdbinary, tmp_path):
-    """Runs a command line; returns exit code, stdout and stderr."""
+    """Runs a command line; returns exit code, stdout and stderr, without progress however slow."""
+    monkeypatch.setattr("glintfpga.host.console.progress.lines_due", lambda seconds: 0)
 
     def go(*arguments, stdin=b""):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
