@@ -79,7 +79,9 @@ class Board:
         """Return ``clock_mhz``, or raise ``InputError`` when the board cannot make it."""
         if clock_mhz not in self.clocks_mhz:
             valid = ", ".join(f"{clock:g}" for clock in self.clocks_mhz)
-            raise InputError(f"{self.name} has no clock of {clock_mhz:g} MHz: use one of {valid}")
+            raise InputError(
+                f"{self.name} has no clock of {clock_mhz:.15g} MHz: use one of {valid}"
+            )
         return clock_mhz
 
     def hertz(self, clock_mhz: float | None) -> int:

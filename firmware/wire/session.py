@@ -64,6 +64,10 @@ class Session:
         self._awaited += len(messages)
         self._fill()
 
+    def drop_unwritten(self) -> None:
+        """Forget what is not in the sending ring yet: the link was lost, or the user gave up."""
+        self._unwritten = self._unwritten[:0]
+
     def feed(self, data: bytes, now: float) -> None:
         """Take bytes from the line, cut anywhere."""
         self.endpoint.feed(data, now)

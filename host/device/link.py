@@ -175,11 +175,15 @@ class Link:
         began = self.clock()
         waiting = Waiting(f"sending to {self.line.name!r}", len(data))
         self.session.send(data)
-        while self.session.unwritten:
-            self._wait(began)
-            sent = len(data) - self.session.unconfirmed
-            waiting(sent)
-            progress(sent)
+        try:
+            while self.session.unwritten:
+                self._wait(began)
+                sent = len(data) - self.session.unconfirmed
+                waiting(sent)
+                progress(sent)
+        except BaseException:
+            self.session.drop_unwritten()
+            raise
 
     def receive(self) -> tuple[int, bytes]:
         """The next message ``(op, body)``; waits for it."""

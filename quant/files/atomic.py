@@ -64,7 +64,7 @@ def draft_folder(folder: Path) -> Iterator[Path]:
     try:
         place.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f"{DRAFT}{folder.name}-", dir=place))
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise cannot_write(f"in {str(place)!r}", error) from error
     try:
         yield draft

@@ -30,11 +30,17 @@ def cache_dir() -> Path:
 def make_cache_dir() -> Path:
     """`cache_dir`, made for its owner alone: what is executed is not kept where others can write.
 
+    One that others could write to, as a umask of 002 makes it, is closed to them: what is executed
+    from it is checked file by file.
+
     Where it cannot be made, the first one to write there reports it.
     """
     folder = cache_dir()
     with contextlib.suppress(OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        info = folder.lstat()
+        if stat.S_ISDIR(info.st_mode) and info.st_mode & _OTHERS:
+            folder.chmod(stat.S_IMODE(info.st_mode) & ~_OTHERS)
     return folder
 
 

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from glintfpga.quant.errors import EnvironmentProblem
+from glintfpga.quant.files.atomic import cannot_write
 from glintfpga.quant.files.cache_folder import check_own_file, own_folder
 
 __all__ = ["compile_cached", "compile_sources", "made_cached", "run_compiler"]
@@ -44,19 +45,25 @@ def compile_cached(
 
 
 def made_cached(name: str, key: Iterable[str], make: Callable[[Path], Path]) -> Path:
-    """The file that ``make`` leaves in the empty folder it is given, kept under all of ``key``."""
+    """The file that ``make`` leaves in the empty folder it is given, kept under all of ``key``.
+
+    Raises ``EnvironmentProblem`` when the disk has no room for it.
+    """
     try:
         folder = own_folder("native")
     except (OSError, RuntimeError) as error:
-        _log.debug("compiling %s for this process alone: %s", name, error)
+        _log.warning("compiling %s, which cannot be kept: %s", name, error)
         folder = _folder_of_this_process()
     digest = hashlib.sha256("\0".join(key).encode()).hexdigest()
     path = folder / f"{Path(name).stem}-{digest[:32]}{Path(name).suffix}"
     if not _is_own(path):
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            made = make(Path(scratch))
-            made.chmod(0o700)
-            made.replace(path)
+        try:
+            with tempfile.TemporaryDirectory(dir=folder) as scratch:
+                made = make(Path(scratch))
+                made.chmod(0o700)
+                made.replace(path)
+        except OSError as error:
+            raise cannot_write(f"in {str(folder)!r}", error) from error
     return path
 
 

@@ -22,14 +22,23 @@ MODULE = re.compile(rf"`(?:glintfpga\.)?({_FOLDER}(?:\.[a-z_]\w*)+)")
 FILES = {"wasm", "json", "xz"}
 """Endings, so that ``sim.wasm`` is no module."""
 
+FILE_MODULES = {
+    name.removeprefix("glintfpga.")
+    for name, path in modules().items()
+    if path.name != "__init__.py"
+}
 KNOWN = {name.removeprefix("glintfpga.") for name in modules()} - set(FOLDERS)
 
 
 def wrong_modules(text):
     for name in MODULE.findall(text):
         parts = name.split(".")
-        # What is behind a module is a function of it.
-        if parts[-1] not in FILES and not {name, ".".join(parts[:-1])} & KNOWN:
+        # What follows a module's name is a function of it; a package has none.
+        if (
+            parts[-1] not in FILES
+            and name not in KNOWN
+            and ".".join(parts[:-1]) not in FILE_MODULES
+        ):
             yield name
 
 
@@ -40,3 +49,8 @@ def test_names(path):
     text = path.read_text(encoding="utf-8")
     assert [name for name in PATH.findall(text) if not (ROOT / name).exists()] == []
     assert list(wrong_modules(text)) == []
+
+
+def test_what_a_package_does_not_have_is_found():
+    text = "`train.run.gone`, `train.run.run.start`, `host.device`, `sim.wasm`"
+    assert list(wrong_modules(text)) == ["train.run.gone"]

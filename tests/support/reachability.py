@@ -61,8 +61,12 @@ def _names(tree: ast.AST) -> Iterator[str]:
     """Names that may be modules: of imports and of strings."""
     for node in ast.iter_child_nodes(tree):
         match node:
-            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+            case ast.If(test=ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING")):
+                for other in node.orelse:
+                    yield from _names(ast.Module([other], []))
                 continue
+            case ast.Expr(value=ast.Constant()):
+                continue  # a docstring
             case ast.Import():
                 yield from (alias.name for alias in node.names)
             case ast.ImportFrom(module=str(module)):

@@ -13,7 +13,7 @@ import numpy as np
 
 from glintfpga.quant.chat_template import END_OF_TEXT
 from glintfpga.quant.errors import EnvironmentProblem, InputError
-from glintfpga.quant.files.atomic import draft_folder
+from glintfpga.quant.files.atomic import cannot_write, draft_folder
 from glintfpga.train.data.corpus import EOS, Corpus
 from glintfpga.train.data.documents import are_dialogues, documents
 from glintfpga.train.data.manifest import Manifest, Source, digest_of
@@ -107,12 +107,22 @@ def _build(
         record = {"digest": digest, **_write_streams(draft, manifest, selection, progress)}
         (draft / _RECORD).write_text(json.dumps(record) + "\n", encoding="utf-8")
         try:
-            draft.rename(folder)
-        except OSError:
-            # It is there already: damaged, or another process was faster.
-            if _mapped(folder) is None:
+            _put_in_place(draft, folder)
+        except OSError as error:
+            raise cannot_write(f"in {str(folder.parent)!r}", error) from error
+
+
+def _put_in_place(draft: Path, folder: Path) -> None:
+    try:
+        draft.rename(folder)
+    except OSError:
+        # It is there already: damaged, or another process was faster.
+        if _mapped(folder) is None:
+            if folder.is_dir() and not folder.is_symlink():
                 shutil.rmtree(folder, ignore_errors=True)
-                draft.rename(folder)
+            else:
+                folder.unlink(missing_ok=True)
+            draft.rename(folder)
 
 
 def _write_streams(

@@ -64,7 +64,10 @@ class Bracket:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return {"winner": self.winner, "entries": [asdict(entry) for entry in self.entries]}
+        entries = [asdict(entry) for entry in self.entries]
+        for entry in entries:
+            entry["fate"] = entry.pop("outcome")  # the name in files that exist
+        return {"winner": self.winner, "entries": entries}
 
 
 def play(

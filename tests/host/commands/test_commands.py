@@ -162,9 +162,6 @@ def _crc_that_slips(right):
 
 
 def test_verify_needs_the_device_to_hold_the_model(command, glint, monkeypatch, image):
-    monkeypatch.setattr(
-        "glintfpga.host.ports.open_port.image_of", lambda model: image, raising=False
-    )
     monkeypatch.setattr("glintfpga.host.models.image_of", _only_default_of(image))
     code, _, err = command("verify", "ref:")
     assert code == 2

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+import errno
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import pytest
 
 from glintfpga.quant.errors import EnvironmentProblem
 from glintfpga.quant.files import native
-from glintfpga.quant.files.native import compile_cached, compile_sources, run_compiler
+from glintfpga.quant.files.native import compile_cached, compile_sources, made_cached, run_compiler
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="compilers of POSIX systems")
 
@@ -78,17 +79,29 @@ def test_a_file_that_others_may_have_written_is_replaced(compiler, expose):
     assert compiler() == path and compiler.runs == 2
 
 
-@pytest.mark.parametrize(
-    "expose",
-    [lambda folder: folder.chmod(0o770), lambda folder: folder.parent.chmod(0o777)],
-    ids=["folder", "folder above"],
-)
-def test_a_folder_that_others_can_write_to_is_not_used(compiler, cache, expose):
+def test_a_folder_that_others_can_write_to_is_not_used(compiler, cache):
     kept = compiler()
-    expose(cache)
+    cache.chmod(0o770)
     path = compiler()
     assert path != kept and path.parent.stat().st_mode & 0o777 == 0o700
     assert compiler() == path and compiler.runs == 2
+
+
+def test_the_cache_is_closed_to_others(compiler, cache):
+    """As an older version made it under a umask of 002."""
+    kept = compiler()
+    cache.parent.chmod(0o775)
+    assert compiler() == kept and compiler.runs == 1
+    assert cache.parent.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_full_disk(cache):
+    def make(folder):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(EnvironmentProblem, match="^cannot write in .*No space left.*make room"):
+        made_cached("a.so", ["key"], make)
+    assert not list(cache.glob("*"))
 
 
 @pytest.mark.parametrize("place", ["/proc/nosuch", "/dev/null", "/sys"])

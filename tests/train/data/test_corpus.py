@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: MIT
+import shutil
+
 import numpy as np
 import pytest
 
@@ -72,7 +74,7 @@ def test_what_another_process_made_meanwhile_is_taken(small, tmp_path, monkeypat
     monkeypatch.setattr(module, "_mapped", lambda folder: next(found, real(folder)))
     assert open_corpus(small, cache=tmp_path).documents == 3
     assert record.stat().st_ino == node
-    assert not list(tmp_path.glob("corpus/.draft*"))
+    assert not list(tmp_path.glob("corpus/.*"))
 
 
 def test_selection(corpus_of, sentences, tmp_path):
@@ -84,7 +86,7 @@ def test_selection(corpus_of, sentences, tmp_path):
     assert open_corpus(manifest, cache=tmp_path).documents == 119
     with pytest.raises(InputError, match="no documents to train on"):
         open_corpus(manifest, cache=tmp_path, selection=Selection(name="no", kept=frozenset()))
-    assert not list(tmp_path.glob("corpus/.draft*"))
+    assert not list(tmp_path.glob("corpus/.*"))
 
 
 def is_part(row, stream):
@@ -194,3 +196,16 @@ def test_a_mixture_of_unknown_or_short_files_is_refused(corpus_of, tmp_path):
         corpus.windows(rng, 2, 4, mixture={"no.txt": 1.0})
     with pytest.raises(InputError, match=f"{least} ids, too few for a window of {least + 1}: add"):
         corpus.windows(rng, 2, least, mixture={"one.txt": 1.0, "two.txt": 1.0})
+
+
+@pytest.mark.parametrize("what", ["file", "dangling link"])
+def test_what_is_no_folder_makes_room(small, tmp_path, what):
+    open_corpus(small, cache=tmp_path)
+    (folder,) = tmp_path.glob("corpus/*")
+    shutil.rmtree(folder)
+    if what == "file":
+        folder.write_text("in the way")
+    else:
+        folder.symlink_to(tmp_path / "nothing")
+    assert open_corpus(small, cache=tmp_path).documents == 3
+    assert [path.name for path in tmp_path.glob("corpus/*")] == [folder.name]

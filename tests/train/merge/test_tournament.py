@@ -80,6 +80,7 @@ def test_merges_that_beat_the_best_stay_and_are_merged_again(checkpoints, tmp_pa
     assert json.loads((tmp_path / "m" / "bracket.json").read_text()) == json.loads(
         json.dumps(bracket.to_json())
     )
+    assert {entry["fate"] for entry in bracket.to_json()["entries"]} == {"field", "out", "kept"}
 
 
 def test_without_a_better_merge_the_best_checkpoint_wins(checkpoints, tmp_path):
