@@ -5,5 +5,5 @@
 and state machines without I/O, ``device`` a device in software that follows it, ``blink`` what a
 machine for that family is given: its image, and the schedule that it plays.
 
-Gateware, builds, simulation and host import this; it imports ``quant`` only, and no Amaranth.
+All folders above import this. Imports ``quant``, and no Amaranth.
 """

@@ -2,11 +2,12 @@
 """The gateware: everything between a serial line and the next token, in Amaranth.
 
 `device` joins a service and a machine and has no pins; a board's top level adds those. Read
-`core_port` first, the seam between the two, then `device`, then one folder at a time:
+`core_port` first, the seam between the two, then `device` (`hello_layout` says where the fields of
+a HELLO lie), then one folder at a time:
 ``primitives`` (memories, multipliers, small arithmetic), ``link`` (bytes to reliable streams),
 ``service`` (messages to operations of a core), ``row`` (the machine that computes a token) and
 ``sampling`` (logits to a token).
 
-It imports quant and firmware for formats, tables and schedules, never boards, sim or host. ``row``
-and ``service`` do not import each other.
+Imports ``quant`` and ``firmware`` for formats, tables and schedules; never boards, sim or host.
+``row`` and ``service`` do not import each other.
 """

@@ -7,8 +7,8 @@ has one file per command. The other folders are what commands are made of, by pu
     console     the terminal: errors, progress, signals, streams, text
     files       input and output files that a user names
     ports, device, chat    serial ports, the client of a device, conversations
-    doctor, report, training, proof    what the commands of these names do
+    doctor, report, training, proof    what `doctor`, `report`, `train`, `merge`, `prove` do
 
-`models` finds the model that a user means. May import every other folder, always inside functions
-where that is slow: ``glintfpga --help`` loads neither NumPy nor Amaranth. Nothing imports host.
+`models` finds the model that a user means. Imports ``boards``, ``firmware``, ``quant``, ``sim`` and
+``train``, inside functions where that is slow; ``--help`` loads neither NumPy nor Amaranth.
 """

@@ -5,7 +5,7 @@ Read `blink` for a model (it says in which order), then `numbers` for fixed-poin
 sampling, which any family of models shares. `evaluation` scores models on texts, `chat_template`
 says how turns become ids, `files` reads and writes safely, and `errors` has what a user can meet.
 
-It imports no other folder, and NumPy and safetensors alone. Inside, `blink`, `evaluation` and
-`chat_template` do not import each other; they import `numbers` and `files`, and all import
-`errors`. A second family of models gets a folder beside `blink`.
+Imports nothing of ours; NumPy, safetensors, and datasets where `evaluation` downloads a set.
+Inside, `blink`, `evaluation` and `chat_template` do not import each other; what they share is in
+`numbers`, `files` and `errors`. A second family of models gets a folder beside `blink`.
 """

@@ -5,5 +5,6 @@
 chip's primitives, `tool_commands` the command lines of a build, `readme` the page that explains
 them, `apio` a project for apio.
 
-Imports `boards.build` and `boards.gowin.steps`, whose options and arguments it prints.
+Imports ``boards`` and ``quant``; it prints the options of `boards.build` and the arguments of
+`boards.gowin.steps`.
 """

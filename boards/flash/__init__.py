@@ -5,5 +5,6 @@
 the tool prints when it fails to an error with the next step, and has the advice that ``doctor``
 gives too.
 
-Imports `boards.catalog` and the check of `boards.gowin.bitstream_file`; needs no Amaranth.
+Imports ``boards.board``, ``boards.catalog``, ``boards.gowin.bitstream_file`` and ``quant``; needs
+no Amaranth.
 """

@@ -8,5 +8,5 @@ compares what went into the router with what came out, with `pins`, `constraints
 repairs carry chains. `tool_warnings` sorts what the tools complain of. `bitstream_file` checks
 every field of a .fs file.
 
-Imports general parts of ``boards`` and ``quant``, and no gateware of ours.
+Imports the general parts of ``boards``, and ``quant``; no gateware of ours by name.
 """

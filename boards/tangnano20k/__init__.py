@@ -5,5 +5,5 @@
 ``chat`` and ``doctor`` read without Amaranth. `platform` has its pins and the templates of the
 tools, for Amaranth; `boards.board.Board.platform` imports it.
 
-A second board is a folder like this one and a line in `boards.catalog`.
+A second board is a folder like this one and a line in `boards.catalog`. Imports ``boards.board``.
 """

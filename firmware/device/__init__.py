@@ -9,5 +9,5 @@ It runs ``ref:`` and ``float:``, and tests compare the gateware with it. Read in
     message_buffer     when the tokens of an answer leave as a message
     numerics           the model that computes: the integer reference or floats
 
-Imports ``wire``, ``blink`` and quant.
+Imports ``firmware.blink``, ``firmware.device_config``, ``firmware.wire`` and ``quant``.
 """

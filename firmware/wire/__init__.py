@@ -9,5 +9,5 @@ Read in this order:
     session     the host's side on top of it: whole messages out, replies in
     byte_line   what carries the bytes: read, write, set_baud, clock
 
-Imports only `quant.errors`. Everything that talks to a device imports this.
+Imports ``quant.errors``. Everything that talks to a device imports this.
 """

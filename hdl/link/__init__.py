@@ -7,5 +7,5 @@ inwards: `uart` (bits to bytes), `framing` (bytes to checked frames and back), `
 and keeps the session and the baud rate. `message_writer` cuts what the device answers into
 messages.
 
-It imports ``hdl.primitives`` and ``firmware.wire`` and knows nothing of models or commands.
+Imports ``hdl.primitives`` and ``firmware.wire``; knows nothing of models or commands.
 """

@@ -6,5 +6,5 @@ first. `delay` delays control along a pipeline; `fixed` has rounding and saturat
 values; `multiplier` is the chip's DSP block with its registers; `byte_crc` is a CRC-32 of bytes,
 built from `xor_network`, which shares terms of large XOR matrices.
 
-It imports Amaranth only.
+Imports Amaranth, and nothing of ours.
 """

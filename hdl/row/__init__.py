@@ -7,6 +7,6 @@ rows. `machine` makes the two components that a device needs: `core` and `image_
 group, `core` for how it is joined, then the rest in the order of the data: `norm`, `rope`,
 `position`, `weighted_sum`, `divide`, `residual`; `block_table` holds the description of the passes.
 
-It imports ``hdl.core_port``, ``hdl.primitives``, ``hdl.sampling``, ``firmware.blink`` and
-``quant``; never ``hdl.service``.
+Imports ``hdl.core_port``, ``hdl.hello_layout``, ``hdl.primitives``, ``hdl.sampling``,
+``firmware`` and ``quant``; never ``hdl.service``.
 """

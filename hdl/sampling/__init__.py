@@ -6,5 +6,6 @@ them into noise of a temperature, `argmax` finds the largest sum, `logit_crc` ma
 which host and self-test compare two implementations. ``quant/numbers`` has the same formulas in
 Python; the tests hold both to the same bits.
 
-It imports ``hdl.primitives``, ``hdl.core_port`` and ``quant``, and knows nothing of rows or lines.
+Imports ``hdl.core_port``, ``hdl.primitives``, ``firmware.blink.layout``, ``quant.blink`` and
+``quant.numbers``; knows nothing of rows or of the line.
 """

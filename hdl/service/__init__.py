@@ -6,6 +6,6 @@ DONE; `token_loops` executes PROMPT, SCORE and GENERATE; `self_test` checks the 
 `counters` counts events; `hello` stores what the device reports of itself. The messages are
 described in ``firmware/wire/messages.py``.
 
-It reaches a machine only through ``hdl.core_port``; beside that it imports ``hdl.link``,
-``hdl.primitives`` and ``firmware.wire``.
+Imports ``hdl.core_port``, through which alone it reaches a machine, ``hdl.hello_layout``,
+``hdl.link``, ``hdl.primitives``, ``firmware.blink.golden`` and ``firmware.wire``.
 """

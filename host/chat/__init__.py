@@ -8,5 +8,6 @@
     history           the lines typed so far, kept between runs
     answer_speed      tokens per second, and where that number comes from
 
-Imports ``host.device``, ``host.ports`` and ``host.console``; only the command ``chat`` imports it.
+Imports ``firmware``, ``quant``, ``host.console``, ``host.device``, ``host.models`` and
+``host.ports``; only the command ``chat`` imports it.
 """

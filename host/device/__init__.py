@@ -7,8 +7,8 @@ Read in this order:
     client      its commands as methods, answers as iterators
     connect     what every command does first: open, greet, load
     describe    what a device reports about itself, for people
-    bench       its speed
-    verify      its logits against the reference
+    bench, verify    its speed, and its logits against the reference
 
-Imports ``firmware``, ``host.ports`` and ``host.console``; never ``host.chat`` or a command.
+Imports ``boards``, ``firmware``, ``quant``, ``host.console``, ``host.models`` and ``host.ports``;
+never ``host.chat`` or a command.
 """

@@ -6,5 +6,5 @@ Read in this order: `check` is the result of a check, `machine` the machine that
 beside this Python), `path` (those on PATH), `storage` (caches and free space), `board` (boards and
 ports, by `sysfs` on Linux), `rights` (udev rule and groups on Linux).
 
-Imports ``boards`` for tools and advice, and ``host.ports``; a check changes nothing.
+Imports ``boards`` for tools and advice, ``host.ports`` and ``quant``; a check changes nothing.
 """

@@ -5,5 +5,5 @@ Read in this order: `named` reads and writes one file, stdin or stdout; `outputs
 overwrite inputs, folders and what a command did not write itself; `output_folder` fills a folder
 again without touching the user's own files in it.
 
-Imports ``quant`` (errors, atomic writes, bounded reads) and ``host.console``.
+Imports ``quant.errors``, ``quant.files`` and ``host.console``.
 """

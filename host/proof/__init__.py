@@ -4,6 +4,6 @@
 `stages` has a function per stage, and says what each one shows: read it first. `run` decodes the
 bitstream, runs the stages, adds a fault campaign on request, and returns what proof.json stores.
 
-Imports ``sim.gowin``, ``sim.proof`` and ``sim.stimulus``, as late as possible: a command's help
-must not wait for them.
+Imports ``boards``, ``firmware``, ``quant``, ``sim``, ``host.console`` and ``host.device``; sim as
+late as possible, as a command's help must not wait for it.
 """

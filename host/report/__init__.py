@@ -7,5 +7,6 @@ files that a build left; `subject` finds the model inside; `markup` builds HTML 
 chip, cycles per token), `floorplan`, `timing` (the slowest path), `attention`, `ranges` (number
 formats); `palette` has the colors of the blocks.
 
-Imports ``boards`` for the names of files, ``quant`` and ``firmware`` for the model.
+Imports ``boards`` for the files of a build, ``firmware`` and ``quant`` for the model,
+``host.files`` and ``host.models``.
 """

@@ -5,5 +5,6 @@ Read in this order: `recipe` turns options, a file or an earlier run into a trai
 `corpus_and_scores` finds the text and scores a checkpoint; `curves` draws the losses of a run,
 `bracket` the merges of a tournament.
 
-Imports ``host.report`` for its markup, and ``train``, where the training itself is.
+Imports ``train``, where the training itself is, ``quant``, ``host.console``, ``host.models`` and
+``host.report`` for its markup.
 """

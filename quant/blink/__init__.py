@@ -8,5 +8,5 @@ and scales into the matrices), ``calibrate`` (ranges), ``quantize`` (to ``model`
 with ``quantize_report``). ``machine`` says what a device can hold, ``scorers`` gives models to
 `quant.evaluation`, ``random_model`` makes some for tests and proofs.
 
-It imports `quant.numbers`, `quant.files` and `quant.errors`.
+Imports ``quant.numbers``, ``quant.files`` and ``quant.errors``.
 """

@@ -6,5 +6,5 @@ Read ``scorer`` (what a model must offer), ``losses`` (sums of ``-ln P`` of many
 ``choices`` of answers (ARC-Easy), ``agreement`` of integers with floats. ``sets`` reads the files
 and picks the measures, ``fetch`` downloads the public ones, as ``wikitext`` writes them.
 
-It imports `quant.numbers`, `quant.files` and `quant.errors`, and no model.
+Imports ``quant.numbers``, ``quant.files`` and ``quant.errors``, and no model.
 """

@@ -6,5 +6,5 @@
 at all, and ``lock`` keeps a folder for one process. ``cache_folder`` says whether a folder is safe
 to execute from, and ``native`` compiles code once and keeps it there.
 
-Standard library only; it imports `quant.errors`.
+Imports ``quant.errors`` and the standard library.
 """

@@ -5,5 +5,5 @@ Read ``qformat`` (formats and the one rounding rule, for integers, arrays and ga
 ``formats`` (of logits, temperature and noise), ``trivium`` (random bits), ``gumbel`` (noise from
 16 of them) and ``sampler`` (arg max of logits and noise). ``arrays`` names the types of arrays.
 
-It imports NumPy, and nothing else of ours.
+Imports NumPy, and nothing of ours.
 """

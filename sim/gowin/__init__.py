@@ -5,8 +5,8 @@ In the order of use: `netlist` (the circuit of chip primitives, and its simulato
 a .fs file to that circuit), `equivalence` (SAT: two circuits, or a circuit and a fault in it),
 `faults` (campaigns of fault injection).
 
-Imports nothing of ours but board data (`glintfpga.boards.board`, ``toolchain``,
-``gowin.bitstream_file``, ``gowin.wires``), the errors and the cache of compiled code: it could be a
-package of its own. What it needs to know of a design is handed in: pads of the line, stimuli,
-proved claims. A contract of import-linter in pyproject.toml keeps it so.
+Imports ``boards.board``, ``boards.toolchain``, ``boards.gowin.bitstream_file``,
+``boards.gowin.wires``, ``quant.errors`` and ``quant.files.native``, and nothing else of ours: it
+could be a package of its own. What it needs to know of a design is handed in: pads of the line,
+stimuli, proved claims. A contract of import-linter in pyproject.toml keeps it so.
 """

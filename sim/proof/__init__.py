@@ -5,5 +5,6 @@
 `uninitialized_reads` proves that no byte of the link's rings is used before it is written; it names
 registers of ``hdl/link``.
 
-Imports ``sim.gowin``, ``boards`` for the build's files, and ``firmware.wire`` for sizes of frames.
+Imports ``sim.gowin``, ``boards`` for the build's files, ``firmware.wire`` for sizes of frames, and
+``quant``.
 """

@@ -5,5 +5,5 @@
 Their parts: `shapes`, `lut_tables`, `near_ties` and `gumbel_entries` make models and questions for
 them, `link_faults` disturbs the line.
 
-Imports ``firmware``, ``quant``, the host and the line of ``sim``, and `BitParallelSim`.
+Imports ``firmware``, ``quant``, ``sim.gowin.netlist``, ``sim.host`` and ``sim.line``.
 """

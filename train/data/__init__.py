@@ -7,5 +7,5 @@ evaluation sets). `streams` makes the ids once, with `spacing` (as WikiText is s
 `difficulty` (the documents that a small model finds easy); `corpus` draws windows from them.
 `fineweb` and `python_docs` are two sources of text.
 
-Imports ``quant``, and nothing else of ``train``.
+Imports ``quant``; nothing else of ``train``.
 """

@@ -7,5 +7,5 @@ same step fused in C++ (``kernel.cpp`` and its headers), compiled per shape by `
 `range_penalty` keeps values inside their formats, `choice` picks kernel or PyTorch, `threads` sets
 how many threads each process uses.
 
-Imports ``quant``; imports PyTorch only in `model`, `eager` and where `choice` needs them.
+Imports ``quant``; PyTorch only in `model`, `eager` and where `choice` needs them.
 """

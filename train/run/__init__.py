@@ -6,5 +6,5 @@ leads a training from stage to stage; `worker` is one of its processes, `replica
 saves. `scoring` measures parameters, `throughput` the machine; `run_log` and `model_files` are the
 files; `finetune` trains on from a model.
 
-Imports the other folders of ``train`` but ``merge`` and ``release``.
+Imports ``train.data``, ``train.engine``, ``train.optimizer`` and ``quant``.
 """

@@ -9,4 +9,6 @@ leaves out. Read in this order:
     cells       which pins start paths, end them, pass them on
     analysis    arrivals, slacks, the worst path of each kind
     report      the same as JSON, as text, and the margin that a build must have
+
+Imports ``boards.board``, ``boards.toolchain``, ``boards.gowin`` and ``quant``.
 """

@@ -9,5 +9,5 @@ and `contents` for their fuses, on `attributes`. `pads`, `constants` and `settin
 banks and configuration. `account` refuses what nothing explains; `fuses` lists the fuses that
 matter, for `glintfpga.sim.gowin.faults`.
 
-Imports `netlist.netlist`, and no other package beside it.
+Imports ``boards``, ``quant`` and ``sim.gowin.netlist``.
 """

@@ -6,5 +6,5 @@ In reading order: `cnf` (a netlist as a formula, a frame per clock cycle), `mult
 was placed from), `fault_equivalence` (a mutant and the good chip), `invariants` (inductive clauses,
 which exclude states that cannot be reached).
 
-Imports ``netlist``, and `faults.patches` for what a mutant is.
+Imports ``quant``, ``sim.gowin.netlist``, and ``sim.gowin.faults.patches`` for what a mutant is.
 """

@@ -5,5 +5,5 @@ In reading order: `patches` (a fault as a difference between copies of a simulat
 fault and its outcome), `sampler` (draws faults from the fuses), `campaign` (records, proves,
 replays), `result` (counts for proof.json).
 
-Imports all other packages of ``sim.gowin``.
+Imports ``quant``, ``sim.gowin.decode``, ``sim.gowin.equivalence`` and ``sim.gowin.netlist``.
 """

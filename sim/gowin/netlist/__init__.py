@@ -9,5 +9,5 @@ the C interface. `compare` runs two netlists side by side. The second opinion: `
 netlist for Icarus, `icarus` runs it, `second_opinion` compares, `vendor` takes the vendor's
 models.
 
-Imports no other package of ``sim.gowin``.
+Imports ``quant``; no other package of ``sim.gowin``.
 """
