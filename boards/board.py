@@ -57,7 +57,7 @@ class Board:
     contents_frames: int
     """Frames behind them for the contents of block RAMs; left out where no block RAM is in use."""
     frame_bytes: int
-    """Fuses of a frame, eight a byte."""
+    """Bytes per frame, eight fuses each."""
     clock_pin: str
     clock_hz: int
     """The oscillator."""

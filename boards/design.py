@@ -40,7 +40,7 @@ class Design:
 
 
 def source_digest(folders: tuple[str, ...] = _SOURCES) -> str:
-    """sha256 over our own source files that the gateware is made from, and the libraries' names."""
+    """sha256 of our gateware sources and of the versions of the libraries."""
     root = Path(__file__).parent.parent
     parts = [f"{name} {metadata.version(name)}" for name in _LIBRARIES]
     for folder in folders:

@@ -46,7 +46,7 @@ class DeviceConfig:
         object.__setattr__(self, "build_id", self.build_id.ljust(_BUILD_ID_BYTES, b"\0"))
 
     def hello(self) -> HelloInfo:
-        """What the device says about itself while it holds no model."""
+        """What the device reports about itself while no model is loaded."""
         return HelloInfo(
             lanes=self.lanes,
             plan=self.plan.code,

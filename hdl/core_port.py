@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The seam between a service and a machine: the ports of its core and of its image loader.
 
-The service knows the wire protocol and nothing of the arithmetic; a machine computes tokens and
-knows nothing of the line. Whatever has these ports can be served.
+The service implements the wire protocol and is independent of the arithmetic; a machine computes
+tokens and is independent of the line. The service can drive any machine with these ports.
 """
 
 from typing import Protocol
@@ -59,14 +59,14 @@ idle : In(1)
 LogitPort = wiring.Signature({"id": Out(9), "value": In(signed(20))})
 """Read port for the logits of the last result, seen from the reader.
 
-``value`` is that of ``id`` one cycle later, until the next operation. The port is a memory's, with
-the memory's timing: a valid/ready pair would cost a flip-flop that only repeats what the reader's
-state says.
+``value`` is the logit of ``id`` one cycle earlier, valid until the next operation. This is a memory
+port with a memory's timing: a valid/ready pair would cost a flip-flop that only duplicates the
+reader's state.
 """
 
 ModelFacts = wiring.Signature({"eos": Out(16), "vocab": Out(16)})
-"""What the service must know of the model in memory: its end token (bit 15 set: none), and the
-number of its tokens."""
+"""What the service uses of the loaded model: its end token (bit 15 set: none) and its number of
+tokens."""
 
 LoadPort = wiring.Signature(
     {
@@ -112,8 +112,8 @@ Members
 i, o, idle
     As in `OperationPort`.
 clear : Out(1)
-    Strobe while ``idle``: empty the context, and read what the model's tables say again. Follows
-    the last row of an image.
+    Strobe while ``idle``: empty the context and read the model's tables again. Follows the last
+    row of an image.
 temperature : Out(10)
     T * 256; constant during an answer.
 seed : Out(stream of 64)
@@ -156,7 +156,7 @@ stop : Out(1)
 done, ok : In(1)
     Strobe: the load has ended, with ``ok`` when the whole body was a good image.
 golden : In(32)
-    CRC-32 of the logits that the self-test must see, as the image states it.
+    Expected CRC-32 of the logits in the self-test, from the image.
 load : In(LoadPort)
     To the core.
 info : In(WritePort)
@@ -180,4 +180,4 @@ class Machine(Protocol):
         """The image loader; its signature is ``LoaderPort.flip()``."""
 
     def hello(self) -> HelloInfo:
-        """The answer to HELLO at power-up; its MODEL flag says whether there is a model."""
+        """The answer to HELLO at power-up; its MODEL flag is set if there is a model."""

@@ -183,7 +183,7 @@ class CompiledSim:
             self.program.call("sim_put", len(part))
 
     def get(self, most: int | None = None) -> bytes:
-        """Bytes the design has sent, at most 64 KiB a call."""
+        """Bytes the design has sent, at most 64 KiB per call."""
         size = self._buffer_bytes if most is None else min(most, self._buffer_bytes)
         return self.program.load(self.program.call("sim_get", size))
 

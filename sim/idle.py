@@ -16,26 +16,26 @@ TIMERS = {
     SILENCE: round(FALLBACK_S * TICKS_PER_S),
     "service link sender waited": round(RETRY_S * TICKS_PER_S),
 }
-"""Registers that count ticks, milliseconds, and where something happens: without a valid frame the
-device goes back to the first rate, without an acknowledgment it sends its data again."""
+"""Timers, in ms, and the count at which each fires: without a valid frame the device returns to the
+first rate; without an ack it sends again."""
 FREE = "transmitter phase"
-"""Register that never stands still; it times bits, and there are none."""
+"""Free-running phase of the transmitter; it has no effect while nothing is sent, so it is not
+compared."""
 PATIENCE_TICKS = 2
-"""Without a byte, before the first look: a look costs as much time as a tenth of a tick."""
+"""Ticks without a byte before the first comparison, which costs as much as simulating 0.1 tick."""
 
 
 class Rest:
-    """Watches a simulated device stand still.
+    """Detects an idle device: if no register changed during a tick, none will change until a byte
+    arrives or a timer fires.
 
-    A device whose registers are what they were a tick ago goes on like that until something comes
-    in, as registers and line alone decide what follows. Compared are all registers that the
-    simulation shows by name, except `FREE`; the `TIMERS` may have counted on by one, and `skip`
-    lets them count to where something happens.
+    Compared are all registers that the simulation shows by name, except `FREE`; the `TIMERS` may
+    have counted on by one, and `skip` lets them count until one is about to fire.
 
     Exact to a tick: the prescaler of the tick and a few other registers have no name in the
     simulation, so each rest that bytes end takes up to a millisecond off both timers.
 
-    Members: ``found``, whether the device stands still.
+    Members: ``found``, whether the device is idle.
     """
 
     def __init__(self, sim: CompiledSim):

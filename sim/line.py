@@ -12,7 +12,7 @@ __all__ = ["SimLine", "open_sim_line"]
 SLICE_CYCLES = 200_000
 """At most this many cycles per call, so that Ctrl-C acts at once."""
 GATHER_BYTES = 32
-"""After the first byte, wait as long as this many take: one call a byte would be slow."""
+"""After the first byte, wait as long as this many take: one call per byte would be slow."""
 
 
 class SimLine(ByteLine):

@@ -85,9 +85,9 @@ class Image:
 
     @property
     def model_id(self) -> str:
-        """Hash in the header, in hexadecimal: what a device says it holds.
+        """Hash in the header, in hexadecimal; a device reports it for its loaded model.
 
-        It is not that of the whole file, which `sha256sum` prints.
+        It is not the hash of the whole file, which `sha256sum` prints.
         """
         return model_id_of(self.header)
 

@@ -18,8 +18,8 @@ device: CONFIG, TABLE (the block table), DOT, SUM, EMBED, ROPE. Everything is li
         64  32s     model id: sha256 of the file without its CRC, this field taken as zeros
 
 LoRA targets are bits 0..6 (q, k, v, o, gate, up, down); bit 7 says that the model was trained on
-dialogues, in the form of `quant.chat_template`. The device does not look at that byte, but its
-hello carries it, so that a chat with any device knows how to ask.
+dialogues, in the form of `quant.chat_template`. The device ignores that byte, but its hello carries
+it, so that a chat can write its questions in the form that the model was trained on.
 
 CONFIG has three rows, TABLE three per pass. Bases are row numbers / 8. Shifts are less the least
 one: ``min_shift`` of the plan, but ``min_sum_shift`` for sd, the shift of down:

@@ -25,7 +25,7 @@ class ByteLine(Protocol):
     real_time: bool = False
     """Whether `clock` goes on while nobody reads: then an idle session needs keep-alives."""
     slowness: float = 1.0
-    """Seconds of ours that a second of `clock` lasts; what is not 1 makes a bad stopwatch."""
+    """Wall-clock seconds per second of `clock`; measure time only where it is 1."""
     rate_factors: tuple[int, ...] = (1,)
     """What a rate may have to be multiplied with; some bridges divide it by four."""
     first_baud: int = BAUDS[0]

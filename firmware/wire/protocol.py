@@ -29,21 +29,29 @@ LOAD leaves the device without a model. Until the first DATA of the peer arrives
 taken as 128. session = low byte of the nonce; a host that repeats an unanswered HELLO repeats
 the nonce, and a new session takes a low byte other than the last one.
 
-*Receiving.* Order of the checks: damaged (COBS, CRC, a length no kind has, more than 205 bytes
-between delimiters) -> counted in dropped and in crc_errors, answered when a session exists.
-Unknown version or kind, wrong session, or the other side's HELLO -> counted in dropped, not
-answered. Otherwise the frame is *valid*: ack and credit are used if 0 <= ack - oldest unacked
-<= bytes held, else ignored; the payload is taken if offset = expected and it fits, else counted
-in dropped. Payload (taken or not) or POLL obliges to one DATA, with payload if there is some to
-send; several obligations share one answer. An empty DATA without POLL is never answered.
+*Receiving.* The first rule that applies:
 
-*Sending.* A frame carries whatever is sendable (up to 192 bytes); nothing waits for more.
-Rewind (next to send = oldest unacked, counted in retries) happens when (a) a valid empty DATA
-repeats the ack while there is data sent and unacked: once, until the ack advances or (b) fires;
-(b) 50 ms have passed with data sent and unacked since the later of: the ack advanced, a frame
-with payload was sent. The device does (b) at most 8 times in a row, any valid frame sets the
-count to 0. A receiver whose last sent credit was below 64 sends a DATA when it reaches 64.
-A device answers a HELLO before anything else; a DATA frame on the wire is finished first.
+1. Damaged (COBS, CRC, a length no kind has, more than 205 bytes between delimiters): counted in
+   dropped and in crc_errors, answered when a session exists.
+2. Unknown version or kind, wrong session, or the other side's HELLO: counted in dropped, not
+   answered.
+3. Otherwise the frame is *valid*. Its ack and credit are used if 0 <= ack - oldest unacked <=
+   bytes written and unacked, else ignored. Its payload is accepted if offset = expected and it
+   fits, else counted in dropped. Payload (accepted or not) or POLL is answered.
+
+The answer is one DATA, with payload if there is some to send; one may answer several frames. An
+empty DATA without POLL is never answered.
+
+*Sending.*
+
+1. A frame carries whatever is sendable (up to 192 bytes); nothing waits for more.
+2. Rewind (next to send = oldest unacked, counted in retries) when a valid empty DATA repeats the
+   ack while there is data sent and unacked: once, until the ack advances or rule 3 fires.
+3. Rewind also when 50 ms have passed with data sent and unacked since the later of: the ack
+   advanced, a frame with payload was sent. The device does so at most 8 times in a row; any valid
+   frame sets the count to 0.
+4. A receiver whose last sent credit was below 64 sends a DATA when its credit reaches 64.
+5. A device answers a HELLO before anything else; a DATA frame on the wire is finished first.
 
 **Messages** in the streams, both ways: ``op u8 | length u16 | body``. Bodies:
 
@@ -278,7 +286,7 @@ class HelloInfo:
     2     u8   lanes             P, 2 4 or 8
     3     u8   plan              number plan, 12 or 9
     4     u32  clock_hz          0 in a software device
-    8     u16  max_rows          capacity: logical rows in each space
+    8     u16  max_rows          capacity: logical rows in each bank
     10    u16  max_window
     12    u16  max_vocab
     14    u8   max_hidden

@@ -41,8 +41,8 @@ BODY_BYTE = data.StructLayout({"byte": 8, "last": 1})
 class FrameReceiver(wiring.Component):
     """Wire bytes to checked frames.
 
-    Payload bytes come out before the CRC is known; one strobe at the end tells whether they count.
-    The four bytes of the CRC come out as payload too: ``length`` does not count them.
+    Payload bytes are output before the CRC is checked; the strobe at the end of the frame accepts
+    or rejects them. The four bytes of the CRC are output as payload too; ``length`` excludes them.
 
     Latency: a payload byte 1 cycle, the verdict 2 cycles after the delimiter.
 
@@ -237,7 +237,7 @@ class FrameTransmitter(wiring.Component):
                 m.d.comb += writing.eq(1)
                 m.next = "DELIMIT"
             with m.State("DELIMIT"):
-                # A zero behind the last byte; it tells the sending side where to stop.
+                # Write a zero behind the last byte; the sending side stops there.
                 m.d.comb += [write.addr.eq(Cat(place, filling)), write.data.eq(0), writing.eq(1)]
                 m.d.comb += crc.start.eq(1)
                 m.d.sync += begin

@@ -41,11 +41,11 @@ class Link(wiring.Component):
     tx : Out(stream of 8)
         Bytes for the line.
     tx_idle : In(1)
-        The line rests.
+        The line is idle.
     baud : Out(range)
         Index into `BAUDS`.
     switch : In(stream of a baud index)
-        Change the rate once everything written is acked and the line rests. Ready also when a
+        Change the rate once everything written is acked and the line is idle. Ready also when a
         fall-back cancels the change.
     o : Out(stream of 8)
         Bytes from the host, in order.

@@ -149,7 +149,7 @@ class UARTTransmitter(wiring.Component):
     baud : In(range)
         Rate index; change it only while ``idle``.
     idle : Out(1)
-        The line rests after a complete stop bit.
+        The line is idle after a complete stop bit.
     """
 
     def __init__(self, *, clk_hz: int, bauds: Sequence[int] = BAUDS):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Small circuits that know no model and no protocol.
+"""Small circuits, independent of model and protocol.
 
-`memory` says how memories are used on this chip, and has the signatures of their ports: read it
+`memory` describes the memories of this chip, and has the signatures of their ports: read it
 first. `delay` delays control along a pipeline; `fixed` has rounding and saturation for Amaranth
 values; `multiplier` is the chip's DSP block with its registers; `byte_crc` is a CRC-32 of bytes,
 built from `xor_network`, which shares terms of large XOR matrices.

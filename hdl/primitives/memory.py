@@ -5,8 +5,8 @@ The build sets COLLISION_X_MASK, so what a port reads of a row in the very cycle
 is written is undefined on the chip. It happens, as ports read whatever their address is; such a
 word is never used.
 
-Nothing is written while reset is on. Registers are reset by the first clock edge and have
-any value before it; what they would write at that edge, no reset could undo.
+Write enables are forced low during reset: before the first clock edge registers are undefined, and
+a write at that edge could not be undone.
 """
 
 from collections.abc import Iterable

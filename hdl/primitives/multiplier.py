@@ -19,10 +19,9 @@ class Multiplier(wiring.Component):
     multiplier timing), so it is never left to inference. ``in_logic`` uses the twin there too.
     Operands above 18 bits are refused.
 
-    ``outside`` names registers, any of "a", "b" and "p", that are flip-flops before or behind the
-    primitive instead of its own: the router places by what it can time, which are flip-flops and
-    not the primitive's pins. So a path through logic ends or begins at one, and what the router
-    does not see is two wires and the multiplier. Flip-flops of one operand are shared.
+    ``outside`` lists operands (a, b) or product (p) registered in flip-flops instead of in the DSP
+    block. The router can time flip-flops but not DSP pins, so only wires to and from the block stay
+    untimed. Synthesis merges the flip-flops of an operand that several multipliers share.
     """
 
     def __init__(

@@ -231,7 +231,10 @@ class Core(wiring.Component):
         return address
 
     def _operand(self, m: Module, norm: RmsNorm, rope: Rope) -> Signal:
-        """h or the rotated q as it appears, then stored; also latches k and v' rows."""
+        """Select the operand: h or the rotated q in the cycle it becomes valid, then its register.
+
+        Sets ``_rotated`` and ``_projected``, from which the K and V' rows are written.
+        """
         word = self._sequencer.word
         first_k = (word.rows == Rows.K) & ~word.part
         new_h = first_k | (word.rows == Rows.GATE) | (word.rows == Rows.LOGIT)

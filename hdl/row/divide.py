@@ -20,9 +20,9 @@ class Divide(wiring.Component):
     """``quotient = values / denominator`` by a table of reciprocals; ``shifted`` is ``values``
     alone.
 
-    Both have the fraction of x and one bit more, so that the adder of x rounds them, and 19 bits:
-    anything larger saturates x, whatever x is. One shifter serves both, by ``shift_down`` in the
-    cycle after ``hidden``, else by the denominator of the cycle before.
+    Both have 19 bits, as a larger value would saturate x whatever x is, and one fraction bit more
+    than x, which the adder of x rounds off. One shifter serves both: it shifts by
+    ``shift_down`` in the cycle after ``hidden``, otherwise by the denominator one cycle before.
 
         cycle 0: normalize denominator, table address   1: table, normalize values   2: product
               3: quotient

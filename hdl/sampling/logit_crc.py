@@ -54,12 +54,12 @@ class LogitCrc(wiring.Component):
     Parameters
     ----------
     lanes : int
-        Logits a group (P).
+        Logits per group (P).
 
     Members
     -------
     clear : In(1)
-        Strobe: forget all groups up to now; ``valid`` in the same cycle counts as the first.
+        Strobe: discard all groups up to now; ``valid`` in the same cycle counts as the first.
     valid : In(1)
         Strobe: absorb ``logits``.
     logits : In(ArrayLayout(signed(20), lanes))

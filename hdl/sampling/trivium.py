@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The noise stream: Trivium, one group of random words per cycle.
 
-All bits of a step are made side by side, seven LUTs per bit: about 320, 540 and 1040 LUTs for 2, 4
-and 8 lanes when the mapper builds no wide LUTs (`synth_gowin -nowidelut`), 900, 1440 and 2270 when
-it does.
+All bits of a step are computed in parallel, seven LUTs per bit: about 320, 540 and 1040 LUTs for
+2, 4 and 8 lanes when the mapper builds no wide LUTs (`synth_gowin -nowidelut`), 900, 1440 and 2270
+when it does.
 """
 
 from typing import Any
@@ -42,22 +42,21 @@ def _advance(state, count):
 
 
 class Trivium(wiring.Component):
-    """`glintfpga.quant.numbers.trivium.Trivium` in gateware: ``16 * lanes`` keystream bits a step.
+    """`glintfpga.quant.numbers.trivium.Trivium` in gateware: ``16 * lanes`` bits per step.
 
     ``r`` is the current group of the stream, registered; ``next`` replaces it by the following
     group with the next clock edge (latency 1, one group per cycle). ``next`` may stay high.
 
     Re-keying: while ``i_seed.valid``, the key is loaded and warmed up, and ``i_seed.ready`` is
-    high in the one cycle in which ``r`` first is the new stream's first group. So whoever waits
-    for the transfer need not wait for anything else. ``ready`` follows ``valid`` by
-    ``1152 / (16 * lanes) + 2`` cycles: 38 for 2 lanes, 20 for 4, 11 for 8. ``next`` is ignored
-    before the cycle of the transfer. After power-up the same happens with seed 0, without a
-    transfer.
+    high in the one cycle in which ``r`` first is the new stream's first group. When the transfer
+    happens, ``r`` is already valid. ``ready`` follows ``valid`` by ``1152 / (16 * lanes) + 2``
+    cycles: 38 for 2 lanes, 20 for 4, 11 for 8. ``next`` is ignored before the cycle of the
+    transfer. After power-up the same happens with seed 0, without a transfer.
 
     Parameters
     ----------
     lanes : int
-        2, 4 or 8. Beyond 64 bits a step depends on the first 64 of its own bits; the path from
+        2, 4 or 8. Beyond 64 bits, a step depends on the first 64 of its own bits; the path from
         register to register is about twice as long.
 
     Members

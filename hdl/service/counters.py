@@ -27,8 +27,8 @@ PENDING_BITS = {name: 7 if name.endswith("cycles") else 4 for name in NAMES}
 class CounterBank(wiring.Component):
     """The counters of `messages.Counters`, in its layout.
 
-    An adder goes round the bytes for ever, two cycles per byte. Events wait in a few bits until it
-    reaches the lowest byte of their counter; from there the carry goes with it.
+    One adder visits all counter bytes cyclically, 2 cycles each. Events accumulate in small pending
+    counters, are added at the lowest byte, and the carry moves on to the next.
 
     Members
     -------

@@ -28,7 +28,7 @@ class Service(wiring.Component):
     clk_hz : int
         Clock of the domain ``sync``.
     info : HelloInfo
-        Answer to HELLO at power-up; its MODEL flag tells whether there is a model then.
+        Answer to HELLO at power-up; its MODEL flag is set if there is a model then.
     loader : wiring.Component
         The machine's image loader, with the ports of `LoaderPort`; becomes a submodule.
 
@@ -37,7 +37,7 @@ class Service(wiring.Component):
     rx : In(LineByte)
         Bytes from the line.
     tx : Out(stream of 8), tx_idle : In(1)
-        Bytes for the line; the line rests.
+        Bytes for the line; the line is idle.
     baud : Out(range)
         Index into `BAUDS`.
     core : Out(CorePort)
@@ -143,7 +143,7 @@ class Service(wiring.Component):
         ]
 
     def _connect_core(self, m: Module) -> None:
-        """The core belongs to the self-test while it runs; the token loops rest then."""
+        """The self-test drives the core while it runs; the token loops are idle then."""
         core, loops, test, loader = self.core, self._loops, self._test, self._loader
         wiring.connect(m, loops.seed, wiring.flipped(core.seed))
         wiring.connect(m, loops.logits, wiring.flipped(core.logits))

@@ -50,10 +50,10 @@ class AnswerSpeed:
         return f"[{text}{'; ' + ', '.join(rates) + f' ({how})' if rates else ''}]"
 
     def _on_chip(self) -> float | None:
-        """Tokens per second at the pace of the last token; None where no token tells one.
+        """Tokens per second from the cycles of the last token; None if there is no such rate.
 
-        The first is no measure: its passes were run with the question, so that it takes a fifth
-        of the cycles of any other, and a mean over a short answer would flatter.
+        The first token is not representative: its passes ran with the question, so it takes a
+        fifth of the cycles of any other, and a mean over a short answer would be too high.
         """
         before, after, clock_hz = self._before, self._counters(), self._client.info.clock_hz
         if before is None or after is None or not (clock_hz and after.token_cycles):

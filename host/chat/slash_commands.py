@@ -78,7 +78,7 @@ class SlashCommands:
 
     def _clear(self, rest: str) -> None:
         self._chat.session.clear()
-        _log.info("[what was said is forgotten]")
+        _log.info("[conversation cleared]")
 
     def _seed(self, rest: str) -> None:
         if not (rest.isascii() and rest.isdigit() and len(rest) <= 20 and int(rest) < 1 << 64):

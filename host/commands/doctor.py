@@ -45,7 +45,7 @@ def command(as_json: bool) -> None:
     if problems:
         many = counted(len(problems), "problem")
         raise EnvironmentProblem(
-            f"{many} ({', '.join(problems)}): do what is said to be next, and look again"
+            f"{many} ({', '.join(problems)}): follow the steps above, then run doctor again"
         )
 
 

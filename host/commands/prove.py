@@ -48,7 +48,7 @@ _log = logging.getLogger("glintfpga")
     default=0,
     show_default=True,
     metavar="N",
-    help="How many faults to plant, to learn whether such a run notices them.",
+    help="Faults to inject; reports how many the run detects.",
 )
 @click.option(
     "--netlist",

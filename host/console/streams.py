@@ -50,9 +50,9 @@ def finish_output() -> Exception | None:
 
 
 def explained(error: OSError, what: str = "the output") -> Exception:
-    """A failed write in words; ``BrokenPipeError`` where nobody reads any more, as in ``| head``.
+    """The error to raise for a failed write; ``BrokenPipeError`` if the reader is gone.
 
-    An error that is none of the machine's comes back as it is.
+    An error without a known cause in the environment is returned unchanged.
     """
     if isinstance(error, BrokenPipeError):
         return error

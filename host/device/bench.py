@@ -19,7 +19,7 @@ SEED = 1
 RATE_STEPS = (30, 4)
 """How many steps of the progress each rate makes, as the wire takes most of the time."""
 TOLD = 100
-"""Tokens between two calls of the progress, which cost time too."""
+"""Report progress every 100 tokens, because each report takes time."""
 STEPS = len(POSITIONS) + 2 + sum(RATE_STEPS)
 
 Number = dict[str, Any]

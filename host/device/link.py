@@ -32,9 +32,9 @@ from glintfpga.quant.errors import DeviceError
 __all__ = ["Link"]
 
 GREETINGS_S = (0.3, 0.6, 1.2)
-"""How long each way to reach a device is tried, in turns. A device left at a higher rate takes two
-greetings, 0.1 s apart, for noise and comes back to the first rate (16 framing errors), at the
-latest after 1 s of silence; a board that was just plugged in has to read its bitstream first."""
+"""Seconds of greeting per rate factor, in three rounds. A device left at a higher rate receives the
+greetings, 0.1 s apart, as noise: after two (16 framing errors), or at the latest after 1 s without
+a valid frame, it returns to the first rate. A board just plugged in first reads its bitstream."""
 GREETING_S = GREETINGS_S[-1]
 """How long a device that was there may take to answer."""
 LOST_S = 2.0
@@ -293,7 +293,7 @@ class Link:
         return data
 
     def _settle(self, seconds: float) -> None:
-        """Say nothing for a while, and forget what arrives: it may be noise of another rate."""
+        """Wait and discard input: it may be noise received at the wrong rate."""
         deadline = self.clock() + seconds
         with self._noticing_loss():
             while self.clock() < deadline:

@@ -13,7 +13,7 @@ from glintfpga.host.device.link import Link
 __all__ = ["Mismatch", "Verification", "verify"]
 
 PART = 100
-"""Tokens a command; the first part that differs ends the comparison."""
+"""Tokens per command; the first part that differs ends the comparison."""
 TEMPERATURE = 0.8
 SEED = 1
 

@@ -71,7 +71,7 @@ class Checkpoint:
     tensors: Mapping[str, FloatArray]
     note: str = ""
     rope_radians_per_token: float = 1.0
-    """Angle that RoPE turns the first two dimensions by, a token."""
+    """Angle per token by which RoPE turns the first two dimensions."""
     qk_log2_shift: tuple[int, ...] | None = None
     """Powers of two that move from q to k in each pass, where a training in the device's numbers
     has fixed them; None: ``quantize`` chooses."""

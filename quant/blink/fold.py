@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Folding: a checkpoint becomes the matrices that a pass really multiplies with.
 
-- LoRA: one effective matrix a projection and pass, ``W + B @ A``.
+- LoRA: one effective matrix per projection and pass, ``W + B @ A``.
 - Norm gains scale the columns of the matrix behind the norm.
 - ``log2(e) / sqrt(3)`` goes into Wq, so attention weights are powers of two of ``q . k``.
 - With one head and nothing between V and O, ``V' = Wo @ Wv``: the attention sum adds to x as it is.

@@ -6,8 +6,8 @@
   equal integers, so an image stores a shared block once.
 - A power of two moves from q to k in each pass so that both use their range alike; attention
   scores do not change. A model trained in the device's numbers keeps the powers it was trained
-  with: to move one more in a model that had learned with a clipped q clipped k instead, and raised
-  its perplexity by 19 % (measured, 8 loops).
+  with: one such model had learned with a clipped q, and moving one more power clipped k instead,
+  which raised its perplexity by 19 % (measured, 8 loops).
 - The input embedding has the format of x.
 - The RoPE step of 1 radian is 7/44 of a turn (0.9996) for windows up to 24 and 113/710 (six
   digits) for longer ones, where the error of 7/44 would add up.

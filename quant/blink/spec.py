@@ -120,7 +120,7 @@ class ModelSpec:
         return (DIM, self.hidden) if name == "down" else (DIM, DIM)
 
     def to_json(self) -> dict[str, Any]:
-        """Return a dictionary of plain JSON values, one key a field."""
+        """Return a dictionary of plain JSON values, one key per field."""
         return {**asdict(self), "lora_targets": list(self.lora_targets)}
 
     @classmethod

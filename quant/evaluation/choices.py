@@ -28,7 +28,7 @@ class Question:
     answer: int
 
     def passages(self) -> list[Passage]:
-        """What is scored, one a choice."""
+        """What is scored, one passage per choice."""
         prompt = b"Question: " + self.question + b"\nAnswer:"
         return [Passage(text=prompt + b" " + c, first=len(prompt)) for c in self.choices]
 

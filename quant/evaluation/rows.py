@@ -31,7 +31,7 @@ class Score:
     """What is scored given what."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values, one key a field."""
+        """Return plain JSON values, one key per field."""
         return asdict(self)
 
     def error_text(self, digits: int) -> str:

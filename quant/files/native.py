@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Native code that is compiled once a machine, then loaded or run as it stands.
+"""Native code that is compiled once per machine, then loaded or run as it stands.
 
 It is kept by its content in the folder ``native`` of the cache. Folder and file must be this
 user's own, as `cache_folder` checks; otherwise the code is compiled for this process alone. On

@@ -38,7 +38,7 @@ __all__ = [
 
 SHAPES = 16
 GATE_TOKENS = 900
-"""64 lookups of each table of SiLU a token: 56 of each entry."""
+"""64 lookups of each table of SiLU per token: 56 of each entry."""
 DENOMINATOR_TOKENS = 1800
 """16 reciprocals per token: 28 of each entry."""
 BAD_WORDS = (8, 12, 14, 50, 57)

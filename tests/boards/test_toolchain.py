@@ -20,18 +20,18 @@ def fake(statement, **kwargs):
 
 
 def test_output_goes_to_log_and_listener(tmp_path):
-    heard = []
+    lines = []
     tool = fake("print(*args) or print('twice', file=tool.stderr)")
-    tool.run(["a", "b c"], folder=tmp_path, log=tmp_path / "logs/fake.log", on_line=heard.append)
-    assert sorted(heard) == ["a b c", "twice"]
+    tool.run(["a", "b c"], folder=tmp_path, log=tmp_path / "logs/fake.log", on_line=lines.append)
+    assert sorted(lines) == ["a b c", "twice"]
     assert sorted((tmp_path / "logs/fake.log").read_text().split("\n")) == ["", "a b c", "twice"]
 
 
 def test_runs_in_the_folder_with_this_python(tmp_path):
-    heard = []
+    lines = []
     tool = fake("print(__import__('os').getcwd(), tool.prefix, tool.argv[0], sep='|')")
-    tool.run([], folder=tmp_path, log=tmp_path / "log", on_line=heard.append)
-    assert heard == [f"{tmp_path}|{sys.prefix}|fake"]
+    tool.run([], folder=tmp_path, log=tmp_path / "log", on_line=lines.append)
+    assert lines == [f"{tmp_path}|{sys.prefix}|fake"]
 
 
 @pytest.mark.quick
@@ -51,10 +51,10 @@ def test_failure_names_the_error_line_and_the_log(tmp_path):
 
 
 def test_first_run_is_explained(tmp_path):
-    heard = []
+    lines = []
     tool = fake("print('Preparing to run fake. This might take')", first_run="a minute")
-    tool.run([], folder=tmp_path, log=tmp_path / "log", on_line=heard.append)
-    assert heard == ["Preparing to run fake for the first time, a minute"]
+    tool.run([], folder=tmp_path, log=tmp_path / "log", on_line=lines.append)
+    assert lines == ["Preparing to run fake for the first time, a minute"]
 
 
 def test_a_listener_that_raises_stops_the_tool(tmp_path):
@@ -97,17 +97,17 @@ def test_packer_must_fit_the_router(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("tool", [YOSYS, NEXTPNR])
 def test_real_tools_answer(tool, tmp_path):
-    heard = []
-    tool.run(["--version"], folder=tmp_path, log=tmp_path / "log", on_line=heard.append)
+    lines = []
+    tool.run(["--version"], folder=tmp_path, log=tmp_path / "log", on_line=lines.append)
     number = metadata.version(tool.distribution).split(".post")[0]
-    assert any(number.split(".0.0")[0].rstrip(".0") in line for line in heard)
+    assert any(number.split(".0.0")[0].rstrip(".0") in line for line in lines)
 
 
 @pytest.mark.slow
 def test_packer_answers(tmp_path):
-    heard = []
-    GOWIN_PACK.run(["--help"], folder=tmp_path, log=tmp_path / "log", on_line=heard.append)
-    assert any("Pack Gowin bitstream" in line for line in heard)
+    lines = []
+    GOWIN_PACK.run(["--help"], folder=tmp_path, log=tmp_path / "log", on_line=lines.append)
+    assert any("Pack Gowin bitstream" in line for line in lines)
 
 
 KILLED = """

@@ -104,7 +104,7 @@ def build_wasm(
 ) -> str:
     """Compile with ziglang to WebAssembly; returns the hash of the RTLIL.
 
-    ``tell`` hears of each step as it begins.
+    ``tell`` is called with the name of each step as it begins.
     Raises ``EnvironmentProblem`` when ziglang or Yosys is missing.
     """
     tell("1 of 3: gateware to RTLIL")

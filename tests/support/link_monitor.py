@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Counts the frames that one end of a link hears, apart from that end's own code.
+"""Counts the frames that one end of a link receives, independently of that end's code.
 
 Written from the rules in `glintfpga.firmware.wire.protocol`, with a COBS decoder of its own, so
 that the counters of a device or of a host can be compared with it.
@@ -42,7 +42,7 @@ def frames_of(data: bytes) -> list[bytes]:
 
 @dataclass
 class LinkMonitor:
-    """One end's ear.
+    """Counts of the frames that one end receives.
 
     Parameters: ``is_host``, which end it is; ``sent``, the frames that the other end has sent.
     Members, in frames: ``valid`` of the current session, in order or without payload; ``damaged``;

@@ -98,7 +98,7 @@ class Shape:
         return sum(math.prod(size) for size in self.tensor_shapes().values())
 
     def to_json(self) -> dict[str, Any]:
-        """Return a dictionary of plain JSON values, one key a field."""
+        """Return a dictionary of plain JSON values, one key per field."""
         return {**asdict(self), "lora_targets": list(self.lora_targets)}
 
     @classmethod

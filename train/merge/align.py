@@ -7,7 +7,7 @@ weights that mean the same, so one of them is brought into the other's form firs
 and Srinivasa, "Git Re-Basin", 2022, which matches weights in the same way: one space at a time, by
 linear assignment, until nothing changes).
 
-Each axis of a tensor lies in a *space*, and a symmetry is one signed permutation a space:
+Each axis of a tensor lies in a *space*, and a symmetry is one signed permutation per space:
 
 - ``residual``: the three dimensions of x; gains follow without sign.
 - ``hidden`` of a block: gate rows only change places, up and down may change sign together.

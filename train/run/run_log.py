@@ -23,7 +23,7 @@ _TAIL_BYTES = 1024
 _MAX_BYTES = 1 << 24
 
 Scores = dict[int, dict[int, float]]
-"""Nats a byte by stage and replica; lower is better."""
+"""Nats per byte by stage and replica; lower is better."""
 
 
 class RunLog:

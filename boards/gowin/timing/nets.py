@@ -29,19 +29,19 @@ class Reach:
     """Delay from a net's driver to a wire, in ns."""
 
     hops: float
-    """Of the wires themselves, without long ones."""
+    """The wires except long ones, at their longest delays."""
     long: float
-    """Of long wires."""
+    """The long wires, at their longest delays."""
     fan_out: float
-    """Of the loads on them, without those of the first."""
+    """The loads on all wires but the first."""
     driver: float
-    """Of the loads on the first, a cell's output."""
+    """The loads on the first wire, the output of a cell."""
     shortest: float
-    """Of the wires alone, by the smallest numbers."""
+    """All wires at their shortest delays, without loads."""
 
     @property
     def total(self) -> float:
-        """All of it."""
+        """The longest delay: wires and loads."""
         return self.hops + self.long + self.fan_out + self.driver
 
 

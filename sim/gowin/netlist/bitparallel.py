@@ -208,7 +208,7 @@ class BitParallelSim:
         self._call("sim_put", data, len(data))
 
     def get(self, most: int | None = None) -> bytes:
-        """Bytes that copy 0 has sent, at most 64 KiB a call."""
+        """Bytes that copy 0 has sent, at most 64 KiB per call."""
         buffer = ctypes.create_string_buffer(_TAKE)
         size = _TAKE if most is None else min(most, _TAKE)
         taken = self._call("sim_take", buffer, size)

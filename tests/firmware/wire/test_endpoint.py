@@ -154,9 +154,9 @@ class Probe:
     def say(self, **fields):
         fields = {"session": 7, "offset": 0, "ack": 0, "credit": 128, **fields}
         self.end.feed(Data(**fields).encode(), self.now)
-        return self.heard()
+        return self.received()
 
-    def heard(self, later=0.0):
+    def received(self, later=0.0):
         self.now += later
         return frames_of(self.end.poll(self.now))
 
@@ -196,7 +196,7 @@ class TestReceiving:
 
     def test_damage_is_answered(self, probe):
         probe.end.feed(b"\x05junk\0", 0.0)
-        assert len(probe.heard()) == 1
+        assert len(probe.received()) == 1
         assert (probe.end.dropped, probe.end.crc_errors) == (1, 1)
 
     def test_damage_without_a_session_is_not(self):
@@ -207,7 +207,7 @@ class TestReceiving:
 
     def test_foreign_kind_is_silence(self, probe):
         probe.end.feed(Data(session=7, offset=0, ack=0, credit=0).encode(), 0.0)
-        assert probe.heard() == []
+        assert probe.received() == []
 
     def test_what_does_not_fit_is_dropped(self, probe):
         for offset in range(0, 1920, 192):
@@ -221,61 +221,61 @@ class TestReceiving:
         for offset in range(0, 1920, 192):
             probe.say(offset=offset, payload=bytes(192))
         probe.end.read(895)
-        assert probe.heard() == []
+        assert probe.received() == []
         probe.end.read(1)
-        assert [frame.credit for frame in probe.heard()] == [64]
-        assert probe.heard() == []
+        assert [frame.credit for frame in probe.received()] == [64]
+        assert probe.received() == []
 
 
 class TestSending:
     def test_window(self, probe):
         probe.end.write(bytes(3000))
-        assert sum(len(frame.payload) for frame in probe.heard()) == RING
+        assert sum(len(frame.payload) for frame in probe.received()) == RING
 
     def test_credit_limits(self, probe):
         probe.say(credit=2)
         probe.end.write(bytes(100))
-        assert [len(frame.payload) for frame in probe.heard()] == [32]
+        assert [len(frame.payload) for frame in probe.received()] == [32]
         assert [len(frame.payload) for frame in probe.say(ack=32, credit=1)] == [16]
 
     def test_repeated_ack_rewinds_once(self, probe):
         probe.end.write(b"x" * 10)
-        assert [frame.offset for frame in probe.heard()] == [0]
+        assert [frame.offset for frame in probe.received()] == [0]
         assert [frame.payload for frame in probe.say()] == [b"x" * 10]
         assert probe.say() == []
         assert probe.end.retries == 1
 
     def test_repeated_ack_with_payload_does_not(self, probe):
         probe.end.write(b"x" * 10)
-        probe.heard()
+        probe.received()
         assert [frame.payload for frame in probe.say(payload=b"y")] == [b""]
 
     def test_timer(self, probe):
         probe.end.write(b"x")
-        probe.heard()
-        assert probe.heard(later=RETRY_S - 0.001) == []
-        assert [frame.payload for frame in probe.heard(later=0.002)] == [b"x"]
+        probe.received()
+        assert probe.received(later=RETRY_S - 0.001) == []
+        assert [frame.payload for frame in probe.received(later=0.002)] == [b"x"]
 
     def test_device_gives_up_until_it_hears_something(self, probe):
         probe.end.write(b"x")
-        probe.heard()
-        sent = [len(probe.heard(later=0.06)) for _ in range(30)]
+        probe.received()
+        sent = [len(probe.received(later=0.06)) for _ in range(30)]
         assert sum(sent) == DEVICE_RETRIES
         probe.say(session=8)
-        assert probe.heard(later=0.06) == []
+        assert probe.received(later=0.06) == []
         probe.say(payload=b"y")
-        assert len(probe.heard(later=0.06)) == 1
+        assert len(probe.received(later=0.06)) == 1
 
     @pytest.mark.parametrize("ack", [11, 65535, 1000])
     def test_impossible_ack_is_ignored(self, probe, ack):
         probe.end.write(b"x" * 10)
-        probe.heard()
+        probe.received()
         assert probe.say(ack=ack) == []
         assert probe.end.unacked == 10
 
     def test_ack_beyond_the_rewind(self, probe):
         probe.end.write(b"x" * 400)
-        probe.heard()
+        probe.received()
         probe.now += 0.06
         probe.end.poll(probe.now, frames=1)
         assert [frame.offset for frame in probe.say(ack=384)] == [384]

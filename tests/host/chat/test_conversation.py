@@ -34,7 +34,7 @@ class Patience:
         self.backs += 1
 
 
-def talk(world, image=None, attempts=2):
+def chat(world, image=None, attempts=2):
     patience = Patience(world, attempts)
     client = world.client()
     return (
@@ -49,7 +49,7 @@ def talk(world, image=None, attempts=2):
 
 
 def undisturbed(new_world, image):
-    conversation, _ = talk(new_world(image))
+    conversation, _ = chat(new_world(image))
     return [list(conversation.answer(text, COUNT, temperature=0)) for text in (b"one ", b"two ")]
 
 
@@ -65,7 +65,7 @@ def test_answers_follow_from_all_that_was_said(new_world, image):
 def test_unplugged_in_the_middle(new_world, image, reset, after):
     expected = undisturbed(new_world, image)
     world = new_world(image)
-    conversation, patience = talk(world)
+    conversation, patience = chat(world)
     got = [list(conversation.answer(b"one ", COUNT, temperature=0)), []]
     answer = conversation.answer(b"two ", COUNT, temperature=0)
     if after == 0:
@@ -85,7 +85,7 @@ def test_unplugged_in_the_middle(new_world, image, reset, after):
 def test_reset_between_two_questions(new_world, image):
     expected = undisturbed(new_world, image)
     world = new_world(image)
-    conversation, patience = talk(world)
+    conversation, patience = chat(world)
     got = [list(conversation.answer(b"one ", COUNT, temperature=0))]
     world.reset()
     got.append(list(conversation.answer(b"two ", COUNT, temperature=0)))
@@ -96,7 +96,7 @@ def test_reset_between_two_questions(new_world, image):
 def test_a_loaded_model_is_loaded_again(new_world, image, new_image):
     other = new_image(seed=2)
     world = new_world(image)
-    conversation, _ = talk(world, other)
+    conversation, _ = chat(world, other)
     assert len(list(conversation.answer(b"one ", 3, temperature=0))) == 3
     assert conversation.client.model_id == other.model_id
     world.reset()
@@ -105,7 +105,7 @@ def test_a_loaded_model_is_loaded_again(new_world, image, new_image):
 
 
 def test_stopping_ends_an_answer(world):
-    conversation, _ = talk(world)
+    conversation, _ = chat(world)
     got = []
     for token in conversation.answer(b"x", 100_000, temperature=0):
         got.append(token)
@@ -115,7 +115,7 @@ def test_stopping_ends_an_answer(world):
 
 
 def test_giving_up(world):
-    conversation, _ = talk(world)
+    conversation, _ = chat(world)
 
     def give_up(error):
         raise KeyboardInterrupt

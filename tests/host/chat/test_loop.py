@@ -20,7 +20,7 @@ def new_world(new_world):
 
 
 @pytest.fixture
-def talk(world, monkeypatch):
+def chat(world, monkeypatch):
     def make(stdin, count=300, temperature=0.0):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
         client = world.client()
@@ -29,36 +29,36 @@ def talk(world, monkeypatch):
     return make
 
 
-def test_each_line_gets_an_answer(talk, capfdbinary, world):
-    talk(b"one\n\ntwo\r\nthree", count=7).run()
+def test_each_line_gets_an_answer(chat, capfdbinary, world):
+    chat(b"one\n\ntwo\r\nthree", count=7).run()
     assert world.device.counters.tokens == 21
     assert world.device.counters.prefill_tokens >= len(b"onetwothree")
     assert capfdbinary.readouterr().out.count(b"\n") >= 3
 
 
-def test_empty_input_ends_at_once(talk, capfdbinary):
-    talk(b"").run()
+def test_empty_input_ends_at_once(chat, capfdbinary):
+    chat(b"").run()
     assert capfdbinary.readouterr().out == b""
 
 
-def test_bytes_that_are_no_text_reach_the_device_as_they_are(talk, world):
-    run = talk(b"\xff\xfe\x00\x1b[0m\n", count=1)
+def test_bytes_that_are_no_text_reach_the_device_as_they_are(chat, world):
+    run = chat(b"\xff\xfe\x00\x1b[0m\n", count=1)
     run.run()
     assert run.session.history[:7] == list(b"\xff\xfe\x00\x1b[0m")
 
 
 @pytest.mark.quick
-def test_answers_are_shown_as_safe_text(talk, capfdbinary):
-    run = talk(b"x\n", count=300, temperature=3.9)
+def test_answers_are_shown_as_safe_text(chat, capfdbinary):
+    run = chat(b"x\n", count=300, temperature=3.9)
     run.run()
     out = capfdbinary.readouterr().out.decode("utf-8")
     assert all(character.isprintable() or character in "\n\t" for character in out)
     assert "\\x" in out
 
 
-def test_interrupt_ends_the_answer_not_the_chat(talk, world, capfdbinary):
+def test_interrupt_ends_the_answer_not_the_chat(chat, world, capfdbinary):
     """Ctrl-C during the first answer; the second line is still answered."""
-    run = talk(b"one\ntwo\n", count=1500)
+    run = chat(b"one\ntwo\n", count=1500)
     seen = []
 
     def press(arrived):
@@ -74,8 +74,8 @@ def test_interrupt_ends_the_answer_not_the_chat(talk, world, capfdbinary):
     assert 1500 <= world.device.counters.tokens < 2800
 
 
-def test_exception_out_of_the_line_leaves(talk, world):
-    run = talk(b"one\n")
+def test_exception_out_of_the_line_leaves(chat, world):
+    run = chat(b"one\n")
 
     def press(arrived):
         raise KeyboardInterrupt
@@ -85,15 +85,15 @@ def test_exception_out_of_the_line_leaves(talk, world):
         run.run()
 
 
-def test_second_interrupt_leaves(talk, world):
-    run = talk(b"one\n", count=5000)
+def test_second_interrupt_leaves(chat, world):
+    run = chat(b"one\n", count=5000)
     world.on_read = lambda arrived: os.kill(os.getpid(), signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         run.run()
 
 
-def test_board_comes_back(talk, world, monkeypatch, caplog):
-    run = talk(b"one\n", count=400)
+def test_board_comes_back(chat, world, monkeypatch, caplog):
+    run = chat(b"one\n", count=400)
     naps = []
 
     def nap(seconds):
@@ -116,8 +116,8 @@ def test_board_comes_back(talk, world, monkeypatch, caplog):
     assert len(run.session.history) == 3 + 400
 
 
-def test_each_reason_for_the_wait_is_told_once(talk, world, monkeypatch, notes):
-    run = talk(b"one\n", count=5)
+def test_each_reason_for_the_wait_is_told_once(chat, world, monkeypatch, notes):
+    run = chat(b"one\n", count=5)
     reasons = [*["no port"] * 3, "another bitstream", "no port", None]
 
     def open_line():
@@ -137,16 +137,16 @@ def test_each_reason_for_the_wait_is_told_once(talk, world, monkeypatch, notes):
     assert rest[2].startswith("the device is back")
 
 
-def test_without_a_console(talk, monkeypatch):
-    run = talk(b"")
+def test_without_a_console(chat, monkeypatch):
+    run = chat(b"")
     for name in ("stdin", "stdout"):
         monkeypatch.setattr(sys, name, None)
     run = ChatLoop(client=run.client, image=None, count=5, temperature=0.0, seed=None)
     run.run()
 
 
-def test_piped_chat_gives_up_after_a_while(talk, world, monkeypatch):
-    run = talk(b"one\n")
+def test_piped_chat_gives_up_after_a_while(chat, world, monkeypatch):
+    run = chat(b"one\n")
     world.plugged = False
     times = iter(range(0, 1000, 10))
     monkeypatch.setattr("glintfpga.host.chat.loop.time.monotonic", lambda: next(times))
@@ -157,9 +157,9 @@ def test_piped_chat_gives_up_after_a_while(talk, world, monkeypatch):
 
 def test_models_of_other_tokens(new_world, new_image):
     client = new_world(new_image(vocab=300, eos=None)).client()
-    talk = ChatLoop(client=client, image=None, count=5, temperature=0.0, seed=None)
+    loop = ChatLoop(client=client, image=None, count=5, temperature=0.0, seed=None)
     with pytest.raises(Exception, match="has 300 tokens, which are not bytes"):
-        talk.run()
+        loop.run()
 
 
 class Scripted:
@@ -202,8 +202,8 @@ def scripted(new_world, new_image, monkeypatch):
         world.reset()
         model.told.clear()
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
-        talk = ChatLoop(client=world.client(), image=None, count=40, temperature=0.0, seed=None)
-        return talk, model, world
+        loop = ChatLoop(client=world.client(), image=None, count=40, temperature=0.0, seed=None)
+        return loop, model, world
 
     return make
 
@@ -212,8 +212,8 @@ YES, NO = (*b"Yes.", EOS), (*b"No.", EOS)
 
 
 def test_a_model_for_chat_is_asked_in_the_template(scripted, capfdbinary):
-    talk, model, _ = scripted(b"  Is it\r\nor not? \n", [YES, NO], chat=True)
-    talk.run()
+    loop, model, _ = scripted(b"  Is it\r\nor not? \n", [YES, NO], chat=True)
+    loop.run()
     # The same ids as a dialogue has in training, but for the EOS that is still pending.
     stream = [*b"Is it\nYes.", EOS, *b"or not?\nNo."]
     assert model.told[1:] == stream
@@ -224,21 +224,21 @@ def test_a_model_for_chat_is_asked_in_the_template(scripted, capfdbinary):
 
 
 def test_a_cut_answer_ends_its_line_before_the_next_question(scripted):
-    talk, model, _ = scripted(b"Go\nOn\n", [b"x" * 60, NO], chat=True)
-    talk.run()
+    loop, model, _ = scripted(b"Go\nOn\n", [b"x" * 60, NO], chat=True)
+    loop.run()
     assert model.told[1:] == [*b"Go\n", *b"x" * 40, *b"\nOn\n", *b"No."]
 
 
 def test_any_other_model_goes_on(scripted):
-    talk, model, _ = scripted(b" Go \nOn\n", [YES, NO], chat=False)
-    talk.run()
+    loop, model, _ = scripted(b" Go \nOn\n", [YES, NO], chat=False)
+    loop.run()
     assert model.told[1:] == [*b" Go ", *b"Yes.", EOS, *b"On", *b"No."]
 
 
 def test_what_is_told_again_keeps_its_turns(scripted, monkeypatch):
     """EOS has no spelling; without something in its place an answer would run on into a turn."""
-    talk, model, world = scripted(b"Go\nOn\n", [YES, NO], chat=True)
-    read = talk._read
+    loop, model, world = scripted(b"Go\nOn\n", [YES, NO], chat=True)
+    read = loop._read
 
     def unplug(lines):
         if model.texts == [NO]:
@@ -246,6 +246,6 @@ def test_what_is_told_again_keeps_its_turns(scripted, monkeypatch):
             model.told.clear()
         return read(lines)
 
-    monkeypatch.setattr(talk, "_read", unplug)
-    talk.run()
+    monkeypatch.setattr(loop, "_read", unplug)
+    loop.run()
     assert model.told[-len("Go.Yes..On.No.") :] == [*b"Go\nYes.\nOn\nNo."]

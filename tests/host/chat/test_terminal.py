@@ -163,7 +163,7 @@ def test_seed_temperature_and_clear(terminal):
         for seed in (b"7", b"7", b"8"):
             for order in (b"/seed " + seed, b"/clear"):
                 chat.say(order)
-            chat.wait_for(rb"forgotten\]")
+            chat.wait_for(rb"cleared\]")
             answers.append(chat.ask(b"the"))
         assert answers[0] == answers[1] != answers[2]
 

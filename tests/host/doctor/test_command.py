@@ -34,7 +34,7 @@ def test_lines(command, checks):
         "problem  udev               no permission\n"
         "                            next: join the group\n"
     )
-    assert err == "error: 1 problem (udev): do what is said to be next, and look again\n"
+    assert err == "error: 1 problem (udev): follow the steps above, then run doctor again\n"
 
 
 def test_json(command, checks):

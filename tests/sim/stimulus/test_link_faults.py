@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What mishaps leave behind: a device that answers as before, and the right counters."""
+"""After link faults a device answers as before, and its counters are right."""
 
 import zlib
 
@@ -55,13 +55,13 @@ COUNTED = {
 """What each of them makes more of; of the rest of these counters it makes nothing."""
 
 
-@pytest.mark.parametrize("mishap", COUNTED)
-def test_the_device_answers_as_before(driver, mishap):
+@pytest.mark.parametrize("fault", COUNTED)
+def test_the_device_answers_as_before(driver, fault):
     said = tokens(driver)
     before = counters(driver)
-    mishap(driver)
+    fault(driver)
     after = counters(driver)
     kinds = ("dropped", "crc_errors", "retries", "tokens", "prefill_tokens")
     more = {kind for kind in kinds if getattr(after, kind) > getattr(before, kind)}
-    assert more == COUNTED[mishap]
+    assert more == COUNTED[fault]
     assert tokens(driver) == said

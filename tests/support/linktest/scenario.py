@@ -25,19 +25,19 @@ SETTLE_S = 0.1
 """After this on a healed line nothing is under way, and neither end sends again: two timers."""
 
 Item = tuple[object, ...]
-"""One thing that was said: a token with its CRC, a position's score, how an answer ended."""
+"""One part of an answer: a token with its CRC, a position's score, how an answer ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Script:
-    """What a host says, from a seed; ``image`` is loaded first. ``size`` scales all of it."""
+    """What a host sends, from a seed; ``image`` is loaded first. ``size`` scales all of it."""
 
     seed: int
     image: bytes | None
     size: int = 100
 
     def play(self, client: Client) -> Iterator[Item]:
-        """Connect, say it all, and yield what the device answers, as it comes."""
+        """Connect, send everything, and yield what the device answers, as it comes."""
         rng = random.Random(self.seed)
         client.connect()
         client.fastest()
@@ -100,7 +100,7 @@ def run_script(
 ) -> Outcome:
     """Play a script until it has come through; a lost line is opened and all said again.
 
-    ``counters`` tells those of the device, where they can be had without asking it.
+    ``counters`` reads those of the device, where that is possible without a command.
     """
     outcome = Outcome()
     line.limit = LIMIT_S
@@ -145,7 +145,7 @@ def _listen(script: Script, client: Client, right: list[Item] | None, outcome: O
 
 
 def _pass_time(line: FaultyLine, seconds: float) -> None:
-    """Let the device's clock go on while the line is away; what it says is lost."""
+    """Let the device's clock go on while the line is away; what it sends is lost."""
     end = line.clock() + seconds
     while line.clock() < end:
         line.inner.read(1 << 16, end - line.clock())
@@ -154,7 +154,7 @@ def _pass_time(line: FaultyLine, seconds: float) -> None:
 def _check_counters(
     outcome: Outcome, link: MonitoredLink, monitors: LinkMonitors, counted: Counters
 ) -> None:
-    """Compare both ends' counters with what they have heard."""
+    """Compare both ends' counters with what they received."""
     lives: list[LinkMonitor] = [monitors.host, *monitors.device_monitors]
     outcome.valid = sum(life.valid for life in lives)
     outcome.damaged = sum(life.damaged for life in lives)
@@ -168,14 +168,14 @@ def _check_counters(
         if (dropped, crc_errors) != (monitor.dropped, monitor.damaged):
             outcome.complaint = (
                 f"the {who} counts {dropped} dropped and {crc_errors} damaged frames, "
-                f"heard were {monitor.dropped} and {monitor.damaged}"
+                f"received were {monitor.dropped} and {monitor.damaged}"
             )
     # A timer fires once in 50 ms; an ack repeated makes one more, until it advances or the timer
     # fires; it advances once a valid frame at the most.
     seconds = link.clock()
-    for who, retries, heard in (
+    for who, retries, received in (
         ("host", link.retries, monitors.host.valid),
         ("device", counted.retries, monitors.device.valid),
     ):
-        if retries > 2 * seconds / RETRY_S + heard:
+        if retries > 2 * seconds / RETRY_S + received:
             outcome.complaint = f"the {who} sent again {retries} times in {seconds:.1f} s"

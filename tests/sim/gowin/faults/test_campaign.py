@@ -211,7 +211,7 @@ def test_an_argument_that_a_run_refutes_is_an_error(chip, recording):
 
 
 @pytest.mark.quick
-def test_sets_of_lanes_that_differ(chip):
+def test_sets_of_copies_that_differ(chip):
     patches = [bit("booted", 0, number).patch for number in range(3)]
     sim = BitParallelSim(overlay(chip, patches), clk_hz=1e6, loops=True)
     sim.reset(mutations=[partial(patch.apply, copy=1 + at) for at, patch in enumerate(patches)])

@@ -53,26 +53,26 @@ def word(sim, nets, copy=0):
     return sum((sim.net(net) >> copy & 1) << bit for bit, net in enumerate(nets))
 
 
-def lanes_that_differ(sim, nets):
+def copies_that_differ(sim, nets):
     words = [sim.net(net) for net in nets]
     return sum(1 << copy for copy in range(64) if any((w >> copy ^ w) & 1 for w in words))
 
 
-def test_a_word_that_is_written_reads_as_anything_in_other_lanes():
+def test_a_word_that_is_written_reads_as_anything_in_other_copies():
     sim, out = two_ports(18, 18)
     drive(sim, write=1, enable=1, data=0x2AAAA, to=7)
-    assert (sim.collisions, lanes_that_differ(sim, out)) == (0, 0)
+    assert (sim.collisions, copies_that_differ(sim, out)) == (0, 0)
     drive(sim, **{"from": 7}, data=0x15555)
     first = [sim.net(net) for net in out]
-    assert (sim.collisions, lanes_that_differ(sim, out)) == (1, ALL - 1)
+    assert (sim.collisions, copies_that_differ(sim, out)) == (1, ALL - 1)
     assert word(sim, out) == 0x2AAAA, "copy 0 reads what was there before"
     drive(sim)
     assert [sim.net(net) for net in out] != first, "afresh, also when no input changes"
     assert sim.collisions == 2
     drive(sim, write=0, enable=0)
-    assert lanes_that_differ(sim, out) == ALL - 1, "nobody has read anew"
+    assert copies_that_differ(sim, out) == ALL - 1, "nobody has read anew"
     drive(sim, enable=1)
-    assert (sim.collisions, lanes_that_differ(sim, out)) == (2, 0)
+    assert (sim.collisions, copies_that_differ(sim, out)) == (2, 0)
     assert (word(sim, out), word(sim, out, copy=63)) == (0x15555, 0x15555)
 
 
@@ -96,7 +96,7 @@ def test_words_of_other_widths_that_overlap(width_a, width_b):
         bytes_a = range(to * (width_a // 8), (to + 1) * (width_a // 8))
         hit = any(byte // (width_b // 8) == where for byte in bytes_a)
         count += hit
-        assert (lanes_that_differ(sim, out) > 0, sim.collisions) == (hit, count)
+        assert (copies_that_differ(sim, out) > 0, sim.collisions) == (hit, count)
     assert count > 10
 
 
@@ -104,10 +104,10 @@ def test_only_reads_of_words_that_are_written():
     sim, out = two_ports(18, 18)
     for still in ({"write": 0, "enable": 1}, {"write": 1, "enable": 0}):
         drive(sim, **still, to=5, **{"from": 5})
-        assert (sim.collisions, lanes_that_differ(sim, out)) == (0, 0)
+        assert (sim.collisions, copies_that_differ(sim, out)) == (0, 0)
     sim.poison(0)
     drive(sim, write=1, enable=1)
-    assert lanes_that_differ(sim, out) == 0
+    assert copies_that_differ(sim, out) == 0
 
 
 # --- the chip ---
@@ -127,7 +127,7 @@ def test_the_poison_bites(poisoned):
     while not poisoned.collisions:
         poisoned.clock()
         assert poisoned.cycles < 50_000
-    assert lanes_that_differ(poisoned, nets) == ALL - 1
+    assert copies_that_differ(poisoned, nets) == ALL - 1
 
 
 def test_no_pad_says_what_was_read_while_it_was_written(poisoned):
