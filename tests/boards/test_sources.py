@@ -37,7 +37,9 @@ def test_what_is_left_does_not_depend_on_positions():
 def test_signals_of_the_gateware_have_a_line():
     _, sources = split(convert(emit_src=True))
     assert set(sources) >= {"late.late_1", "late.late_2"}
-    assert all(re.fullmatch(r"hdl/delay\.py:\d+", sources[f"late.late_{n}"]) for n in (1, 2))
+    assert all(
+        re.fullmatch(r"hdl/primitives/delay\.py:\d+", sources[f"late.late_{n}"]) for n in (1, 2)
+    )
 
 
 def test_libraries_and_other_folders_have_none():

@@ -118,7 +118,8 @@ def test_a_device_is_never_the_worse_for_it(make_bench, rng):
         assert info.image_header == data[:HEADER_BYTES]
         assert bench.ask(prompt([1], 2))[1].count == 1
     else:
-        assert done.status == Status.BAD_IMAGE
+        # SELF_TEST: an image as it should be, but for its golden value.
+        assert done.status in (Status.BAD_IMAGE, Status.SELF_TEST)
         assert not info.flags & HelloFlag.MODEL
         assert bench.ask(prompt([1], 2))[1].status == Status.NO_MODEL
     assert bench.ask(message(Op.LOAD, good))[1].status == Status.OK

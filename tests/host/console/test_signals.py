@@ -11,6 +11,14 @@ from glintfpga.host.console.signals import tidy_end
 SIGNALS = [signal.SIGTERM, signal.SIGHUP]
 
 
+@pytest.fixture(autouse=True)
+def started_at_a_terminal():
+    """Not in the background, where ``nohup`` has the signal ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_leaves_the_block(number):
     cleaned = []
