@@ -40,11 +40,11 @@ test-train: system-test $(VENV)/.base $(VENV)/.test $(VENV)/.train $(VENV)/.torc
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(PYTEST_ARGS) tests/train
 
 fuzz: $(VENV)/.base $(VENV)/.fuzz
-	$(BIN)/python tests/fuzz/fuzz.py $(SECONDS)
+	PYTHONPATH=tests $(BIN)/python tests/fuzz/fuzz.py $(SECONDS)
 
 nightly: system-test $(VENV)/.base $(VENV)/.test $(VENV)/.build $(VENV)/.apio $(VENV)/.train $(VENV)/.torch $(VENV)/.fuzz
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(PYTEST_ARGS) -m "" --hypothesis-profile=nightly
-	$(BIN)/python tests/fuzz/fuzz.py 600
+	PYTHONPATH=tests $(BIN)/python tests/fuzz/fuzz.py 600
 	for seed in 2 3; do $(BIN)/glintfpga build --seed $$seed --out build/seed$$seed || exit; done
 	$(BIN)/glintfpga build --lanes 2 --out build/lanes2
 	$(BIN)/glintfpga build --lanes 8 --plan 9 --out build/lanes8
