@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Coverage-guided fuzzing of all parsers: ``python tests/fuzz/fuzz.py SECONDS [TARGET...]``.
+"""Coverage-guided fuzzing of all parsers: ``PYTHONPATH=tests python tests/fuzz/fuzz.py SECONDS
+[TARGET...]``.
 
 All targets together take SECONDS, one after the other, at least one second each. What is found
 goes to build/fuzz/: the bytes of a defect as ``<target>-crash-...``, inputs that reach new code in
