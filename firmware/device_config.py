@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 
 from glintfpga.firmware.wire.protocol import BAUDS, HelloInfo
-from glintfpga.quant.blink.machine import DEFAULT_LANES, LIMITS, check_lanes
+from glintfpga.quant.blink.limits import DEFAULT_LANES, LIMITS, check_lanes
 from glintfpga.quant.blink.plan import DEFAULT_PLAN, NumberPlan
 from glintfpga.quant.errors import InputError
 

@@ -196,3 +196,23 @@ def test_each_dependency_has_its_reason():
         at = [number for number, line in enumerate(lines) if f'"{requirement}"' in line]
         # Behind it, or above it where it has a marker.
         assert at and all("# " in lines[n] + lines[n - 1] for n in at), requirement
+
+
+def test_imports_are_followed(tmp_path):
+    """Those of functions and strings; not those for the type checker, nor words of a docstring."""
+    start = tmp_path / "start.py"
+    start.write_text(
+        '"""glintfpga.a"""\n'
+        "import typing\n"
+        "def later():\n"
+        "    from glintfpga import b\n"
+        '    return "glintfpga.c"\n'
+        "if typing.TYPE_CHECKING:\n"
+        "    import glintfpga.d\n"
+        "else:\n"
+        "    import glintfpga.e\n"
+    )
+    others = {f"glintfpga.{name}": tmp_path / f"{name}.py" for name in "abcde"}
+    for path in others.values():
+        path.write_text("")
+    assert unreached({"glintfpga.host.cli": start, **others}) == ["glintfpga.a", "glintfpga.d"]

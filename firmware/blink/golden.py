@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from glintfpga.quant.blink.machine import LANES
+from glintfpga.quant.blink.limits import LANES
 from glintfpga.quant.blink.model import QuantizedModel
 from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
 

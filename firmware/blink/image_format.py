@@ -42,7 +42,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from glintfpga.firmware.blink.layout import MAX_ROPE_DEN, MAX_VOCAB, ROWS
-from glintfpga.quant.blink.machine import LIMITS, check_fits
+from glintfpga.quant.blink.limits import LIMITS, check_fits
 from glintfpga.quant.blink.model import QuantizedModel
 from glintfpga.quant.blink.plan import NumberPlan, plan_of
 from glintfpga.quant.blink.spec import LORA_TARGETS, ModelSpec

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glintfpga.quant.blink.machine import LANES, LIMITS, check_fits
+from glintfpga.quant.blink.limits import LANES, LIMITS, check_fits
 from glintfpga.quant.blink.model import PassWeights, QuantizedModel
 from glintfpga.quant.errors import InputError
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.blink.layout import ALIGN, ROWS, Layout, align
 from glintfpga.firmware.blink.schedule import step_cycles, token_cycles
-from glintfpga.quant.blink.machine import check_lanes
+from glintfpga.quant.blink.limits import check_lanes
 from glintfpga.quant.blink.model import QuantizedModel
 from glintfpga.quant.errors import InputError
 

@@ -11,7 +11,7 @@ from glintfpga.firmware.device.software_device import SoftwareDevice
 from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.byte_line import ByteLine, LinkLost
 from glintfpga.quant.blink.checkpoint import Checkpoint
-from glintfpga.quant.blink.machine import DEFAULT_LANES
+from glintfpga.quant.blink.limits import DEFAULT_LANES
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.numbers.sampler import Sampler
 

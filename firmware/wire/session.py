@@ -16,7 +16,7 @@ Reply = tuple[int, bytes]
 
 
 class Session:
-    """One conversation with a device after another, each from its HELLO on.
+    """The host's end of one session after another, each from its HELLO on.
 
     Feed what the line brought, transmit what `poll` returns, at least every 10 ms.
 

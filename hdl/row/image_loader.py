@@ -14,7 +14,7 @@ from glintfpga.firmware.wire.protocol import CRC_BYTES
 from glintfpga.hdl.core_port import READ_CYCLES, LoaderPort
 from glintfpga.hdl.hello_layout import CRC_AT, HEADER_AT
 from glintfpga.hdl.primitives.byte_crc import CrcBytes
-from glintfpga.quant.blink.machine import LIMITS, Limits
+from glintfpga.quant.blink.limits import LIMITS, Limits
 
 __all__ = ["ImageLoader"]
 

@@ -12,7 +12,7 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from glintfpga.quant.blink.machine import check_lanes
+from glintfpga.quant.blink.limits import check_lanes
 from glintfpga.quant.numbers.trivium import WARM_UP_BITS
 
 __all__ = ["Trivium"]

@@ -2,7 +2,7 @@
 """A chat at the terminal, on any device.
 
     loop              reads a line, answers it, until the end of input
-    conversation      the turns so far, which survive a lost line
+    chat_session      the turns so far, which survive a lost line
     slash_commands    /clear, /load and the like
     keyboard          where questions come from: a terminal or a pipe
     history           the lines typed so far, kept between runs

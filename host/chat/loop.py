@@ -14,7 +14,7 @@ import click
 from glintfpga.firmware.wire.byte_line import LinkLost
 from glintfpga.firmware.wire.protocol import Reason
 from glintfpga.host.chat.answer_speed import AnswerSpeed
-from glintfpga.host.chat.conversation import ChatSession
+from glintfpga.host.chat.chat_session import ChatSession
 from glintfpga.host.chat.keyboard import Keyboard, Pipe, Typed
 from glintfpga.host.chat.slash_commands import SlashCommands
 from glintfpga.host.console.text import ShownText

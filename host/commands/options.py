@@ -16,7 +16,7 @@ from click.shell_completion import CompletionItem
 from click.types import StringParamType
 
 from glintfpga.host.console.text import without_controls
-from glintfpga.quant.blink.machine import DEFAULT_LANES, LANES
+from glintfpga.quant.blink.limits import DEFAULT_LANES, LANES
 
 __all__ = [
     "MODEL",

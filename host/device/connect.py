@@ -14,7 +14,7 @@ from glintfpga.host.device.client import Client
 from glintfpga.host.device.link import Link
 from glintfpga.host.models import image_of
 from glintfpga.host.ports.open_port import FLOAT, REFERENCE, choose_port, port_opener
-from glintfpga.quant.blink.machine import DEFAULT_LANES, Limits, check_fits
+from glintfpga.quant.blink.limits import DEFAULT_LANES, Limits, check_fits
 from glintfpga.quant.errors import InputError
 
 __all__ = ["Connection", "has_image", "limits_of", "load", "open_connection"]

@@ -25,7 +25,7 @@ from glintfpga.firmware.wire.protocol import (
 from glintfpga.firmware.wire.session import Session
 from glintfpga.host.console.progress import Waiting
 from glintfpga.host.ports.port_probe import PortProbe
-from glintfpga.quant.blink.machine import LANES, LIMITS
+from glintfpga.quant.blink.limits import LANES, LIMITS
 from glintfpga.quant.blink.plan import PLANS
 from glintfpga.quant.errors import DeviceError
 

@@ -13,7 +13,7 @@ from glintfpga.firmware.wire.protocol import SelfTest
 from glintfpga.host.console.progress import counting
 from glintfpga.host.device.client import Client
 from glintfpga.host.proof import stages
-from glintfpga.quant.blink.machine import DEFAULT_LANES
+from glintfpga.quant.blink.limits import DEFAULT_LANES
 from glintfpga.quant.errors import InputError
 
 if TYPE_CHECKING:

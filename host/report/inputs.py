@@ -9,7 +9,7 @@ from glintfpga.boards.floorplan import FLOORPLAN
 from glintfpga.boards.manifest import MANIFEST, Manifest, read_manifest
 from glintfpga.host.report.clock import TimingFacts, read_timing
 from glintfpga.host.report.fields import Fields, read_json
-from glintfpga.quant.blink.machine import LANES, check_fits
+from glintfpga.quant.blink.limits import LANES, check_fits
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import InputError
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save
 
-from glintfpga.quant.blink.machine import check_fits
+from glintfpga.quant.blink.limits import check_fits
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.files.atomic import write_atomic

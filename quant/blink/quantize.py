@@ -21,7 +21,7 @@ from glintfpga.quant.blink.calibrate import Ranges, calibrate, sampled_text
 from glintfpga.quant.blink.checkpoint import MAX_QK_LOG2_SHIFT, Checkpoint
 from glintfpga.quant.blink.float_model import FloatModel
 from glintfpga.quant.blink.fold import FoldedModel, FoldedPass, fold
-from glintfpga.quant.blink.machine import DEFAULT_LANES, check_fits
+from glintfpga.quant.blink.limits import DEFAULT_LANES, check_fits
 from glintfpga.quant.blink.model import IntArray, PassWeights, QuantizedModel
 from glintfpga.quant.blink.plan import DEFAULT_PLAN, NumberPlan
 from glintfpga.quant.blink.quantize_report import QuantizeReport, TensorRow, snr_db

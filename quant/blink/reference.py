@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from glintfpga.quant.blink import blocks
-from glintfpga.quant.blink.machine import check_lanes
+from glintfpga.quant.blink.limits import check_lanes
 from glintfpga.quant.blink.model import PassWeights, QuantizedModel
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.numbers.qformat import QFormat, shift_round

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The shape of a blink-family model: the single source of every size. Standard library only.
 
-`quant.blink.machine` has the limits of a device.
+`quant.blink.limits` has the limits of a device.
 """
 
 from collections.abc import Mapping

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from glintfpga.quant.blink.machine import DEFAULT_LANES
+from glintfpga.quant.blink.limits import DEFAULT_LANES
 from glintfpga.quant.blink.model import QuantizedModel
 from glintfpga.quant.blink.plan import NumberPlan
 from glintfpga.quant.blink.random_model import random_model

@@ -10,7 +10,7 @@ from glintfpga.boards.design import device_design
 from glintfpga.boards.gowin.bram_signatures import split
 from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.hdl.hello_layout import HEADER_AT
-from glintfpga.quant.blink.machine import LANES
+from glintfpga.quant.blink.limits import LANES
 from glintfpga.quant.blink.plan import PLAN9, PLANS
 from glintfpga.quant.blink.spec import PRESETS
 from glintfpga.quant.errors import InputError

@@ -5,7 +5,7 @@ import pytest
 
 from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.protocol import BAUDS, HelloInfo
-from glintfpga.quant.blink.machine import DEFAULT_LANES, LANES, LIMITS
+from glintfpga.quant.blink.limits import DEFAULT_LANES, LANES, LIMITS
 from glintfpga.quant.blink.plan import DEFAULT_PLAN, PLAN9, PLANS
 from glintfpga.quant.errors import InputError
 

@@ -2,7 +2,7 @@
 """Which modules of the product a command can reach: imports followed from the command line.
 
 Counted are imports anywhere in a module, those inside of functions too, and whole strings that
-name a module (``"glintfpga.boards.tangnano20k.platform"``), for what is imported by name. Imports
+name a module (``"glintfpga.train.merge.score_worker"``), for what is imported by name. Imports
 for the type checker alone do not count.
 """
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glintfpga.quant.blink.checkpoint import Checkpoint
-from glintfpga.quant.blink.machine import DEFAULT_LANES
+from glintfpga.quant.blink.limits import DEFAULT_LANES
 from glintfpga.quant.blink.plan import PLAN12, NumberPlan
 from glintfpga.quant.blink.quantize import quantize
 from glintfpga.quant.blink.spec import ModelSpec

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from glintfpga.quant.blink.machine import check_fits
+from glintfpga.quant.blink.limits import check_fits
 from glintfpga.quant.blink.spec import DIM, ModelSpec, check_size, check_sizes
 from glintfpga.quant.errors import InputError
 

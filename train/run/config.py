@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from glintfpga.quant.blink.machine import DEFAULT_LANES, check_fits, check_lanes
+from glintfpga.quant.blink.limits import DEFAULT_LANES, check_fits, check_lanes
 from glintfpga.quant.blink.plan import DEFAULT_PLAN, PLANS
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import InputError

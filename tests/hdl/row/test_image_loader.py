@@ -14,7 +14,7 @@ from glintfpga.hdl.core_port import READ_CYCLES
 from glintfpga.hdl.hello_layout import CRC_AT, HEADER_AT
 from glintfpga.hdl.primitives.memory import pack_row
 from glintfpga.hdl.row.image_loader import ImageLoader
-from glintfpga.quant.blink.machine import LIMITS
+from glintfpga.quant.blink.limits import LIMITS
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
 from glintfpga.quant.blink.spec import ModelSpec
 from support.models import random_image

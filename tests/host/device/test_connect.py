@@ -3,7 +3,7 @@ import pytest
 
 from glintfpga.firmware.wire.protocol import HelloInfo
 from glintfpga.host.device.connect import limits_of
-from glintfpga.quant.blink.machine import LIMITS
+from glintfpga.quant.blink.limits import LIMITS
 
 
 @pytest.mark.quick

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from glintfpga.quant.blink.blocks import MAX_RESCALE
-from glintfpga.quant.blink.machine import LANES
+from glintfpga.quant.blink.limits import LANES
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
 from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
 from glintfpga.quant.blink.spec import ModelSpec

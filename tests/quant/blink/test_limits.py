@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from glintfpga.quant.blink.machine import LANES, LIMITS, Limits, check_fits, check_lanes
+from glintfpga.quant.blink.limits import LANES, LIMITS, Limits, check_fits, check_lanes
 from glintfpga.quant.blink.spec import PRESETS, ModelSpec
 from glintfpga.quant.errors import InputError
 

@@ -4,7 +4,7 @@ from functools import partial
 import pytest
 
 from glintfpga.firmware.wire.protocol import Reason
-from glintfpga.host.chat.conversation import ChatSession
+from glintfpga.host.chat.chat_session import ChatSession
 
 COUNT = 450  # three chunks, so that a loss falls into an answer
 
