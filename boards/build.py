@@ -28,14 +28,15 @@ from typing import Any
 from glintfpga.boards.board import Board
 from glintfpga.boards.cache import Cache, StepResult, file_digest
 from glintfpga.boards.catalog import board_of
-from glintfpga.boards.design import Design, device_design
+from glintfpga.boards.design import Design, device_design, expected_resources
 from glintfpga.boards.floorplan import FLOORPLAN
+from glintfpga.boards.gowin.resources import check_room
 from glintfpga.boards.gowin.steps import Steps
 from glintfpga.boards.gowin.timing.report import TIMING, check_margin
 from glintfpga.boards.manifest import gateware_facts
 from glintfpga.boards.step import Step
 from glintfpga.boards.toolchain import TOOLS, check_tools
-from glintfpga.firmware.device_config import DeviceConfig
+from glintfpga.firmware.blink.device_config import DeviceConfig
 from glintfpga.quant.files.atomic import write_atomic
 from glintfpga.quant.files.lock import locked
 
@@ -100,6 +101,7 @@ def build(options: BuildOptions, progress: Progress | None = None) -> BuildResul
     """
     board = board_of(options.board)
     clock_mhz = board.check_clock(options.device.clock_hz / 1e6)
+    check_room(expected_resources(options.device), board)
     check_tools()
     design = device_design(
         board=board,
@@ -119,7 +121,7 @@ def build(options: BuildOptions, progress: Progress | None = None) -> BuildResul
             board=board,
             clock_mhz=clock_mhz,
             seed=options.seed,
-            name=options.device.family,
+            name="blink",
             out=out,
             facts=facts,
             progress=progress,

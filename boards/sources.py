@@ -27,7 +27,8 @@ _LINE = re.compile(
 def split(rtlil: str) -> tuple[str, Mapping[str, str]]:
     """The RTLIL without positions, and "folder/file.py:line" of its modules and signals.
 
-    Names are those of the flat netlist, such as ``device.core.divide.amount``, without the top's.
+    Names are those of the flat netlist, such as ``device.machine.core.divide.amount``, without that
+    of the top.
     Only positions in our own folders are kept: what a library made is found by its module.
     """
     kept, sources = [], {}

@@ -14,8 +14,9 @@ from glintfpga.firmware.blink.schedule import Loop, Rows, ScheduleWord, build_sc
 from glintfpga.host.models import image_of
 from glintfpga.quant.blink import blocks
 from glintfpga.quant.blink.model import PassWeights, QuantizedModel
-from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
+from glintfpga.quant.blink.reference import ReferenceModel
 from glintfpga.quant.blink.tables import silu_table
+from glintfpga.quant.numbers.logit_crc import logit_crc
 from glintfpga.quant.numbers.qformat import QFormat, shift_round
 from glintfpga.quant.numbers.sampler import Sampler
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What both ends of the wire agree on; nothing here runs on a processor of the device.
 
-`device_config` says what a device is, apart from its model. ``wire`` has the protocol as formats
-and state machines without I/O, ``device`` a device in software that follows it, ``blink`` what a
-machine for that family is given: its image, and the schedule that it plays.
+``wire`` has the protocol as formats and state machines without I/O, ``device`` a device in software
+that follows it, for any family of models, ``blink`` what belongs to one: what its machine is given,
+what that reports of itself, and the numbers of the software device.
 
 All folders above import this. Imports ``quant``, and no Amaranth.
 """

@@ -1,40 +1,50 @@
 # SPDX-License-Identifier: MIT
 """The seam between a service and a machine: the ports of its core and of its image loader.
 
+Token ids have 16 bits and logits 32; a machine uses as many of them as its models have.
+
 The service implements the wire protocol and is independent of the arithmetic; a machine computes
 tokens and is independent of the line. The service can drive any machine with these ports.
 """
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from amaranth.hdl import signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from glintfpga.firmware.device_config import DeviceConfig
-from glintfpga.firmware.wire.protocol import HELLO_INFO, MAX_TEMPERATURE, HelloInfo
+from glintfpga.firmware.wire.hello import HelloInfo
+from glintfpga.firmware.wire.protocol import MAX_TEMPERATURE
+from glintfpga.hdl.hello_layout import MAX_INFO
+from glintfpga.hdl.link_sizes import LinkSizes
 from glintfpga.hdl.primitives.memory import WritePort
 
 __all__ = [
-    "READ_CYCLES",
+    "ID_BITS",
+    "LOGIT_BITS",
+    "TEMPERATURE_BITS",
     "CorePort",
-    "LoadPort",
+    "GoldenRun",
     "LoaderPort",
     "LogitPort",
     "Machine",
+    "MachinePort",
     "ModelFacts",
     "Operation",
     "OperationPort",
     "Result",
 ]
 
+ID_BITS = 16
+LOGIT_BITS = 32
 TEMPERATURE_BITS = MAX_TEMPERATURE.bit_length()
 
-Operation = data.StructLayout({"id": 9, "enter": 1, "logits": 1, "sample": 1})
+Operation = data.StructLayout({"id": ID_BITS, "enter": 1, "logits": 1, "sample": 1})
 """``enter``: run token ``id`` through all passes. ``logits``: then think, and compute the logits of
 the current x. ``sample``: choose the token with noise."""
 
-Result = data.StructLayout({"id": 9, "crc": 32})
+Result = data.StructLayout({"id": ID_BITS, "crc": 32})
 """Sampled (or best) token and the CRC-32 of the logits."""
 
 OperationPort = wiring.Signature(
@@ -56,7 +66,7 @@ idle : In(1)
     Nothing runs and no result waits.
 """
 
-LogitPort = wiring.Signature({"id": Out(9), "value": In(signed(20))})
+LogitPort = wiring.Signature({"id": Out(ID_BITS), "value": In(signed(LOGIT_BITS))})
 """Read port for the logits of the last result, seen from the reader.
 
 ``value`` is the logit of ``id`` one cycle earlier, valid until the next operation. This is a memory
@@ -68,32 +78,6 @@ ModelFacts = wiring.Signature({"eos": Out(16), "vocab": Out(16)})
 """What the service uses of the loaded model: its end token (bit 15 set: none) and its number of
 tokens."""
 
-LoadPort = wiring.Signature(
-    {
-        "valid": Out(1),
-        "read": Out(1),
-        "target": Out(3),
-        "index": Out(12),
-        "data": Out(48),
-        "stored": In(48),
-    }
-)
-"""Rows of an image into the core's memories, and out of them again; seen from the loader.
-
-Members
--------
-valid : Out(1)
-    Write ``data`` (three int16, first lowest) as row ``index`` of section ``target``. One row per
-    cycle.
-read : Out(1)
-    While it is high, ``stored`` is the row at ``target`` and ``index``, `READ_CYCLES` after both.
-target, index, data, stored
-    The sections are those of the machine's image format.
-"""
-
-READ_CYCLES = 8
-"""Of the row machine: dot address, four cycles to the sum address, memory, lane, section."""
-
 CorePort = wiring.Signature(
     {
         **OperationPort.members,
@@ -102,7 +86,6 @@ CorePort = wiring.Signature(
         "seed": Out(stream.Signature(64)),
         "logits": Out(LogitPort),
         "facts": In(ModelFacts),
-        "load": Out(LoadPort),
     }
 )
 """All ports of a core, seen from the service.
@@ -112,16 +95,14 @@ Members
 i, o, idle
     As in `OperationPort`.
 clear : Out(1)
-    Strobe while ``idle``: empty the context and read the model's tables again. Follows the last
-    row of an image.
+    Strobe while ``idle``: empty the context and read the model's tables again. Follows the end of
+    an image.
 temperature : Out(10)
     T * 256; constant during an answer.
 seed : Out(stream of 64)
     Keys the noise generator; ready when it is done.
 logits : Out(LogitPort)
 facts : In(ModelFacts)
-load : Out(LoadPort)
-    Only while ``idle``.
 """
 
 LoaderPort = wiring.Signature(
@@ -134,8 +115,7 @@ LoaderPort = wiring.Signature(
         "done": In(1),
         "ok": In(1),
         "golden": In(32),
-        "load": In(LoadPort),
-        "info": In(WritePort(HELLO_INFO)),
+        "info": In(WritePort(MAX_INFO)),
         "info_stored": Out(8),
     }
 )
@@ -144,21 +124,19 @@ LoaderPort = wiring.Signature(
 Members
 -------
 start : Out(1)
-    Strobe: an image follows.
+    Strobe while the core is idle: an image follows.
 i : Out(stream of 8)
-    Body of the LOAD message.
+    Its bytes.
 end : Out(1)
-    The body is over (while ``i`` is not valid).
+    All of them have come; constant 1 from then to the next ``start``.
 check : Out(1)
     Read the memories back instead, and compare; constant from ``start`` to ``done``.
 stop : Out(1)
     Strobe: give up.
 done, ok : In(1)
-    Strobe: the load has ended, with ``ok`` when the whole body was a good image.
+    Strobe: the load has ended, with ``ok`` when these bytes are a good image.
 golden : In(32)
     Expected CRC-32 of the logits in the self-test, from the image.
-load : In(LoadPort)
-    To the core.
 info : In(WritePort)
     Header and CRC of the image into the bytes of HELLO.
 info_stored : Out(8)
@@ -166,18 +144,35 @@ info_stored : Out(8)
 """
 
 
+MachinePort = wiring.Signature({"core": Out(CorePort), "loader": Out(LoaderPort)})
+"""A whole machine, seen from the service."""
+
+
+@dataclass(frozen=True)
+class GoldenRun:
+    """What a machine computes in a self-test: the logits after so many tokens, ids 0, 1, 0, 1..."""
+
+    tokens: int
+    limit_ms: int
+    """A core without a result for so long has failed."""
+
+
 class Machine(Protocol):
-    """Makes the two components of a machine for a device."""
+    """A component with the ports ``MachinePort.flip()``, and what a device needs to build it in."""
+
+    core: wiring.PureInterface
+    loader: wiring.PureInterface
+    golden_run: GoldenRun
+    link_sizes: LinkSizes
 
     @property
-    def config(self) -> DeviceConfig:
-        """Clock, line rates and build of the device."""
+    def clk_hz(self) -> int:
+        """Clock of the domain ``sync``."""
 
-    def core(self) -> wiring.Component:
-        """The core; its signature is ``CorePort.flip()``."""
+    @property
+    def bauds(self) -> tuple[int, ...]:
+        """Rates of the line."""
 
-    def loader(self) -> wiring.Component:
-        """The image loader; its signature is ``LoaderPort.flip()``."""
-
-    def hello(self) -> HelloInfo:
-        """The answer to HELLO at power-up; its MODEL flag is set if there is a model."""
+    @property
+    def info(self) -> HelloInfo:
+        """The answer to HELLO at power-up; without the flag MODEL its header is only room."""

@@ -22,8 +22,7 @@ class Device(wiring.Component):
     Parameters
     ----------
     machine : Machine
-        Makes the core and its image loader; its ``config`` has the clock of the domain ``sync``,
-        any that `baud_steps` accepts, and the rates of the line.
+        Its ``clk_hz`` is the clock of the domain ``sync``, any that `baud_steps` accepts.
 
     Members
     -------
@@ -38,28 +37,34 @@ class Device(wiring.Component):
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self.info = machine.hello()
         super().__init__()
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()
-        clk_hz, bauds = self.machine.config.clock_hz, self.machine.config.bauds
+        machine = self.machine
+        clk_hz, bauds = machine.clk_hz, machine.bauds
         m.submodules.receiver = receiver = UARTReceiver(clk_hz=clk_hz, bauds=bauds)
         m.submodules.transmitter = transmitter = UARTTransmitter(clk_hz=clk_hz, bauds=bauds)
-        service = Service(clk_hz=clk_hz, info=self.info, loader=self.machine.loader())
+        service = Service(
+            clk_hz=clk_hz,
+            info=machine.info,
+            golden_run=machine.golden_run,
+            sizes=machine.link_sizes,
+        )
         m.submodules.service = service
-        m.submodules.core = core = self.machine.core()
+        m.submodules.machine = machine
         wiring.connect(m, receiver.o, service.rx)
         wiring.connect(m, service.tx, transmitter.i)
-        wiring.connect(m, service.core, core)
+        wiring.connect(m, service.core, machine.core)
+        wiring.connect(m, service.loader, machine.loader)
         m.d.comb += [
             receiver.rx.eq(self.rx),
             receiver.baud.eq(service.baud),
             self.tx.eq(transmitter.tx),
             transmitter.baud.eq(service.baud),
             service.tx_idle.eq(transmitter.idle),
-            self.status.idle.eq(core.idle),
-            self.status.busy.eq(~core.idle),
+            self.status.idle.eq(machine.core.idle),
+            self.status.busy.eq(~machine.core.idle),
             self.status.error.eq(~service.model),
             self.status.failed.eq(service.self_test >= SelfTest.MEMORY_FAILED),
         ]

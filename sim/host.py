@@ -2,8 +2,9 @@
 """The smallest host: a `Session` on a line, for benches, traces and recordings."""
 
 from glintfpga.firmware.wire.byte_line import ByteLine
+from glintfpga.firmware.wire.hello import HelloInfo
 from glintfpga.firmware.wire.messages import set_baud
-from glintfpga.firmware.wire.protocol import BAUDS, HelloInfo
+from glintfpga.firmware.wire.protocol import BAUDS, payload_limit
 from glintfpga.firmware.wire.session import Reply, Session
 from glintfpga.quant.errors import DeviceError
 
@@ -23,11 +24,13 @@ class SimHost:
 
     def __init__(self, line: ByteLine):
         self.line = line
+        self._payload_limit = payload_limit(BAUDS[0])
         self.new_session(1)
 
     def new_session(self, nonce: int) -> None:
         """Forget the session and greet the device for another one."""
         self.session = Session()
+        self.session.endpoint.payload_limit = self._payload_limit
         self.session.start(nonce, self.line.clock())
 
     @property
@@ -55,6 +58,8 @@ class SimHost:
         """Take both ends to ``BAUDS[index]``."""
         self.ask(set_baud(index))
         self.line.set_baud(BAUDS[index])
+        self._payload_limit = payload_limit(BAUDS[index])
+        self.session.endpoint.payload_limit = self._payload_limit
 
     def turn(self) -> bytes:
         """One turn of the line: what arrived, whose acknowledgment is on its way then."""

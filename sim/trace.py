@@ -6,7 +6,7 @@ from pathlib import Path
 from glintfpga.firmware.blink.image_format import vocab_of
 from glintfpga.firmware.wire.messages import generate, prompt
 from glintfpga.firmware.wire.protocol import BAUDS
-from glintfpga.quant.files.atomic import cannot_write
+from glintfpga.quant.files.atomic import write_atomic
 from glintfpga.sim.host import SimHost
 from glintfpga.sim.line import open_sim_line
 
@@ -29,8 +29,5 @@ def record_trace(path: Path, *, text: bytes = b"Hi", tokens: int = 2) -> int:
     first = sim.cycles
     sim.trace_start()
     host.ask(prompt(list(text), vocab), generate(tokens))
-    try:
-        path.write_bytes(sim.trace_take())
-    except OSError as error:
-        raise cannot_write(repr(str(path)), error) from error
+    write_atomic(path, sim.trace_take())
     return sim.cycles - first

@@ -64,7 +64,13 @@ def check(netlist: Netlist, expected: Resources | None, board: Board) -> dict[st
         raise InputError(
             f"synthesis made {', '.join(problems)}: a memory or multiplier was not recognized"
         )
-    for key, used in asdict(found).items():
+    check_room(found, board)
+    return types
+
+
+def check_room(needed: Resources, board: Board) -> None:
+    """Raise ``InputError`` that names what the chip lacks."""
+    for key, used in asdict(needed).items():
         room = getattr(board.capacity, key)
         if used > room:
             raise InputError(
@@ -72,13 +78,12 @@ def check(netlist: Netlist, expected: Resources | None, board: Board) -> dict[st
                 "lanes"
             )
     # A DSP macro holds either two wide or four narrow multipliers.
-    macros = -(-found.mult18x18 // 2) + -(-found.mult9x9 // 4)
+    macros = -(-needed.mult18x18 // 2) + -(-needed.mult9x9 // 4)
     if macros > board.capacity.mult18x18 // 2:
         raise InputError(
             f"the multipliers need {macros} DSP macros, {board.name} has "
             f"{board.capacity.mult18x18 // 2}: build with fewer lanes"
         )
-    return types
 
 
 def _differences(found: Mapping[str, int], expected: Mapping[str, int]) -> list[str]:

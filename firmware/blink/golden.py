@@ -7,7 +7,8 @@ import numpy as np
 
 from glintfpga.quant.blink.limits import LANES
 from glintfpga.quant.blink.model import QuantizedModel
-from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
+from glintfpga.quant.blink.reference import ReferenceModel
+from glintfpga.quant.numbers.logit_crc import logit_crc
 
 __all__ = ["GOLDEN_LANES", "GOLDEN_TOKENS", "golden_crc", "golden_crcs"]
 

@@ -140,6 +140,8 @@ def unpack_header(data: bytes) -> ImageHeader:
 
     Raises ``InputError`` for anything this version does not read.
     """
+    if len(data) < HEADER_BYTES and MAGIC.startswith(data[:4]):
+        raise InputError(f"not a .glint image: it ends after {len(data)} bytes, within the header")
     if len(data) < HEADER_BYTES or data[:4] != MAGIC:
         raise InputError(f"not a .glint image: it starts with {data[:4]!r}, not {MAGIC!r}")
     _, version, size, *f = _HEADER.unpack_from(data)

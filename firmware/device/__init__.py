@@ -7,7 +7,7 @@ It runs ``ref:`` and ``float:``, and tests compare the gateware with it. Read in
     software_device    bytes in, bytes out, with time as an argument
     executor           the commands, one after another
     message_buffer     when the tokens of an answer leave as a message
-    numerics           the model that computes: the integer reference or floats
+    loaded_model       what it needs of a model, whatever its family
 
-Imports ``firmware.blink``, ``firmware.device_config``, ``firmware.wire`` and ``quant``.
+Imports ``firmware.wire``, ``quant.errors`` and ``quant.numbers``.
 """

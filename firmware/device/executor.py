@@ -11,9 +11,8 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from enum import Enum
 
-from glintfpga.firmware.blink.golden import golden_crc
+from glintfpga.firmware.device.loaded_model import LoadedModel
 from glintfpga.firmware.device.message_buffer import MessageBuffer
-from glintfpga.firmware.device.numerics import LoadedModel
 from glintfpga.firmware.wire.endpoint import Endpoint
 from glintfpga.firmware.wire.messages import (
     GENERATE_BYTES,
@@ -35,18 +34,22 @@ from glintfpga.firmware.wire.protocol import (
     SelfTest,
     Status,
 )
-from glintfpga.quant.blink.reference import logit_crc
 from glintfpga.quant.errors import InputError
+from glintfpga.quant.numbers.logit_crc import logit_crc
 from glintfpga.quant.numbers.sampler import Sampler
 
 __all__ = ["CommandExecutor", "StepOutcome", "Task"]
 
 _NEED_MODEL = frozenset({Op.RESET, Op.PROMPT, Op.GENERATE, Op.SCORE, Op.ABORT})
 _COMMANDS = frozenset(op for op in Op if op < Op.TOKENS)
+_MAX_IMAGE = 1 << 26
+"""Bytes of the longest image that a software device keeps while it comes."""
 _FIXED_LENGTH = {
     Op.RESET: 0,
     Op.ABORT: 0,
     Op.COUNTERS: 0,
+    Op.LOAD: 4,
+    Op.LOAD_END: 0,
     Op.GENERATE: GENERATE_BYTES,
     Op.SET_BAUD: 1,
 }
@@ -96,6 +99,7 @@ class CommandExecutor:
     def run(self) -> Task:
         """Execute commands for ever. A new session abandons the generator and takes a new one."""
         self.switch = None
+        self._drop_load()
         while True:
             head = yield from self._receive(MESSAGE_HEADER)
             self._left = int.from_bytes(head[1:], "little")
@@ -141,7 +145,11 @@ class CommandExecutor:
             case Op.GENERATE:
                 done = yield from self._generate(done)
             case Op.LOAD:
-                done = yield from self._replace_model(done)
+                done = yield from self._begin_load(done)
+            case Op.LOAD_PART:
+                done = yield from self._load_part(done)
+            case Op.LOAD_END:
+                done = self._end_load(done)
             case Op.COUNTERS:
                 yield from self._send(message(Op.COUNTED, self.totals.encode()))
             case Op.SET_BAUD:
@@ -206,7 +214,7 @@ class CommandExecutor:
         (flags,) = yield from self._receive(1)
         if flags & ~int(ScoreFlag.LOGITS):
             return replace(done, status=Status.BAD_ARGUMENT)
-        buffer = MessageBuffer(Op.SCORES, 4)
+        buffer = MessageBuffer(Op.SCORES, 4, self._endpoint.payload_limit)
         return (yield from self._enter_all(done, buffer, flags))
 
     def _enter_all(
@@ -250,7 +258,7 @@ class CommandExecutor:
             self._sampler.reseed(request.seed)
         size = token_bytes(self.model.vocab)
         with_crc = bool(request.flags & GenerateFlag.CRC)
-        buffer = MessageBuffer(Op.TOKENS, size + 4 * with_crc)
+        buffer = MessageBuffer(Op.TOKENS, size + 4 * with_crc, self._endpoint.payload_limit)
         count = newlines = 0
         reason = Reason.COUNT
         while count < request.count:
@@ -286,17 +294,50 @@ class CommandExecutor:
         self._count(tokens=1)
         return self._pending, logit_crc(logits)
 
-    def _replace_model(self, done: Done) -> Generator[StepOutcome, None, Done]:
+    def _drop_load(self) -> None:
+        self._image: bytearray | None = None
+        self._next_model: LoadedModel | None = None
+
+    def _begin_load(self, done: Done) -> Generator[StepOutcome, None, Done]:
+        self._image_size = int.from_bytes((yield from self._receive(4)), "little")
         if self._load is None:
             return replace(done, status=Status.UNSUPPORTED)
         self._install(None)
-        data = bytearray()
-        while self._left:
-            data += yield from self._receive_available()
+        self._drop_load()
+        if self._image_size:  # no image is empty: such a load has failed already
+            self._image = bytearray()
+        return done
+
+    def _load_part(self, done: Done) -> Generator[StepOutcome, None, Done]:
+        """Take bytes of the image; the last one shows whether it is one."""
+        if self._image is None:
+            return replace(done, status=Status.NO_LOAD)
+        if self._image_size > _MAX_IMAGE:
+            self._drop_load()
+            return replace(done, status=Status.BAD_IMAGE)
+        while self._left and len(self._image) < self._image_size:
+            rest = min(self._left, self._image_size - len(self._image))
+            self._image += yield from self._receive(min(rest, max(1, self._endpoint.readable)))
+        if len(self._image) < self._image_size:
+            return done
+        assert self._load is not None
+        data = bytes(self._image)
+        self._drop_load()
         try:
-            self._install(self._load(bytes(data)))
+            model = self._load(data)
         except InputError:
             return replace(done, status=Status.BAD_IMAGE)
+        if self._left:
+            return replace(done, status=Status.BAD_LENGTH)
+        self._next_model = model
+        return done
+
+    def _end_load(self, done: Done) -> Done:
+        model, is_short = self._next_model, self._image is not None
+        self._drop_load()
+        if model is None:
+            return replace(done, status=Status.BAD_LENGTH if is_short else Status.NO_LOAD)
+        self._install(model)
         return done if self.model else replace(done, status=Status.SELF_TEST)
 
     def _flush(self, buffer: MessageBuffer) -> Task:
@@ -309,8 +350,7 @@ def _self_test(model: LoadedModel | None) -> SelfTest:
     """Replay the golden tokens. The bytes of the image were checked when it was read."""
     if model is None:
         return SelfTest.NO_MODEL
-    if model.golden is None:
+    if model.is_golden is None:
         return SelfTest.NOT_RUN
     model.numerics.clear()
-    found = golden_crc(model.numerics.enter, model.numerics.logits)
-    return SelfTest.PASSED if found == model.golden else SelfTest.TOKEN_FAILED
+    return SelfTest.PASSED if model.is_golden(model.numerics) else SelfTest.TOKEN_FAILED

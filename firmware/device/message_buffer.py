@@ -2,7 +2,7 @@
 """Gathers the bodies of an answer, TOKENS or SCORES, into messages that fit a frame."""
 
 from glintfpga.firmware.wire.messages import message
-from glintfpga.firmware.wire.protocol import FLUSH_S, MAX_MESSAGE_BODY, Op
+from glintfpga.firmware.wire.protocol import FLUSH_S, MESSAGE_HEADER, Op
 
 __all__ = ["MessageBuffer"]
 
@@ -10,12 +10,13 @@ __all__ = ["MessageBuffer"]
 class MessageBuffer:
     """Collects the bodies of one command and cuts them into messages that fit a frame.
 
-    ``unit`` is the number of bytes that stay together: an entry of TOKENS, a word of SCORES.
+    ``unit`` is the number of bytes that stay together: an entry of TOKENS, a word of SCORES;
+    ``payload`` that of a frame.
     """
 
-    def __init__(self, op: Op, unit: int) -> None:
+    def __init__(self, op: Op, unit: int, payload: int) -> None:
         self._op = op
-        self._limit = MAX_MESSAGE_BODY // unit * unit
+        self._limit = (payload - MESSAGE_HEADER) // unit * unit
         self._bytes = bytearray()
         self._touched = 0.0
 

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from glintfpga.firmware.device.executor import CommandExecutor, StepOutcome
-from glintfpga.firmware.device.numerics import LoadedModel
-from glintfpga.firmware.device_config import DeviceConfig
+from glintfpga.firmware.device.loaded_model import LoadedModel
 from glintfpga.firmware.wire.endpoint import Endpoint, Role
+from glintfpga.firmware.wire.hello import HelloInfo
 from glintfpga.firmware.wire.messages import Counters
-from glintfpga.firmware.wire.protocol import FALLBACK_S, IMAGE_HEADER, HelloFlag, HelloInfo
+from glintfpga.firmware.wire.protocol import BAUDS, FALLBACK_S, HelloFlag, payload_limit
 from glintfpga.quant.numbers.sampler import Sampler
 
 __all__ = ["SoftwareDevice"]
@@ -22,7 +22,7 @@ class SoftwareDevice:
         model: what is loaded at power-up, or None.
         load: turns the bytes of an image into a model, raising ``InputError``; None refuses LOAD.
         sampler: the noise stream; it outlives models.
-        config: what the hello reports of the device.
+        info: what the hello reports of the device without a model.
     """
 
     def __init__(
@@ -31,9 +31,9 @@ class SoftwareDevice:
         model: LoadedModel | None,
         load: Callable[[bytes], LoadedModel] | None,
         sampler: Sampler,
-        config: DeviceConfig,
+        info: HelloInfo,
     ) -> None:
-        self.config = config
+        self._info = info
         self._default = model
         self._endpoint = Endpoint(Role.DEVICE, info=self._hello)
         self._executor = CommandExecutor(self._endpoint, model=model, load=load, sampler=sampler)
@@ -63,6 +63,7 @@ class SoftwareDevice:
     def poll(self, now: float, *, steps: int = 1) -> bytes:
         """Work for at most ``steps`` tokens, then return the frames to transmit."""
         self._executor.now = now
+        self._use_rate()
         self.idle = False
         while steps and not self.idle:
             self.idle = next(self._work) is StepOutcome.BLOCKED
@@ -72,11 +73,16 @@ class SoftwareDevice:
         if min(self._endpoint.silence(now), now - self._worked) >= FALLBACK_S:
             self._executor.switch = None
             self._executor.baud_index = 0
+        self._use_rate()
         return self._endpoint.poll(now)
 
     def fall_back(self) -> None:
         """Go to 115200 baud, as `FALLBACK_ERRORS` stop-bit errors make a device do."""
+        self._executor.switch = None
         self._executor.baud_index = 0
+
+    def _use_rate(self) -> None:
+        self._endpoint.payload_limit = payload_limit(BAUDS[self.baud_index])
 
     def _hello(self) -> HelloInfo:
         model = self._executor.model
@@ -84,10 +90,10 @@ class SoftwareDevice:
         if model is not None:
             flags = HelloFlag.MODEL | HelloFlag.DEFAULT_IMAGE * (model is self._default)
         return replace(
-            self.config.hello(),
+            self._info,
             flags=flags,
             baud_index=self.baud_index,
             self_test=self._executor.self_test,
             image_crc=model.image_crc if model else 0,
-            image_header=model.image_header if model else bytes(IMAGE_HEADER),
+            image_header=model.image_header if model else b"",
         )

@@ -3,7 +3,8 @@
 
 Read in this order:
 
-    protocol    the rules in one page; frames, numbers, the hello
+    protocol    the rules in one page, and the numbers
+    frames, hello    bodies to bytes on the wire; what a device reports of itself
     messages    the bodies of commands and answers
     endpoint    one end of the link: acks, retries, credit; bytes in, bytes out
     session     the host's side on top of it: whole messages out, replies in

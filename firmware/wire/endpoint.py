@@ -9,22 +9,26 @@ any origin and never goes back.
 from collections.abc import Callable
 from enum import Enum
 
+from glintfpga.firmware.wire.frames import Data, FrameSplitter, Hello, HelloReply, parse_frame
+from glintfpga.firmware.wire.hello import HelloInfo
 from glintfpga.firmware.wire.protocol import (
+    BAUDS,
     CREDIT_UNIT,
     CREDIT_UPDATE,
     DEVICE_RETRIES,
+    MAX_CREDIT,
     MAX_PAYLOAD,
-    MAX_RAW,
+    OLD_VERSION,
     RETRY_S,
-    RING,
-    Data,
+    SHORT_PAYLOAD,
+    TO_DEVICE_PAYLOAD,
+    TO_DEVICE_RING,
+    TO_HOST_RING,
+    VERSION,
     DataFlag,
     FrameError,
-    FrameSplitter,
-    Hello,
-    HelloInfo,
-    HelloReply,
-    parse_frame,
+    frame_bytes,
+    payload_limit,
 )
 from glintfpga.quant.errors import DeviceError
 
@@ -32,13 +36,15 @@ __all__ = ["HELLO_S", "POLL_S", "Endpoint", "Receiver", "Role", "Sender", "retry
 
 HELLO_S = 0.1
 """A host repeats an unanswered HELLO after this time."""
+OLD_HELLO_EVERY = 3
+"""Of so many HELLOs the last has the first byte of the old version."""
 POLL_S = 0.1
 """A host that waits for something sends a POLL after this much silence."""
 
 
 def retry_seconds(baud: int) -> float:
     """Time a host gives an answer: the device's 50 ms, and three full frames on a slow line."""
-    return RETRY_S + 3 * 10 * (MAX_RAW + 1) / baud
+    return RETRY_S + 3 * 10 * frame_bytes(payload_limit(baud)) / baud
 
 
 class Role(Enum):
@@ -49,21 +55,25 @@ class Role(Enum):
 
 
 class Sender:
-    """Sending end: a ring of the bytes not yet acked, the first `sent` of them on their way."""
+    """Sending end: a ring of the bytes not yet acked, the first `sent` of them on their way.
 
-    def __init__(self) -> None:
+    Parameter: bytes in the peer's ring.
+    """
+
+    def __init__(self, window: int) -> None:
         self.oldest = 0
         self.sent = 0
         self.retries = 0
         self._ring = bytearray()
-        self._window = RING
+        self._window = window
         self._since = 0.0
         self._may_repeat = True
+        self._is_careful = False
 
     @property
     def room(self) -> int:
         """Bytes `write` would take now."""
-        return RING - len(self._ring)
+        return TO_HOST_RING - len(self._ring)
 
     @property
     def stored(self) -> int:
@@ -75,16 +85,23 @@ class Sender:
         """Bytes that the peer's credit lets go out now."""
         return max(0, min(len(self._ring), self._window) - self.sent)
 
+    def open(self, window: int) -> None:
+        """The peer's ring has so many bytes, all of them free."""
+        self._window = window
+
     def write(self, data: bytes) -> int:
         """Take as much of ``data`` as there is room for; returns how much."""
         taken = min(len(data), self.room)
         self._ring += data[:taken]
         return taken
 
-    def take(self, now: float) -> tuple[int, bytes]:
-        """Offset and payload of the next frame; the payload is empty if nothing is sendable."""
+    def take(self, now: float, limit: int) -> tuple[int, bytes]:
+        """Offset and payload of the next frame; the payload is empty if nothing is sendable.
+
+        Behind a rewind it is short: of a line that damages a byte in 100, no long one would come.
+        """
         offset = self.oldest + self.sent
-        size = min(self.sendable, MAX_PAYLOAD)
+        size = min(self.sendable, limit, SHORT_PAYLOAD if self._is_careful else MAX_PAYLOAD)
         payload = bytes(self._ring[self.sent : self.sent + size])
         self.sent += size
         if payload:
@@ -96,13 +113,14 @@ class Sender:
         step = (frame.ack - self.oldest) % 65536
         if step > len(self._ring):
             return
-        self._window = min(RING, frame.credit * CREDIT_UNIT)
+        self._window = frame.credit * CREDIT_UNIT
         if step:
             del self._ring[:step]
             self.oldest += step
             self.sent = max(0, self.sent - step)
             self._since = now
             self._may_repeat = True
+            self._is_careful = False
         elif not frame.payload and self.sent and self._may_repeat:
             self._may_repeat = False
             self._rewind()
@@ -118,16 +136,18 @@ class Sender:
 
     def _rewind(self) -> None:
         self.sent = 0
+        self._is_careful = True
         self.retries += 1
 
 
 class Receiver:
-    """Receiving end: a ring of the bytes taken in order and not yet read."""
+    """Receiving end: a ring of so many bytes, taken in order and not yet read."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int) -> None:
         self.expected = 0
-        self.advertised = RING // CREDIT_UNIT
+        self._size = size
         self._ring = bytearray()
+        self.advertised = self.credit
 
     @property
     def stored(self) -> int:
@@ -136,8 +156,8 @@ class Receiver:
 
     @property
     def credit(self) -> int:
-        """Free space in units of 16 bytes."""
-        return (RING - len(self._ring)) // CREDIT_UNIT
+        """Free space in units of 32 bytes."""
+        return min(MAX_CREDIT, (self._size - len(self._ring)) // CREDIT_UNIT)
 
     @property
     def must_update(self) -> bool:
@@ -146,7 +166,7 @@ class Receiver:
 
     def take(self, frame: Data) -> bool:
         """Take the payload if it is the next one and fits; returns whether."""
-        fits = len(frame.payload) <= RING - len(self._ring)
+        fits = len(frame.payload) <= self._size - len(self._ring)
         if frame.offset != self.expected % 65536 or not fits:
             return False
         self._ring += frame.payload
@@ -177,6 +197,7 @@ class Endpoint:
         expecting: host; while true, `POLL_S` of silence makes it send a POLL. On unless cleared.
         keep_alive: host; seconds after which an idle line gets an empty DATA, or None.
         retry_s: seconds without progress until what was sent is sent again.
+        payload_limit: bytes of a payload at the rate of now; whoever changes the rate sets it.
         dropped, crc_errors: as in `glintfpga.firmware.wire.messages.Counters`.
     """
 
@@ -187,11 +208,13 @@ class Endpoint:
         self.expecting = True
         self.keep_alive: float | None = None
         self.retry_s = RETRY_S
+        self.payload_limit = payload_limit(BAUDS[0])
         self.dropped = 0
         self.crc_errors = 0
         self.open = False
         self._describe = info
-        self._splitter = FrameSplitter()
+        self._longest = MAX_PAYLOAD if role is Role.HOST else TO_DEVICE_PAYLOAD
+        self._splitter = FrameSplitter(self._longest)
         self._nonce = 0
         self._retries_before = 0
         self._last_received = 0.0
@@ -199,9 +222,12 @@ class Endpoint:
         self._restart()
 
     def _restart(self) -> None:
-        self._sender = Sender()
-        self._receiver = Receiver()
+        rings = (TO_HOST_RING, TO_DEVICE_RING)
+        here, there = rings if self.role is Role.HOST else reversed(rings)
+        self._sender = Sender(there)
+        self._receiver = Receiver(here)
         self._hello_due: float | None = None
+        self._hellos = 0
         self._ack_due = False
         self._expired = 0
 
@@ -269,7 +295,7 @@ class Endpoint:
         """Take bytes from the line, cut anywhere."""
         for raw in self._splitter.feed(data):
             try:
-                frame = parse_frame(raw)
+                frame = parse_frame(raw, max_payload=self._longest)
             except FrameError as error:
                 self.dropped += 1
                 self.crc_errors += error.damaged
@@ -296,6 +322,7 @@ class Endpoint:
                     self._hello_due = None
                     self.open = True
                     self.info = frame.info
+                    self._sender.open(frame.info.ring)
             case _:
                 self.dropped += 1
 
@@ -318,7 +345,9 @@ class Endpoint:
                 return HelloReply(self._nonce, self._describe()).encode()
             self._hello_due = now + HELLO_S
             # The zero ends whatever the line made of noise, or of another program's bytes.
-            return b"\0" + Hello(self._nonce).encode()
+            self._hellos += 1
+            version = VERSION if self._hellos % OLD_HELLO_EVERY else OLD_VERSION
+            return b"\0" + Hello(self._nonce, version).encode()
         if not self.open:
             return b""
         allowed = self.role is Role.HOST or self._expired < DEVICE_RETRIES
@@ -336,7 +365,8 @@ class Endpoint:
         return b""
 
     def _data(self, now: float, flags: int = 0) -> bytes:
-        offset, payload = self._sender.take(now)
+        limits = [self.payload_limit] + ([self.info.max_payload] if self.info else [])
+        offset, payload = self._sender.take(now, min(limits))
         receiver = self._receiver
         receiver.advertised = receiver.credit
         self._ack_due = False

@@ -117,6 +117,16 @@ def score(tokens: Sequence[int], vocab: int, *, logits: bool = False) -> bytes:
     return message(Op.SCORE, bytes([ScoreFlag.LOGITS * logits]) + encode_tokens(tokens, vocab))
 
 
+def load(image: bytes, *, part: int = MAX_MESSAGE) -> list[bytes]:
+    """LOAD of an image: its messages, with parts of so many bytes."""
+    parts = (image[at : at + part] for at in range(0, len(image), part))
+    return [
+        message(Op.LOAD, len(image).to_bytes(4, "little")),
+        *(message(Op.LOAD_PART, data) for data in parts),
+        message(Op.LOAD_END),
+    ]
+
+
 def set_baud(index: int) -> bytes:
     """SET_BAUD message."""
     return message(Op.SET_BAUD, bytes([index]))

@@ -31,7 +31,7 @@ class Session:
     def _clear(self) -> None:
         self.stored = 0
         self._unwritten = b""
-        self._part = bytearray()
+        self._begun = bytearray()
         self._replies: list[Reply] = []
         self._awaited = 0
 
@@ -105,7 +105,7 @@ class Session:
     def _read(self) -> None:
         data = self.endpoint.read()
         self.stored += len(data)
-        self._part += data
-        while (reply := take_message(self._part)) is not None:
+        self._begun += data
+        while (reply := take_message(self._begun)) is not None:
             self._replies.append(reply)
             self._awaited -= reply[0] == Op.DONE and self._awaited > 0

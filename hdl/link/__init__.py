@@ -7,5 +7,6 @@ inwards: `uart` (bits to bytes), `framing` (bytes to checked frames and back), `
 and keeps the session and the baud rate. `message_writer` cuts what the device answers into
 messages.
 
-Imports ``hdl.primitives`` and ``firmware.wire``; knows nothing of models or commands.
+Imports ``hdl.hello_layout``, ``hdl.link_sizes``, ``hdl.primitives`` and ``firmware.wire``; has
+nothing of models or commands.
 """

@@ -5,7 +5,14 @@ from amaranth.hdl import Cat, Elaboratable, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from glintfpga.firmware.wire.protocol import DATA_HEADER, HELLO_HEADER, HELLO_INFO, RING, Kind
+from glintfpga.firmware.wire.protocol import (
+    DATA_HEADER,
+    HELLO_HEADER,
+    MAX_PAYLOAD,
+    TO_HOST_RING,
+    Kind,
+)
+from glintfpga.hdl.hello_layout import MAX_INFO
 from glintfpga.hdl.link.framing import BODY_BYTE, FIRST_BYTE
 from glintfpga.hdl.primitives.memory import ReadPort
 
@@ -37,6 +44,8 @@ class FrameWriter(wiring.Component):
     ring, info : Out(ReadPort)
         Where payload comes from: the sender's ring, by the low bits of a stream offset, and the
         `HelloInfo` bytes.
+    info_length : In(range)
+        How many of these there are.
     o : Out(stream of BODY_BYTE)
     payload : Out(1)
         The frame that is being written has payload.
@@ -49,16 +58,17 @@ class FrameWriter(wiring.Component):
     hello: In(1)
     nonce: In(32)
     ack_due: In(1)
-    sendable: In(8)
+    sendable: In(range(MAX_PAYLOAD + 1))
     offset: In(16)
     settled: In(1)
-    flight: In(range(RING + 1))
+    flight: In(range(TO_HOST_RING + 1))
     expected: In(16)
     credit: In(8)
     hello_accepted: Out(1)
     data_accepted: Out(1)
-    ring: Out(ReadPort(RING))
-    info: Out(ReadPort(HELLO_INFO))
+    ring: Out(ReadPort(TO_HOST_RING))
+    info: Out(ReadPort(MAX_INFO))
+    info_length: In(range(MAX_INFO + 1))
     o: Out(stream.Signature(BODY_BYTE))
     payload: Out(1)
     abort: Out(1)
@@ -68,8 +78,8 @@ class FrameWriter(wiring.Component):
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()
         at = Signal(range(DATA_HEADER))
-        left = Signal(range(256))
-        address = Signal(range(RING))
+        left = Signal(range(MAX_PAYLOAD + 1))
+        address = Signal(range(TO_HOST_RING))
         m.d.comb += [self.ring.address.eq(address), self.info.address.eq(address)]
         is_hello = Signal()
         offset, ack, credit = Signal(16), Signal(16), Signal(8)
@@ -100,7 +110,7 @@ class FrameWriter(wiring.Component):
                     m.d.comb += self.hello_accepted.eq(1)
                     m.d.sync += [
                         address.eq(0),
-                        left.eq(HELLO_INFO),
+                        left.eq(self.info_length),
                         is_hello.eq(1),
                         self.payload.eq(0),
                     ]

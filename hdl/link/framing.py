@@ -2,28 +2,28 @@
 """Frames: COBS and CRC-32 between wire bytes and frame bodies.
 
 COBS cuts a body at its zeros and sends each piece behind a code byte, 1 + the length of the piece,
-so that a zero on the wire is always the end of a frame. Bodies have at most 204 bytes, so the code
-for "254 bytes and no zero behind" never occurs and each wire byte but the first of a frame makes
-exactly one body byte.
+so that a zero on the wire is always the end of a frame. The code 255 stands for 254 bytes and no
+zero behind; every other wire byte but the first of a frame makes exactly one body byte.
 """
 
 from amaranth.hdl import Array, Cat, Elaboratable, Module, Mux, Signal
-from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
 
 from glintfpga.firmware.wire.protocol import (
     CRC_BYTES,
     DATA_HEADER,
     HELLO_HEADER,
-    HELLO_INFO,
-    MAX_BODY,
-    MAX_RAW,
+    TO_DEVICE_PAYLOAD,
     VERSION,
     Kind,
+    frame_bytes,
 )
 from glintfpga.hdl.link.uart import LineByte
+from glintfpga.hdl.link_sizes import LARGE, LinkSizes
 from glintfpga.hdl.primitives.byte_crc import CrcBytes
-from glintfpga.hdl.primitives.memory import outside_reset
+from glintfpga.hdl.primitives.memory import ReadPort, WritePort, byte_ram, outside_reset
 
 __all__ = ["BODY_BYTE", "FIRST_BYTE", "HEADER", "FrameReceiver", "FrameTransmitter"]
 
@@ -34,6 +34,13 @@ HEADER = data.StructLayout(
     {"first": 8, "session": 8, "flags": 8, "offset": 16, "ack": 16, "credit": 8}
 )
 """First 8 bytes of a body; in a HELLO the nonce starts at ``session``."""
+
+MAX_BODY = DATA_HEADER + TO_DEVICE_PAYLOAD + CRC_BYTES
+"""Bytes of the longest body that the device takes."""
+
+FULL_CODE = 255
+"""254 bytes behind it, and no zero."""
+
 
 BODY_BYTE = data.StructLayout({"byte": 8, "last": 1})
 
@@ -56,11 +63,11 @@ class FrameReceiver(wiring.Component):
         Strobe and byte behind the DATA header.
     header : Out(HEADER)
         Stable from the verdict to the next ``start``.
-    length : Out(8)
+    length : Out(range)
         Payload bytes of a DATA frame, with its verdict.
     hello, data_frame, damaged, foreign : Out(1)
-        The verdict, one strobe per frame: a HELLO of a host, a DATA frame, one with a wrong CRC,
-        COBS or length, or one of another version or kind.
+        The verdict, one strobe per frame: a HELLO of a host of any version, a DATA frame, one with
+        a wrong CRC, COBS or length, or one of another version or kind.
     """
 
     i: In(LineByte)
@@ -68,7 +75,7 @@ class FrameReceiver(wiring.Component):
     payload_valid: Out(1)
     payload: Out(8)
     header: Out(HEADER)
-    length: Out(8)
+    length: Out(range(TO_DEVICE_PAYLOAD + 1))
     hello: Out(1)
     data_frame: Out(1)
     damaged: Out(1)
@@ -78,9 +85,11 @@ class FrameReceiver(wiring.Component):
         m = Module()
         m.submodules.crc = crc = CrcBytes()
 
-        # `raw` counts the bytes since the delimiter, `left` those until the next code byte.
-        raw = Signal(range(MAX_RAW + 2))
+        # `count` is 1 more than the body's bytes so far, and 0 between frames; `left` counts the
+        # bytes until the next code byte, which stands for a zero unless the last one was full.
+        count = Signal(range(MAX_BODY + 2))
         left = Signal(8)
+        after_full = Signal()
         bad = Signal()
         ending = Signal()
         emit = Signal()
@@ -89,51 +98,53 @@ class FrameReceiver(wiring.Component):
             byte.eq(Mux(left == 0, 0, self.i.data)),
             crc.data.eq(byte),
             crc.valid.eq(emit),
-            crc.start.eq(self.i.valid & (raw == 0)),
+            crc.start.eq(self.i.valid & (count == 0)),
         ]
         m.d.sync += [
-            self.start.eq(emit & (raw == 1)),
-            self.payload_valid.eq(emit & (raw > DATA_HEADER)),
+            self.start.eq(emit & (count == 1)),
+            self.payload_valid.eq(emit & (count > DATA_HEADER)),
             self.payload.eq(byte),
             ending.eq(0),
         ]
-        with m.If(emit & (raw <= DATA_HEADER)):
+        with m.If(emit & (count <= DATA_HEADER)):
             m.d.sync += self.header.eq(Cat(self.header.as_value()[8:], byte))
 
         with m.If(self.i.valid):
             with m.If((self.i.data == 0) & ~self.i.error):
-                m.d.sync += ending.eq(raw != 0)
+                m.d.sync += ending.eq(count != 0)
             with m.Else():
-                m.d.comb += emit.eq((raw != 0) & (raw <= MAX_BODY))
+                is_byte = (count != 0) & ~((left == 0) & after_full)
+                m.d.comb += emit.eq(is_byte & (count <= MAX_BODY))
                 m.d.sync += left.eq(Mux(left == 0, self.i.data, left) - 1)
-                m.d.sync += bad.eq(bad | self.i.error | (raw > MAX_BODY))
-                with m.If(raw <= MAX_BODY):
-                    m.d.sync += raw.eq(raw + 1)
+                m.d.sync += bad.eq(bad | self.i.error | (is_byte & (count > MAX_BODY)))
+                with m.If(left == 0):
+                    m.d.sync += after_full.eq(self.i.data == FULL_CODE)
+                with m.If((count == 0) | emit):
+                    m.d.sync += count.eq(count + 1)
 
-        short_hello = raw == 1 + HELLO_HEADER + CRC_BYTES
-        long_hello = raw == 1 + HELLO_HEADER + HELLO_INFO + CRC_BYTES
-        is_hello = self.header.first == FIRST_BYTE[Kind.HELLO]
+        from_host = count == 1 + HELLO_HEADER + CRC_BYTES
+        is_hello = self.header.first[:4] == Kind.HELLO
         is_data = self.header.first == FIRST_BYTE[Kind.DATA]
         intact = Signal()
         m.d.comb += intact.eq(
             crc.match
             & ~bad
             & (left == 0)
-            & (raw > HELLO_HEADER + CRC_BYTES)
-            & ~(is_hello & ~short_hello & ~long_hello)
-            & ~(is_data & (raw <= DATA_HEADER + CRC_BYTES))
+            & (count > HELLO_HEADER + CRC_BYTES)
+            & ~(is_data & (count <= DATA_HEADER + CRC_BYTES))
         )
         m.d.sync += [
-            self.hello.eq(ending & intact & is_hello & short_hello),
+            self.hello.eq(ending & intact & is_hello & from_host),
             self.data_frame.eq(ending & intact & is_data),
             self.damaged.eq(ending & ~intact),
-            self.foreign.eq(ending & intact & ~is_data & ~(is_hello & short_hello)),
+            self.foreign.eq(ending & intact & ~is_data & ~(is_hello & from_host)),
         ]
         with m.If(ending):
             m.d.sync += [
-                self.length.eq(raw - (1 + DATA_HEADER + CRC_BYTES)),
-                raw.eq(0),
+                self.length.eq(count - (1 + DATA_HEADER + CRC_BYTES)),
+                count.eq(0),
                 left.eq(0),
+                after_full.eq(0),
                 bad.eq(0),
             ]
         return m
@@ -144,9 +155,15 @@ class FrameTransmitter(wiring.Component):
 
     A frame is stuffed into one half of a buffer while the other half is on the wire, so the wire
     never waits for a body that is fed within the time of one frame. In the buffer a code byte is
-    left open until the next zero of the body is known, then filled in ("closed").
+    left open until the next zero of the body is known, then filled in ("closed"). When 254 bytes
+    have come without one and another comes, the code is closed first, which takes a cycle.
 
-    Latency: 7 cycles from the last body byte to the first wire byte.
+    Latency: 7 to 9 cycles from the last body byte to the first wire byte.
+
+    Parameters
+    ----------
+    sizes : LinkSizes
+        The longest payload.
 
     Members
     -------
@@ -174,14 +191,20 @@ class FrameTransmitter(wiring.Component):
     idle: Out(1)
     sending_payload: Out(1)
 
+    def __init__(self, *, sizes: LinkSizes = LARGE) -> None:
+        self.half = ceil_log2(frame_bytes(sizes.payload))
+        """Address bits of a half."""
+        super().__init__()
+
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()
+        half = 1 << self.half
         m.submodules.crc = crc = CrcBytes()
-        m.submodules.buffer = buffer = memory.Memory(shape=8, depth=512, init=[])
-        write = buffer.write_port()
-        read = buffer.read_port()
+        write = WritePort(2 * half).create(path=("write",))
+        read = ReadPort(2 * half).create(path=("read",))
+        byte_ram(m, "buffer", 2 * half, write=write, read=read)
         writing = Signal()
-        m.d.comb += write.en.eq(outside_reset(writing))
+        m.d.comb += write.enable.eq(outside_reset(writing))
 
         full = Array([Signal(name="full_0"), Signal(name="full_1")])
         loaded = Array([Signal(name="loaded_0"), Signal(name="loaded_1")])
@@ -191,22 +214,25 @@ class FrameTransmitter(wiring.Component):
             self.sending_payload.eq((full[0] & loaded[0]) | (full[1] & loaded[1])),
         ]
 
-        place = Signal(8, init=1)  # of the next byte
+        place = Signal(range(half), init=1)  # of the next byte
         code = Signal(8, init=1)
-        code_place = Signal(8)
+        code_place = Signal(range(half))
         dropped = Signal()
         byte = Signal(8)
-        put = Signal()
+        put, split = Signal(), Signal()
         crc_left = Signal(range(CRC_BYTES))
         begin = [place.eq(1), code.eq(1), code_place.eq(0), dropped.eq(0)]
         m.d.comb += [
-            write.addr.eq(Cat(Mux(put & (byte != 0), place, code_place), filling)),
+            write.address.eq(Cat(Mux(put & (byte != 0), place, code_place), filling)),
             write.data.eq(Mux(put & (byte != 0), byte, code)),
-            writing.eq(put),
+            writing.eq(put | split),
             crc.data.eq(self.i.payload.byte),
         ]
-        with m.If(put):
+        with m.If(put | split):
             m.d.sync += place.eq(place + 1)
+        with m.If(split):
+            m.d.sync += [code.eq(1), code_place.eq(place)]
+        with m.If(put):
             with m.If(byte != 0):
                 m.d.sync += code.eq(code + 1)
             with m.Else():
@@ -217,28 +243,34 @@ class FrameTransmitter(wiring.Component):
         with m.FSM(name="fill"):
             with m.State("BODY"):
                 # Store body bytes; a zero closes the open code and opens the next one in its place.
-                m.d.comb += self.i.ready.eq(~full[filling])
+                m.d.comb += self.i.ready.eq(~full[filling] & (code != FULL_CODE))
                 m.d.comb += byte.eq(self.i.payload.byte)
                 with m.If(self.abort | self.flush):
                     m.d.comb += crc.start.eq(1)
                     m.d.sync += begin
+                with m.Elif(self.i.valid & (code == FULL_CODE)):
+                    m.d.comb += split.eq(1)
                 with m.Elif(self.i.valid & self.i.ready):
                     m.d.comb += [put.eq(1), crc.valid.eq(1)]
                     with m.If(self.i.payload.last):
                         m.next = "CRC"
             with m.State("CRC"):
                 # Append the CRC, lowest byte first.
-                m.d.comb += [byte.eq(crc.crc.word_select(crc_left, 8)), put.eq(1)]
-                m.d.sync += crc_left.eq(crc_left + 1)
-                with m.If(crc_left == CRC_BYTES - 1):
-                    m.next = "CLOSE"
+                m.d.comb += byte.eq(crc.crc.word_select(crc_left, 8))
+                with m.If(code == FULL_CODE):
+                    m.d.comb += split.eq(1)
+                with m.Else():
+                    m.d.comb += put.eq(1)
+                    m.d.sync += crc_left.eq(crc_left + 1)
+                    with m.If(crc_left == CRC_BYTES - 1):
+                        m.next = "CLOSE"
             with m.State("CLOSE"):
                 # Close the last code.
                 m.d.comb += writing.eq(1)
                 m.next = "DELIMIT"
             with m.State("DELIMIT"):
                 # Write a zero behind the last byte; the sending side stops there.
-                m.d.comb += [write.addr.eq(Cat(place, filling)), write.data.eq(0), writing.eq(1)]
+                m.d.comb += [write.address.eq(Cat(place, filling)), write.data.eq(0), writing.eq(1)]
                 m.d.comb += crc.start.eq(1)
                 m.d.sync += begin
                 with m.If(~dropped & ~self.flush):
@@ -249,8 +281,12 @@ class FrameTransmitter(wiring.Component):
                     ]
                 m.next = "BODY"
 
-        at = Signal(8)
-        m.d.comb += [read.addr.eq(Cat(at, sending)), read.en.eq(0), self.o.payload.eq(read.data)]
+        at = Signal(range(half))
+        m.d.comb += [
+            read.address.eq(Cat(at, sending)),
+            read.enable.eq(0),
+            self.o.payload.eq(read.data),
+        ]
         with m.If(self.flush):
             m.d.sync += [full[~sending].eq(0), filling.eq(sending ^ full[sending])]
         with m.FSM(name="send"):
@@ -258,7 +294,7 @@ class FrameTransmitter(wiring.Component):
                 # Read the next byte of a complete frame; reading only complete halves keeps the
                 # two ports of the buffer apart.
                 with m.If(full[sending]):
-                    m.d.comb += read.en.eq(1)
+                    m.d.comb += read.enable.eq(1)
                     m.next = "SEND"
             with m.State("SEND"):
                 # Hand it over; the delimiter frees the half.

@@ -10,14 +10,17 @@ from glintfpga.firmware.wire.protocol import (
     CREDIT_UPDATE,
     FALLBACK_ERRORS,
     FALLBACK_S,
-    HELLO_INFO,
+    SHORT_PAYLOAD,
     DataFlag,
+    payload_limit,
 )
+from glintfpga.hdl.hello_layout import MAX_INFO
 from glintfpga.hdl.link.frame_writer import FrameWriter
 from glintfpga.hdl.link.framing import FrameReceiver, FrameTransmitter
 from glintfpga.hdl.link.stream_receiver import StreamReceiver
 from glintfpga.hdl.link.stream_sender import RingWrite, StreamSender
 from glintfpga.hdl.link.uart import LineByte
+from glintfpga.hdl.link_sizes import LARGE, LinkSizes
 from glintfpga.hdl.primitives.memory import ReadPort
 
 __all__ = ["Link"]
@@ -33,6 +36,7 @@ class Link(wiring.Component):
     ----------
     clk_hz : int
         Clock of the domain ``sync``; sets the timers only.
+    sizes : LinkSizes
 
     Members
     -------
@@ -51,8 +55,10 @@ class Link(wiring.Component):
         Bytes from the host, in order.
     ring : In(RingWrite)
         The bytes for the host.
-    info : Out(ReadPort)
-        The `HelloInfo` bytes.
+    long : Out(1)
+        Frames may be long at the rate of now.
+    info : Out(ReadPort), info_length : In(range)
+        The `HelloInfo` bytes, and how many.
     hello : Out(1)
         Strobe: a new session has begun, both streams are empty.
     hello_active : Out(1)
@@ -74,7 +80,9 @@ class Link(wiring.Component):
     switch: In(stream.Signature(range(len(BAUDS))))
     o: Out(stream.Signature(8))
     ring: In(RingWrite)
-    info: Out(ReadPort(HELLO_INFO))
+    long: Out(1)
+    info: Out(ReadPort(MAX_INFO))
+    info_length: In(range(MAX_INFO + 1))
     hello: Out(1)
     hello_active: Out(1)
     block_hello: In(1)
@@ -84,18 +92,19 @@ class Link(wiring.Component):
     damaged: Out(1)
     retry: Out(1)
 
-    def __init__(self, *, clk_hz: int):
+    def __init__(self, *, clk_hz: int, sizes: LinkSizes = LARGE):
         self.clk_hz = clk_hz
+        self.sizes = sizes
         super().__init__()
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()
         m.submodules.frames = frames = FrameReceiver()
         m.submodules.receiver = receiver = StreamReceiver()
-        m.submodules.sender = sender = StreamSender()
+        m.submodules.sender = sender = StreamSender(sizes=self.sizes)
         writer = FrameWriter()
         m.submodules.writer = ResetInserter(self.hello)(writer)
-        m.submodules.transmitter = transmitter = FrameTransmitter()
+        m.submodules.transmitter = transmitter = FrameTransmitter(sizes=self.sizes)
 
         wiring.connect(m, wiring.flipped(self.rx), frames.i)
         wiring.connect(m, receiver.o, wiring.flipped(self.o))
@@ -162,6 +171,7 @@ class Link(wiring.Component):
         m.d.comb += [
             writer.hello.eq(hello_due & ~self.block_hello),
             writer.nonce.eq(nonce),
+            writer.info_length.eq(self.info_length),
             writer.ack_due.eq(ack_due),
             writer.sendable.eq(sender.sendable),
             writer.offset.eq(sender.offset),
@@ -192,6 +202,9 @@ class Link(wiring.Component):
                 | (frames.data_frame & ~in_session)
             ),
         ]
+
+        longs = [index for index, baud in enumerate(BAUDS) if payload_limit(baud) > SHORT_PAYLOAD]
+        m.d.comb += [self.long.eq(self.baud.matches(*longs)), sender.long.eq(self.long)]
 
         # Baud rate: a change waits for the last ack, a fall-back for nothing.
         silent = Signal(range(FALLBACK_TICKS + 1))

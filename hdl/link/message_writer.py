@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: MIT
 """Messages for the host, written into the ring of the sender."""
 
-from amaranth.hdl import Elaboratable, Module, Signal
+from amaranth.hdl import Elaboratable, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from glintfpga.firmware.wire.protocol import FLUSH_S, MAX_MESSAGE_BODY, RING
+from glintfpga.firmware.wire.protocol import (
+    FLUSH_S,
+    MESSAGE_HEADER,
+    SHORT_PAYLOAD,
+)
 from glintfpga.hdl.link.stream_sender import RingWrite
+from glintfpga.hdl.link_sizes import LARGE, LinkSizes
 
 __all__ = ["MESSAGE_BYTE", "MessagePort", "MessageWriter"]
 
@@ -25,7 +30,6 @@ body : Out(stream of MESSAGE_BYTE)
 
 LONGEST_UNIT = 6
 """Bytes up to the next ``end``: a two-byte token and its CRC."""
-CUT = MAX_MESSAGE_BODY - LONGEST_UNIT + 1
 SPARE_BITS = 4
 """The last 16 bytes of the ring are not used."""
 MAX_TICKS = round(FLUSH_S * 1000) + 1
@@ -41,7 +45,12 @@ class MessageWriter(wiring.Component):
 
     Resetting it (with the sender) starts a new session.
 
-    Latency: 3 cycles before a message's first byte is accepted, a byte per cycle, 1 cycle to end.
+    Latency: 3 cycles before a message's first byte is accepted, a byte per cycle, 2 cycles to end.
+
+    Parameters
+    ----------
+    sizes : LinkSizes
+        The ring, and the longest payload of a frame, into which a message fits.
 
     Members
     -------
@@ -50,6 +59,8 @@ class MessageWriter(wiring.Component):
         End the message, if there is one.
     is_open : Out(1)
         A message has begun and not ended.
+    long : In(1)
+        Frames may be long at the rate of now.
     tick_ms : In(1)
         Strobe, once per millisecond.
     ring : Out(RingWrite)
@@ -58,18 +69,27 @@ class MessageWriter(wiring.Component):
     message: In(MessagePort)
     close: In(1)
     is_open: Out(1)
+    long: In(1)
     tick_ms: In(1)
     ring: Out(RingWrite)
 
+    def __init__(self, *, sizes: LinkSizes = LARGE) -> None:
+        self.sizes = sizes
+        super().__init__()
+
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()
+        long_body = self.sizes.payload - MESSAGE_HEADER
+        short_body = SHORT_PAYLOAD - MESSAGE_HEADER
         place = Signal(16)
-        length = Signal(8)
+        length = Signal(range(long_body + 1))
+        cut = Signal.like(length)  # behind a longer body the next unit might not fit
+        m.d.sync += cut.eq(Mux(self.long, long_body, short_body) - LONGEST_UNIT)
         ticks = Signal(range(MAX_TICKS + 1))
         whole, closing = Signal(), Signal()
-        length_place = Signal(range(RING))
+        length_place = Signal(range(self.sizes.ring))
 
-        used = Signal(range(RING + 1))
+        used = Signal(range(self.sizes.ring + 1))
         room = Signal()
         m.d.sync += [
             used.eq((place - self.ring.oldest)[: len(used)]),
@@ -85,14 +105,13 @@ class MessageWriter(wiring.Component):
                 ]
                 m.d.sync += [length.eq(0), ticks.eq(0), whole.eq(0)]
                 with m.If(self.ring.valid):
-                    m.next = "SKIP"
-            with m.State("SKIP"):
-                # Leave the low byte of the length for later.
+                    m.next = "SKIP_LOW"
+            with m.State("SKIP_LOW"):
+                # Leave both bytes of the length for later.
                 m.d.comb += [self.is_open.eq(1), self.ring.valid.eq(1)]
                 m.d.sync += length_place.eq(place)
-                m.next = "HIGH"
-            with m.State("HIGH"):
-                # Its high byte is always 0.
+                m.next = "SKIP_HIGH"
+            with m.State("SKIP_HIGH"):
                 m.d.comb += [self.is_open.eq(1), self.ring.valid.eq(1)]
                 m.next = "BODY"
             with m.State("BODY"):
@@ -109,19 +128,30 @@ class MessageWriter(wiring.Component):
                         ticks.eq(0),
                         whole.eq(self.message.body.payload.end),
                     ]
-                    with m.If(self.message.body.payload.end & (length >= CUT - 1)):
-                        m.next = "LENGTH"
+                    with m.If(self.message.body.payload.end & (length >= cut)):
+                        m.next = "LENGTH_LOW"
                 with m.Elif(self.close | (whole & (ticks == MAX_TICKS))):
-                    m.next = "LENGTH"
+                    m.next = "LENGTH_LOW"
                 with m.Elif(self.tick_ms & (ticks != MAX_TICKS)):
                     m.d.sync += ticks.eq(ticks + 1)
-            with m.State("LENGTH"):
-                # Fill in the length, and hand the message to the sender.
+            with m.State("LENGTH_LOW"):
+                # Fill in the length.
                 m.d.comb += [
                     self.is_open.eq(1),
                     closing.eq(1),
                     self.ring.address.eq(length_place),
-                    self.ring.data.eq(length),
+                    self.ring.data.eq(length[:8]),
+                    self.ring.valid.eq(1),
+                ]
+                m.d.sync += length_place.eq(length_place + 1)
+                m.next = "LENGTH_HIGH"
+            with m.State("LENGTH_HIGH"):
+                # Hand the message to the sender.
+                m.d.comb += [
+                    self.is_open.eq(1),
+                    closing.eq(1),
+                    self.ring.address.eq(length_place),
+                    self.ring.data.eq(length[8:]),
                     self.ring.valid.eq(1),
                 ]
                 m.d.sync += self.ring.committed.eq(place)

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Receiving end of a numbered byte stream: a ring in block RAM."""
 
-from amaranth.hdl import Elaboratable, Module, Mux, Signal
+from amaranth.hdl import Elaboratable, Module, Signal
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from glintfpga.firmware.wire.protocol import CRC_BYTES, CREDIT_UNIT, RING
+from glintfpga.firmware.wire.protocol import (
+    CRC_BYTES,
+    CREDIT_UNIT,
+    TO_DEVICE_PAYLOAD,
+    TO_DEVICE_RING,
+)
 from glintfpga.hdl.primitives.memory import outside_reset
 
 __all__ = ["StreamReceiver"]
@@ -38,7 +43,7 @@ class StreamReceiver(wiring.Component):
     expected : Out(16)
         Offset of the next byte to take, modulo 65536.
     credit : Out(8)
-        Free space in units of 16 bytes, 2 cycles late.
+        Free space in units of 32 bytes, 2 cycles late.
     dropped : Out(1)
         Strobe, 1 cycle after ``take``: the payload was not the next one, or did not fit.
     clear : In(1)
@@ -50,7 +55,7 @@ class StreamReceiver(wiring.Component):
     data: In(8)
     take: In(1)
     offset: In(16)
-    length: In(8)
+    length: In(range(TO_DEVICE_PAYLOAD + 1))
     o: Out(stream.Signature(8))
     expected: Out(16)
     credit: Out(8)
@@ -59,23 +64,22 @@ class StreamReceiver(wiring.Component):
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()
-        m.submodules.ring = ring = memory.Memory(shape=8, depth=RING, init=[])
+        m.submodules.ring = ring = memory.Memory(shape=8, depth=TO_DEVICE_RING, init=[])
         write = ring.write_port()
         read = ring.read_port()
 
         # `position` runs to twice the ring, so that full and empty differ.
-        position = Signal(range(2 * RING))
-        free = Signal(range(RING + 1), init=RING)
-        held = Signal(range(2 * RING))
+        position = Signal(range(2 * TO_DEVICE_RING))
+        free = Signal(range(TO_DEVICE_RING + 1), init=TO_DEVICE_RING)
+        held = Signal(range(2 * TO_DEVICE_RING))
         m.d.comb += held.eq(self.expected - position)
-        m.d.sync += free.eq(RING - held)
+        m.d.sync += free.eq(TO_DEVICE_RING - held)
         m.d.sync += self.credit.eq(free >> CREDIT_SHIFT)
 
-        # At most 255 bytes of a frame are looked at; `over` counts those that found no room, and
-        # the CRC may be among them.
-        room = Signal(8)
+        # `over` counts the bytes that found no room, and the CRC may be among them.
+        room = Signal(range(TO_DEVICE_RING + 1))
         over = Signal(range(CRC_BYTES + 2))
-        place = Signal(range(RING))
+        place = Signal(range(TO_DEVICE_RING))
         m.d.comb += [
             write.addr.eq(place),
             write.data.eq(self.data),
@@ -84,7 +88,7 @@ class StreamReceiver(wiring.Component):
         with m.If(self.start):
             m.d.sync += [
                 place.eq(self.expected),
-                room.eq(Mux(free[8:].any(), 255, free)),
+                room.eq(free),
                 over.eq(0),
             ]
         with m.Elif(self.valid):

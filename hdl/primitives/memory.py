@@ -11,12 +11,15 @@ a write at that edge could not be undone.
 
 from collections.abc import Iterable
 
-from amaranth.hdl import Module, ResetSignal, Value, ValueLike
+from amaranth.hdl import Array, Module, ResetSignal, Signal, Value, ValueLike
 from amaranth.lib import memory, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["ReadPort", "WritePort", "outside_reset", "pack_row", "ram", "rom"]
+__all__ = ["ReadPort", "WritePort", "byte_ram", "outside_reset", "pack_row", "ram", "rom"]
+
+BLOCK_BYTES = 2048
+"""Of one block RAM, as bytes."""
 
 
 class ReadPort(wiring.Signature):
@@ -93,3 +96,32 @@ def ram(
     port = store.read_port(domain="sync")
     m.d.comb += [port.addr.eq(address), port.en.eq(1)]
     return port.data, store.write_port()
+
+
+def byte_ram(m: Module, name: str, depth: int, *, write: WritePort, read: ReadPort) -> None:
+    """Add a RAM of bytes behind its two ports, seen from the user of the memory.
+
+    It is made of whole block RAMs: a memory of that depth in one piece would be cut into narrow
+    columns, ports that nothing else in the design uses. Give the write port its enable through
+    `outside_reset`.
+    """
+    blocks = range(-(-depth // BLOCK_BYTES))
+    block_bits = (len(blocks) - 1).bit_length()
+    at_bits = (min(depth, BLOCK_BYTES) - 1).bit_length()
+    shown = Signal(block_bits, name=f"{name}_shown")
+    found = []
+    for block in blocks:
+        store = Memory(shape=8, depth=min(depth, BLOCK_BYTES), init=[])
+        m.submodules[f"{name}{block}"] = store
+        to, from_ = store.write_port(), store.read_port()
+        m.d.comb += [
+            to.addr.eq(write.address[:at_bits]),
+            to.data.eq(write.data),
+            to.en.eq(write.enable & (write.address[at_bits:] == block)),
+            from_.addr.eq(read.address[:at_bits]),
+            from_.en.eq(read.enable & (read.address[at_bits:] == block)),
+        ]
+        found.append(from_.data)
+    with m.If(read.enable):
+        m.d.sync += shown.eq(read.address[at_bits:])
+    m.d.comb += read.data.eq(Array(found)[shown])

@@ -9,8 +9,8 @@ from amaranth.lib.wiring import In, Out
 
 from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.blink.image_format import Section
-from glintfpga.hdl.core_port import LoadPort
 from glintfpga.hdl.primitives.memory import outside_reset, pack_row, ram
+from glintfpga.hdl.row.load_port import LoadPort
 
 __all__ = ["BlockTable", "Config", "Descriptor"]
 

@@ -5,20 +5,21 @@ from typing import Any
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
-from amaranth.lib.wiring import Out, connect, flipped
+from amaranth.lib.wiring import In, Out, connect, flipped
 
+from glintfpga.firmware.blink.device_config import DeviceConfig
 from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.blink.image_format import Section
 from glintfpga.firmware.blink.layout import MAX_ROPE_DEN, MAX_VOCAB, ROWS
 from glintfpga.firmware.blink.schedule import Rows
-from glintfpga.firmware.device_config import DeviceConfig
-from glintfpga.hdl.core_port import CorePort, LoadPort
+from glintfpga.hdl.core_port import CorePort
 from glintfpga.hdl.primitives.delay import delay
 from glintfpga.hdl.primitives.fixed import saturate
 from glintfpga.hdl.primitives.memory import outside_reset, pack_row, ram
 from glintfpga.hdl.row.block_table import BlockTable
 from glintfpga.hdl.row.divide import Divide
 from glintfpga.hdl.row.lane import Lane
+from glintfpga.hdl.row.load_port import LoadPort
 from glintfpga.hdl.row.norm import RmsNorm
 from glintfpga.hdl.row.position import Position
 from glintfpga.hdl.row.residual import Residual
@@ -44,7 +45,8 @@ class Core(wiring.Component):
 
     Members
     -------
-    Those of `CorePort`; ``clear`` takes 9 cycles, in which the block table is read again.
+    Those of `CorePort`, where ``clear`` takes 9 cycles, in which the block table is read again, and
+    ``load``, for rows while ``idle``.
     """
 
     def __init__(self, config: DeviceConfig, *, image: Image | None = None) -> None:
@@ -55,7 +57,7 @@ class Core(wiring.Component):
         self.plan = plan
         self.image = image
         self.lane_bits = (lanes - 1).bit_length()
-        super().__init__(CorePort.flip())
+        super().__init__({**CorePort.flip().members, "load": In(LoadPort)})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -79,7 +81,9 @@ class Core(wiring.Component):
         m.submodules.weighted_sum = total = WeightedSum(plan=plan, lanes=lanes)
         m.submodules.divide = divide = Divide(plan=plan, value_width=total.value_width)
         m.submodules.residual = residual = Residual(plan=plan)
-        m.submodules.sampler = sampler = Sampler(plan=plan, lanes=lanes)
+        m.submodules.sampler = sampler = Sampler(
+            lanes=lanes, logit_bits=plan.logit.width, max_vocab=MAX_VOCAB
+        )
         self._table, self._position, self._sequencer = table, position, sequencer
         self._config, self._descriptor = table.config, table.descriptor
         self._control(m)
@@ -376,7 +380,7 @@ class Core(wiring.Component):
 
     def _embedding(self, m: Module) -> Value:
         width = self.plan.x.width
-        token = Mux(self.load.read, self.load.index[:9], self.i.p.id)
+        token = Mux(self.load.read, self.load.index[:9], self.i.p.id[:9])
         return self._load_ram(m, Section.EMBED, width, MAX_VOCAB, token)
 
     def _angle(self, m: Module, rope: Rope) -> None:
@@ -388,8 +392,9 @@ class Core(wiring.Component):
     def _sample(self, m: Module, sampler: Sampler, draw: Value, value: Value) -> None:
         operation = self._sequencer.operation
         connect(m, flipped(self.seed), sampler.i_seed)
-        connect(m, flipped(self.logits), sampler.logits)
         m.d.comb += [
+            sampler.read_id.eq(self.logits.id),
+            self.logits.value.eq(sampler.read_value),
             sampler.clear.eq(self._sequencer.word.clear),
             sampler.draw.eq(draw & operation.sample),
             sampler.temperature.eq(Mux(operation.sample, self.temperature, 0)),

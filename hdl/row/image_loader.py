@@ -5,21 +5,24 @@ from collections.abc import Callable
 
 from amaranth.hdl import Array, Cat, Const, Elaboratable, Module, Mux, Signal, Value
 from amaranth.lib import wiring
+from amaranth.lib.wiring import Out
 
+from glintfpga.firmware.blink.device_config import DeviceConfig
 from glintfpga.firmware.blink.golden import GOLDEN_LANES
 from glintfpga.firmware.blink.image_format import HEADER_BYTES, MAGIC, NO_EOS, VERSION, Section
 from glintfpga.firmware.blink.layout import ALIGN, MAX_ROPE_DEN, ROWS
-from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.protocol import CRC_BYTES
-from glintfpga.hdl.core_port import READ_CYCLES, LoaderPort
-from glintfpga.hdl.hello_layout import CRC_AT, HEADER_AT
+from glintfpga.hdl.core_port import LoaderPort
 from glintfpga.hdl.primitives.byte_crc import CrcBytes
+from glintfpga.hdl.row.load_port import READ_CYCLES, LoadPort
 from glintfpga.quant.blink.limits import LIMITS, Limits
 
 __all__ = ["ImageLoader"]
 
 CONFIG_ROWS = 3
 QKV_BLOCK = 3 * ALIGN
+FIELD_HEADER = 2
+"""Type and length of a field of the info."""
 
 
 class ImageLoader(wiring.Component):
@@ -37,20 +40,23 @@ class ImageLoader(wiring.Component):
     ----------
     config : DeviceConfig
         Its lanes and number plan; images of another plan are refused.
+    image_at : int
+        Where the image's field lies in the info, see `glintfpga.hdl.hello_layout.image_at`.
     limits : Limits
         The largest window, vocabulary, hidden size and number of passes: powers of 2.
 
     Members
     -------
-    Those of `LoaderPort`; ``golden`` is the value for these lanes, see
-    `glintfpga.firmware.blink.golden`.
+    Those of `LoaderPort`, where ``golden`` is the value for these lanes, see
+    `glintfpga.firmware.blink.golden`, and ``load``, to the core.
     """
 
-    def __init__(self, config: DeviceConfig, *, limits: Limits = LIMITS):
+    def __init__(self, config: DeviceConfig, *, image_at: int, limits: Limits = LIMITS):
         self.lanes = config.lanes
         self.plan = config.plan
         self.limits = limits
-        super().__init__(LoaderPort.flip())
+        self.crc_at = image_at + FIELD_HEADER
+        super().__init__({**LoaderPort.flip().members, "load": Out(LoadPort)})
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()
@@ -84,7 +90,7 @@ class ImageLoader(wiring.Component):
             crc.valid.eq(accepted),
             crc.start.eq(self.start),
             self.info.data.eq(byte),
-            self.info.address.eq(Mux(in_tail, CRC_AT, HEADER_AT) + position),
+            self.info.address.eq(Mux(in_tail, self.crc_at, self.crc_at + CRC_BYTES) + position),
         ]
         passes_rows = Cat(self._passes, Const(0, 1)) + Cat(Const(0, 1), self._passes)
         counts = Array(

@@ -6,6 +6,6 @@ them into noise of a temperature, `argmax` finds the largest sum, `logit_crc` ma
 which host and self-test compare two implementations. ``quant/numbers`` has the same formulas in
 Python; the tests hold both to the same bits.
 
-Imports ``hdl.core_port``, ``hdl.primitives``, ``firmware.blink.layout``, ``quant.blink`` and
-``quant.numbers``; knows nothing of rows or of the line.
+Imports ``hdl.core_port``, ``hdl.primitives`` and ``quant.numbers``; has nothing of rows, of a
+family of models or of the line.
 """

@@ -8,7 +8,6 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from glintfpga.hdl.sampling.gumbel import NOISE_WIDTH
-from glintfpga.quant.blink.plan import NumberPlan
 
 __all__ = ["ArgMax"]
 
@@ -20,28 +19,34 @@ class ArgMax(wiring.Component):
 
     One group per cycle.
 
+    Parameters
+    ----------
+    lanes, logit_bits, max_vocab : int
+        As in `glintfpga.hdl.sampling.sampler.Sampler`.
+
     Members
     -------
     clear : In(1)
         Strobe before the first group.
     add, logits, noise, valid : In
         A group.
-    id : Out(9)
+    id : Out(range)
         Final three cycles after the last group.
     """
 
-    def __init__(self, *, plan: NumberPlan, lanes: int) -> None:
-        self.plan = plan
+    def __init__(self, *, lanes: int, logit_bits: int, max_vocab: int) -> None:
         self.lanes = lanes
-        self.row_width = 9 - (lanes - 1).bit_length()
+        self.logit_bits = logit_bits
+        self.id_bits = (max_vocab - 1).bit_length()
+        self.row_width = self.id_bits - (lanes - 1).bit_length()
         super().__init__(
             {
                 "clear": In(1),
                 "add": In(1),
-                "logits": In(data.ArrayLayout(signed(plan.logit.width), lanes)),
+                "logits": In(data.ArrayLayout(signed(logit_bits), lanes)),
                 "noise": In(data.ArrayLayout(signed(NOISE_WIDTH), lanes)),
                 "valid": In(lanes),
-                "id": Out(9),
+                "id": Out(self.id_bits),
             }
         )
 
@@ -57,7 +62,7 @@ class ArgMax(wiring.Component):
         bests = [self._lane(m, lane, comparing, row) for lane in range(self.lanes)]
         while len(bests) > 1:
             bests = [_better(*bests[i : i + 2]) for i in range(0, len(bests), 2)]
-        m.d.sync += self.id.eq(~bests[0][1][:9])
+        m.d.sync += self.id.eq(~bests[0][1][: self.id_bits])
         return m
 
     def _lane(self, m: Module, lane: int, comparing: Signal, row: Signal) -> tuple[Value, Value]:
@@ -65,7 +70,7 @@ class ArgMax(wiring.Component):
 
         A key is the value above the inverted id, so that one comparison settles ties as well.
         """
-        width = max(self.plan.logit.width, NOISE_WIDTH) + 1
+        width = max(self.logit_bits, NOISE_WIDTH) + 1
         total = Signal(signed(width), name=f"total{lane}")
         valid_1 = Signal(name=f"valid{lane}_1")
         best = Signal(signed(width), name=f"best{lane}")

@@ -15,7 +15,6 @@ __all__ = ["LogitCrc"]
 
 _POLYNOMIAL = 0xEDB88320
 _ONES = 0xFFFFFFFF
-_WIDTH = LOGIT.width
 
 
 def _advance(state: int, bits: int) -> int:
@@ -28,11 +27,11 @@ def _advance(state: int, bits: int) -> int:
 
 
 @cache
-def _networks(lanes: int) -> tuple[XorNetwork, XorNetwork]:
+def _networks(lanes: int, width: int) -> tuple[XorNetwork, XorNetwork]:
     """(state to state, logits to state), see `LogitCrc`."""
     state = [_advance(1 << bit, 32 * lanes) for bit in range(32)]
-    sign = _ONES << (_WIDTH - 1) & _ONES
-    word = [1 << bit for bit in range(_WIDTH - 1)] + [sign]
+    sign = _ONES << (width - 1) & _ONES
+    word = [1 << bit for bit in range(width - 1)] + [sign]
     logits = [_advance(column, -32 * lane) for lane in range(lanes) for column in word]
     return XorNetwork.of(state, 32), XorNetwork.of(logits, 32)
 
@@ -55,6 +54,8 @@ class LogitCrc(wiring.Component):
     ----------
     lanes : int
         Logits per group (P).
+    logit_bits : int
+        At most 32.
 
     Members
     -------
@@ -62,20 +63,21 @@ class LogitCrc(wiring.Component):
         Strobe: discard all groups up to now; ``valid`` in the same cycle counts as the first.
     valid : In(1)
         Strobe: absorb ``logits``.
-    logits : In(ArrayLayout(signed(20), lanes))
+    logits : In(ArrayLayout(signed(logit_bits), lanes))
         Lane 0 has the lowest id. The caller pads with zeros.
     crc : Out(32)
     """
 
-    def __init__(self, *, lanes: int) -> None:
+    def __init__(self, *, lanes: int, logit_bits: int = LOGIT.width) -> None:
         if lanes < 1:
             raise ValueError(f"lanes must be at least 1, not {lanes!r}")
         self.lanes = lanes
+        self.logit_bits = logit_bits
         super().__init__(
             {
                 "clear": In(1),
                 "valid": In(1),
-                "logits": In(data.ArrayLayout(signed(_WIDTH), lanes)),
+                "logits": In(data.ArrayLayout(signed(logit_bits), lanes)),
                 "crc": Out(32),
             }
         )
@@ -85,7 +87,7 @@ class LogitCrc(wiring.Component):
         # v is kept XORed with `hidden` = A**-P 1, so that A**P v comes out inverted; then v' needs
         # A**P hidden + hidden = 1 + hidden each step. Nothing absorbed: v = hidden, v XORed is 0.
         hidden = _advance(_ONES, -32 * self.lanes)
-        state_network, logits_network = _networks(self.lanes)
+        state_network, logits_network = _networks(self.lanes, self.logit_bits)
         part = Signal(32)
         pending = Signal()
         state = Signal(32)

@@ -7,15 +7,13 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from glintfpga.firmware.blink.layout import MAX_VOCAB
-from glintfpga.hdl.core_port import LogitPort
+from glintfpga.hdl.core_port import TEMPERATURE_BITS
 from glintfpga.hdl.primitives.delay import delay
 from glintfpga.hdl.primitives.memory import outside_reset, ram
 from glintfpga.hdl.sampling.argmax import ArgMax
 from glintfpga.hdl.sampling.gumbel import GumbelNoise
 from glintfpga.hdl.sampling.logit_crc import LogitCrc
 from glintfpga.hdl.sampling.trivium import Trivium
-from glintfpga.quant.blink.plan import NumberPlan
 
 __all__ = ["Sampler"]
 
@@ -26,6 +24,14 @@ class Sampler(wiring.Component):
     ``token = arg max(logit + round(T * Gumbel))``, ties to the lowest id; the CRC is over the
     logits before noise. ``draw`` comes three cycles before its group's ``add``. ``id`` is final
     four cycles after the last group, ``crc`` three.
+
+    Parameters
+    ----------
+    lanes : int
+        Logits of a group: 2, 4 or 8.
+    logit_bits : int
+    max_vocab : int
+        A power of 2.
 
     Members
     -------
@@ -39,34 +45,39 @@ class Sampler(wiring.Component):
     i_seed : In(stream of 64)
         Keys the noise.
     id, crc : Out
-    logits : In(LogitPort)
+    read_id, read_value : In, Out
+        Read port for the logits of the last position: the value of ``read_id`` one cycle earlier.
     """
 
-    def __init__(self, *, plan: NumberPlan, lanes: int) -> None:
-        self.plan = plan
+    def __init__(self, *, lanes: int, logit_bits: int, max_vocab: int) -> None:
         self.lanes = lanes
+        self.logit_bits = logit_bits
+        self.max_vocab = max_vocab
         super().__init__(
             {
                 "clear": In(1),
                 "draw": In(1),
-                "temperature": In(plan.temperature.width),
+                "temperature": In(TEMPERATURE_BITS),
                 "add": In(1),
-                "values": In(data.ArrayLayout(signed(plan.logit.width), lanes)),
+                "values": In(data.ArrayLayout(signed(logit_bits), lanes)),
                 "valid": In(lanes),
                 "i_seed": In(stream.Signature(64)),
-                "id": Out(9),
+                "id": Out(range(max_vocab)),
                 "crc": Out(32),
-                "logits": In(LogitPort),
+                "read_id": In(range(max_vocab)),
+                "read_value": Out(signed(logit_bits)),
             }
         )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        lanes, width = self.lanes, self.plan.logit.width
+        lanes, width = self.lanes, self.logit_bits
         m.submodules.trivium = trivium = Trivium(lanes=lanes)
         m.submodules.gumbel = gumbel = GumbelNoise(lanes=lanes)
-        m.submodules.argmax = argmax = ArgMax(plan=self.plan, lanes=lanes)
-        m.submodules.crc = crc = LogitCrc(lanes=lanes)
+        m.submodules.argmax = argmax = ArgMax(
+            lanes=lanes, logit_bits=width, max_vocab=self.max_vocab
+        )
+        m.submodules.crc = crc = LogitCrc(lanes=lanes, logit_bits=width)
         connect(m, flipped(self.i_seed), trivium.i_seed)
         logits = Signal(data.ArrayLayout(signed(width), lanes))
         valid = Signal(lanes)
@@ -95,15 +106,15 @@ class Sampler(wiring.Component):
     def _keep(self, m: Module, logits: Signal, adding: Any) -> None:
         """A buffer of the position's logits, one group per word."""
         lane_bits = (self.lanes - 1).bit_length()
-        width = self.plan.logit.width
-        group = Signal(range(MAX_VOCAB // self.lanes))
+        width = self.logit_bits
+        group = Signal(range(self.max_vocab // self.lanes))
         word, port = ram(
             m,
             "logits",
             width=width * self.lanes,
-            depth=MAX_VOCAB // self.lanes,
+            depth=self.max_vocab // self.lanes,
             init=[],
-            address=self.logits.id >> lane_bits,
+            address=self.read_id >> lane_bits,
         )
         m.d.comb += [
             port.addr.eq(group),
@@ -114,5 +125,5 @@ class Sampler(wiring.Component):
             m.d.sync += group.eq(0)
         with m.Elif(adding):
             m.d.sync += group.eq(group + 1)
-        lane = delay(m, self.logits.id[:lane_bits], 1, "logit_lane")
-        m.d.comb += self.logits.value.eq(word.word_select(lane, width))
+        lane = delay(m, self.read_id[:lane_bits], 1, "logit_lane")
+        m.d.comb += self.read_value.eq(word.word_select(lane, width))

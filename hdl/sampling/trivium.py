@@ -12,7 +12,6 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from glintfpga.quant.blink.limits import check_lanes
 from glintfpga.quant.numbers.trivium import WARM_UP_BITS
 
 __all__ = ["Trivium"]
@@ -72,7 +71,8 @@ class Trivium(wiring.Component):
     """
 
     def __init__(self, *, lanes: int):
-        check_lanes(lanes)
+        if lanes not in (2, 4, 8):
+            raise ValueError(f"lanes must be 2, 4 or 8, not {lanes!r}")
         self.lanes = lanes
         super().__init__(
             {

@@ -7,5 +7,5 @@ DONE; `token_loops` executes PROMPT, SCORE and GENERATE; `self_test` checks the 
 described in ``firmware/wire/messages.py``.
 
 Imports ``hdl.core_port``, through which alone it reaches a machine, ``hdl.hello_layout``,
-``hdl.link``, ``hdl.primitives``, ``firmware.blink.golden`` and ``firmware.wire``.
+``hdl.link``, ``hdl.link_sizes``, ``hdl.primitives`` and ``firmware.wire``.
 """

@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from amaranth.hdl import Elaboratable, Module, Mux, Signal
+from amaranth.hdl import Cat, Elaboratable, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -17,6 +17,8 @@ from glintfpga.hdl.service.token_loops import LoopsPort
 __all__ = ["CommandParser"]
 
 DONE_BYTES = len(Done(op=0).encode())
+SIZE_BYTES = 4
+"""Of an image's size in LOAD."""
 
 
 class CommandParser(wiring.Component):
@@ -32,8 +34,14 @@ class CommandParser(wiring.Component):
         To the `MessageWriter`, its own bytes (COUNTED, DONE).
     loops : Out(LoopsPort)
         To `TokenLoops`; ``op`` is the running command, whoever works on it.
-    load_start, load_done, load_ok
-        To `ImageLoader`.
+    load_start, load_stop : Out(1)
+        Strobes for the image loader, see `LoaderPort`.
+    load_done, load_ok, load_ready : In(1)
+        From there; ready: it takes a byte now.
+    load_take : Out(1)
+        Strobe: the image that it has loaded is the model from now on, and is to be tested.
+    image_end : Out(1)
+        All bytes of the image have come.
     testing, self_test_failed : In(1)
         The self-test runs, and commands wait; strobe: it failed, so there is no model.
     body : Out(stream of 8)
@@ -68,8 +76,12 @@ class CommandParser(wiring.Component):
                 "message_close": Out(1),
                 "loops": Out(LoopsPort),
                 "load_start": Out(1),
+                "load_stop": Out(1),
                 "load_done": In(1),
                 "load_ok": In(1),
+                "load_ready": In(1),
+                "load_take": Out(1),
+                "image_end": Out(1),
                 "testing": In(1),
                 "self_test_failed": In(1),
                 "body": Out(stream.Signature(8)),
@@ -102,6 +114,20 @@ class CommandParser(wiring.Component):
         ]
         with m.If(body_accepted):
             m.d.sync += left.eq(left - 1)
+
+        # An image on its way: `load_open` until its last byte or a fault, `whole` if it is good.
+        image_left = Signal(8 * SIZE_BYTES)
+        load_open, whole = Signal(), Signal()
+        m.d.comb += self.image_end.eq(image_left == 0)
+        with m.If(body_accepted & self.loading):
+            m.d.sync += image_left.eq(image_left - 1)
+        with m.If(self.load_start):
+            m.d.comb += self.clear_context.eq(1)
+            m.d.sync += [load_open.eq(1), self.model.eq(0), self.default_image.eq(0)]
+        with m.If(self.load_done):
+            m.d.sync += [load_open.eq(0), whole.eq(self.load_ok)]
+        with m.If(self.load_take | self.load_stop | self.stop):
+            m.d.sync += [load_open.eq(0), whole.eq(0)]
         with m.If(self.self_test_failed):
             m.d.sync += [self.model.eq(0), self.default_image.eq(0)]
 
@@ -115,9 +141,15 @@ class CommandParser(wiring.Component):
         known = (loops.op != 0) & (loops.op <= Op.SET_BAUD)
         m.d.comb += [
             needs_model.eq(loops.op <= Op.ABORT),
-            has_fixed.eq(~tokens & (loops.op != Op.LOAD)),
-            fixed.eq(Mux(loops.op == Op.GENERATE, GENERATE_BYTES, loops.op == Op.SET_BAUD)),
+            has_fixed.eq(~tokens & (loops.op != Op.LOAD_PART)),
         ]
+        with m.Switch(loops.op):
+            with m.Case(Op.GENERATE):
+                m.d.comb += fixed.eq(GENERATE_BYTES)
+            with m.Case(Op.LOAD):
+                m.d.comb += fixed.eq(SIZE_BYTES)
+            with m.Case(Op.SET_BAUD):
+                m.d.comb += fixed.eq(1)
         bad_length = Signal()
         m.d.sync += bad_length.eq(
             (has_fixed & (left != fixed))
@@ -139,10 +171,10 @@ class CommandParser(wiring.Component):
                 with m.If(self.stop):
                     m.next = "STOP"
 
-        def pass_body() -> None:
+        def pass_body(end: Value) -> None:
             m.d.comb += [
-                self.body.valid.eq(self.i.valid & ~self.body_end),
-                self.i.ready.eq(self.body.ready & ~self.body_end),
+                self.body.valid.eq(self.i.valid & ~end),
+                self.i.ready.eq(self.body.ready & ~end),
                 body_accepted.eq(self.body.valid & self.body.ready),
             ]
 
@@ -185,9 +217,22 @@ class CommandParser(wiring.Component):
                             with m.If(self.block_load):
                                 m.next = "CHECK"
                             with m.Else():
-                                m.d.comb += [self.load_start.eq(1), self.clear_context.eq(1)]
-                                m.d.sync += [self.model.eq(0), self.default_image.eq(0)]
-                                m.next = "LOAD"
+                                m.d.comb += self.load_stop.eq(1)
+                                m.next = "SIZE"
+                        with m.Case(Op.LOAD_PART):
+                            m.next = "PART"
+                            with m.If(~load_open):
+                                m.d.sync += status.eq(Status.NO_LOAD)
+                                m.next = "DRAIN"
+                        with m.Case(Op.LOAD_END):
+                            m.next = "DRAIN"
+                            m.d.sync += status.eq(Mux(load_open, Status.BAD_LENGTH, Status.NO_LOAD))
+                            with m.If(whole):
+                                m.d.comb += [self.load_take.eq(1), self.clear_context.eq(1)]
+                                m.d.sync += [status.eq(Status.OK), self.model.eq(1)]
+                                m.next = "REST"
+                            with m.Else():
+                                m.d.comb += self.load_stop.eq(1)
                         with m.Case(Op.COUNTERS):
                             m.next = "COUNTERS"
                         with m.Case(Op.SET_BAUD):
@@ -196,22 +241,31 @@ class CommandParser(wiring.Component):
                             m.next = "DRAIN"
             with state("LOOPS"):
                 # The token loops work.
-                pass_body()
+                pass_body(self.body_end)
                 with m.If(loops.done):
                     m.d.sync += [status.eq(loops.status), worked.eq(1)]
                     m.next = "DRAIN"
-            with state("LOAD"):
-                # The loader works. A good image becomes the model, with an empty context.
-                pass_body()
+            with state("SIZE"):
+                # The size of an image; with its last byte the loader starts.
+                m.d.comb += [self.i.ready.eq(1), body_accepted.eq(self.i.valid)]
+                with m.If(self.i.valid):
+                    m.d.sync += image_left.eq(Cat(image_left[8:], self.i.payload))
+                    with m.If(left == 1):
+                        m.d.comb += self.load_start.eq(1)
+                        m.next = "DRAIN"
+            with state("PART"):
+                # The loader works, until it has come to an end or waits for bytes of the next part.
+                # It gets no more bytes than were announced.
+                pass_body(self.body_end | self.image_end)
                 m.d.comb += self.loading.eq(1)
                 with m.If(self.load_done):
-                    m.next = "DRAIN"
-                    with m.If(self.load_ok):
-                        m.d.comb += self.clear_context.eq(1)
-                        m.d.sync += self.model.eq(1)
-                        m.next = "REST"
-                    with m.Else():
+                    with m.If(~self.load_ok):
                         m.d.sync += status.eq(Status.BAD_IMAGE)
+                    with m.Elif(~self.body_end):
+                        m.d.sync += [status.eq(Status.BAD_LENGTH), whole.eq(0)]
+                    m.next = "DRAIN"
+                with m.Elif(self.body_end & self.load_ready & ~self.image_end):
+                    m.next = "DRAIN"
             with state("REST"):
                 # The core reads its tables again; a new model is tested.
                 with m.If(self.self_test_failed):

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """What the device reports of itself in HELLO, byte by byte."""
 
-from amaranth.hdl import Elaboratable, Module, Signal
+from amaranth.hdl import Elaboratable, Module, Mux, Signal
 from amaranth.lib import memory, wiring
-from amaranth.lib.wiring import In
+from amaranth.lib.wiring import In, Out
 
-from glintfpga.firmware.wire.protocol import BAUDS, HELLO_INFO, HelloFlag, HelloInfo, SelfTest
-from glintfpga.hdl.hello_layout import BAUD_AT, CRC_AT, FLAGS_AT, SELF_TEST_AT
+from glintfpga.firmware.wire.hello import HelloInfo
+from glintfpga.firmware.wire.protocol import BAUDS, HelloFlag, SelfTest
+from glintfpga.hdl.hello_layout import BAUD_AT, FLAGS_AT, MAX_INFO, SELF_TEST_AT, image_at
 from glintfpga.hdl.primitives.memory import ReadPort, WritePort, outside_reset
 
 __all__ = ["HelloStore"]
@@ -15,20 +16,22 @@ __all__ = ["HelloStore"]
 class HelloStore(wiring.Component):
     """Memory of the `HelloInfo` bytes; the image's part is written while an image is loaded.
 
-    Flags, baud rate and self-test are not stored but come from their ports. Without a model,
-    everything from the image's CRC on reads as zero, whatever a failed load has left there.
+    Flags, baud rate and self-test are not stored but come from their ports. Without a model the
+    info ends before the image's field, whatever a failed load has left there.
 
     Latency: 1 cycle from ``address`` to ``data``.
 
     Parameters
     ----------
     info : HelloInfo
-        At power-up.
+        At power-up, with room for the header of an image.
 
     Members
     -------
     read : In(ReadPort)
         Do not read while an image is being loaded into the same bytes.
+    length : Out(range)
+        Bytes of the info.
     write : In(WritePort)
     model, default_image : In(1)
         For the flags.
@@ -37,8 +40,9 @@ class HelloStore(wiring.Component):
     self_test : In(SelfTest)
     """
 
-    read: In(ReadPort(HELLO_INFO))
-    write: In(WritePort(HELLO_INFO))
+    read: In(ReadPort(MAX_INFO))
+    length: Out(range(MAX_INFO + 1))
+    write: In(WritePort(MAX_INFO))
     model: In(1)
     default_image: In(1)
     baud: In(range(len(BAUDS)))
@@ -50,14 +54,15 @@ class HelloStore(wiring.Component):
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()
-        # Twice the needed depth keeps it in block RAM.
-        m.submodules.bytes = store = memory.Memory(
-            shape=8, depth=2 * HELLO_INFO, init=self.info.encode()
-        )
+        data = self.info.encode()
+        if len(data) > MAX_INFO:
+            raise ValueError(f"info must have at most {MAX_INFO} bytes, not {len(data)}")
+        m.submodules.bytes = store = memory.Memory(shape=8, depth=MAX_INFO, init=data)
         write = store.write_port()
         read = store.read_port()
-        shown = Signal(range(HELLO_INFO))
+        shown = Signal(range(MAX_INFO))
         m.d.comb += [
+            self.length.eq(Mux(self.model, len(data), image_at(self.info))),
             write.en.eq(outside_reset(self.write.enable)),
             write.addr.eq(self.write.address),
             write.data.eq(self.write.data),
@@ -76,6 +81,4 @@ class HelloStore(wiring.Component):
             m.d.comb += self.read.data.eq(self.baud)
         with m.Elif(shown == SELF_TEST_AT):
             m.d.comb += self.read.data.eq(self.self_test)
-        with m.Elif((shown >= CRC_AT) & ~self.model):
-            m.d.comb += self.read.data.eq(0)
         return m

@@ -8,25 +8,21 @@ from amaranth.hdl import Cat, Elaboratable, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from glintfpga.firmware.blink.golden import GOLDEN_TOKENS
 from glintfpga.firmware.wire.protocol import SelfTest as Result
-from glintfpga.hdl.core_port import OperationPort
+from glintfpga.hdl.core_port import GoldenRun, OperationPort
 
 __all__ = ["SelfTest"]
-
-ANSWER_MS = 64
-"""A core without a result for so long has failed; the slowest model takes about 10 ms."""
 
 
 class SelfTest(wiring.Component):
     """Runs at power-up when there is a model, and after each good load, with the core at rest.
 
-    1. The loader reads the whole image back: header and CRC from the info, rows from the memories
-       of table, lanes, embeddings and RoPE. A CRC-32 finds every single flipped bit.
-    2. The core computes the `GOLDEN_TOKENS`, and the CRC of its logits is compared with the image's
+    1. The loader reads the whole image back: header and CRC from the info, the rest from the
+       memories of the core. A CRC-32 finds every single flipped bit.
+    2. The core computes the `GoldenRun`, and the CRC of its logits is compared with the image's
        golden value. This covers the logic and the schedule as far as one context reaches, and
-       little of the other tables that are no part of an image: of exp2, SiLU, rsqrt, reciprocal
-       it reads few entries. Noise, link and counters are not tested, nor rows that no image uses.
+       little of the tables that are no part of an image: of exp2, SiLU, rsqrt, reciprocal it reads
+       few entries. Noise, link and counters are not tested, nor memory that no image uses.
 
     The context is empty before and after; noise generator and counters stay as they are.
 
@@ -34,6 +30,7 @@ class SelfTest(wiring.Component):
     ----------
     has_model : bool
         There is a model at power-up.
+    golden_run : GoldenRun
 
     Members
     -------
@@ -52,8 +49,9 @@ class SelfTest(wiring.Component):
     tick_ms : In(1)
     """
 
-    def __init__(self, *, has_model: bool):
+    def __init__(self, *, has_model: bool, golden_run: GoldenRun):
         self.has_model = has_model
+        self.golden_run = golden_run
         super().__init__(
             {
                 "drop": In(1),
@@ -74,14 +72,15 @@ class SelfTest(wiring.Component):
 
     def elaborate(self, platform: object) -> Elaboratable:
         m = Module()
-        position = Signal(range(GOLDEN_TOKENS))
+        tokens, limit_ms = self.golden_run.tokens, self.golden_run.limit_ms
+        position = Signal(range(tokens))
         last, settled, equal = Signal(), Signal(), Signal()
         same = Signal(4)
-        waited = Signal(range(ANSWER_MS))
+        waited = Signal(range(limit_ms))
         crc = self.core.o.payload.crc
         m.d.comb += [
-            last.eq(position == GOLDEN_TOKENS - 1),
-            self.core.i.payload.id.eq(position[0]),
+            last.eq(position == tokens - 1),
+            self.core.i.payload.id.eq(position & 1),
             self.core.i.payload.enter.eq(1),
             self.core.i.payload.logits.eq(last),
         ]
@@ -107,7 +106,7 @@ class SelfTest(wiring.Component):
                 with m.If(self.tick_ms):
                     m.d.sync += waited.eq(waited + 1)
                 yield
-                with m.If(waited == ANSWER_MS - 1):
+                with m.If(waited == limit_ms - 1):
                     end(Result.TOKEN_FAILED)
 
         with m.FSM(init="REST" if self.has_model else "IDLE"):

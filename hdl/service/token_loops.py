@@ -18,7 +18,13 @@ from glintfpga.firmware.wire.protocol import (
     ScoreFlag,
     Status,
 )
-from glintfpga.hdl.core_port import TEMPERATURE_BITS, LogitPort, ModelFacts, OperationPort
+from glintfpga.hdl.core_port import (
+    ID_BITS,
+    TEMPERATURE_BITS,
+    LogitPort,
+    ModelFacts,
+    OperationPort,
+)
 from glintfpga.hdl.link.message_writer import MessagePort
 
 __all__ = ["LoopsPort", "TokenLoops"]
@@ -122,16 +128,16 @@ class TokenLoops(wiring.Component):
         want_crc = flags[GenerateFlag.CRC.bit_length() - 1]
 
         # The state of the context.
-        pending, pending_id = Signal(), Signal(9)
+        pending, pending_id = Signal(), Signal(ID_BITS)
         empty = Signal(init=1)
-        first_id = Signal(9)
+        first_id = Signal(ID_BITS)
         m.d.comb += first_id.eq(Mux(self.facts.eos[-1], 0, self.facts.eos))
         with m.If(self.clear_context):
             m.d.sync += [pending.eq(0), empty.eq(1)]
 
         is_generate, is_score, want_logits = Signal(), Signal(), Signal()
         wide = Signal()
-        token = Signal(16)
+        token = Signal(ID_BITS)
         halt = Signal()
         crc = Signal(32)
         finishing, in_flight, newline = Signal(), Signal(), Signal()
@@ -396,7 +402,7 @@ class TokenLoops(wiring.Component):
                 with m.If(is_logit):
                     m.d.sync += self.logits.id.eq(self.logits.id + 1)
                 m.next = "LOOK_UP"
-                with m.If(is_logit & (self.logits.id == (self.facts.vocab - 1)[:9])):
+                with m.If(is_logit & (self.logits.id == (self.facts.vocab - 1)[:ID_BITS])):
                     m.next = "TOKEN"
             with state("LOOK_UP"):
                 # The core needs a cycle for it.

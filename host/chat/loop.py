@@ -86,7 +86,7 @@ class ChatLoop:
         """Say which model is here, where, and what it does with a question."""
         title = self.title or named(self.client.model_id)
         does = "answers what is typed" if self.client.for_chat else "goes on with what is typed"
-        _log.info("%s on %s: it %s.", title, self.client.link.line.name, does)
+        _log.info("%s on %s: it %s.", title, self.client.link.line.name.removesuffix(":"), does)
 
     def _read(self, lines: Keyboard | Pipe) -> Typed | None:
         with self.client.link.idle():

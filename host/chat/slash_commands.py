@@ -106,7 +106,7 @@ class SlashCommands:
             raise InputError("/load wants a model: a file, a folder, or a shipped name")
         client = self._chat.client
         path = Path(rest).expanduser()
-        image = image_of(path, plan=client.info.plan)
+        image = image_of(path, plan=client.machine.plan.code)
         self._chat.check_vocabulary(image.model.spec.vocab)
         # Should the device be gone, it is loaded when that is back.
         self._chat.session.use(image.data)

@@ -67,11 +67,17 @@ def _lines(result: dict[str, Any]) -> list[str]:
         micros = {**first["seconds"], "value": 1e6 * first["seconds"]["value"]}
         lines.append(f"first byte: {_shown(micros, ' us')} at {first['baud']} baud")
     for baud, entry in result["tokens_per_second_wire"].items():
+        busy = entry["busy"]
+        share = "" if not busy or busy["how"] == "software" else _share(busy["value"])
         lines.append(
             f"wire at {baud} baud: {_shown(entry['reached'])} tokens/s "
-            f"of at most {_shown(entry['bound'])}"
+            f"of at most {_shown(entry['bound'])}{share}"
         )
     return lines
+
+
+def _share(busy: float) -> str:
+    return f", token bytes {100 * busy:.1f} % of the time"
 
 
 def _shown(number: dict[str, Any] | None, unit: str = "") -> str:

@@ -52,7 +52,7 @@ def command(
     from glintfpga.boards.build import BuildOptions, build
     from glintfpga.boards.catalog import board_of
     from glintfpga.boards.gowin.timing.report import headline
-    from glintfpga.firmware.device_config import DeviceConfig
+    from glintfpga.firmware.blink.device_config import DeviceConfig
     from glintfpga.host.console.progress import counting
     from glintfpga.host.console.signals import tidy_end
     from glintfpga.host.console.text import shown_name

@@ -124,7 +124,7 @@ def _result(client: "Client", prompt: bytes, tokens: list[int]) -> dict[str, obj
         return text.feed(data) + text.finish()
 
     facts: dict[str, object] = {
-        "lanes": client.info.lanes,
+        "lanes": client.machine.lanes,
         "model_id": client.model_id,
         "prompt": shown(prompt),
         "tokens": tokens,

@@ -36,7 +36,7 @@ def command(port: str, model: Path, as_json: bool) -> None:
 
     with open_connection(port) as connection:
         client = connection.client
-        image = image_of(model, plan=client.info.plan)
+        image = image_of(model, plan=client.machine.plan.code)
         began = client.link.clock()
         load(client, image)
         seconds = client.link.clock() - began

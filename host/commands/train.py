@@ -136,12 +136,12 @@ def command(
         raise click.UsageError("The shape is that of --start: leave out the other options for it.")
     if recipe is not None and (preset, start) != (None, None):
         raise click.UsageError("The shape is that of --config: leave out --preset and --start.")
+    config = config_for(preset or "blink", start, recipe, window=window, thinking=thinking)
     place = out or Path("runs") / (f"{title_of(start)}-tuned" if start else preset or "blink")
     check_folder(place, record="config.json", files=FILES, what="a training")
     workers = workers or cores()
     sources = find_sources(manifest, folder, selection)
     passed = reviewed(sources, named=manifest is not None, unreviewed=unreviewed)
-    config = config_for(preset or "blink", start, recipe, window=window, thinking=thinking)
     config = replace(
         planned(config, plan),
         batch=batch or config.batch,

@@ -43,11 +43,16 @@ def command(port: str, tokens: int, model: Path | None, lanes: int | None, as_js
     from glintfpga.host.device.connect import has_image, open_connection
     from glintfpga.host.device.verify import verify
     from glintfpga.host.models import image_of
+    from glintfpga.host.ports.open_port import FLOAT
     from glintfpga.quant.errors import DeviceError, InputError
 
+    if port == FLOAT:
+        raise InputError(
+            f"{FLOAT} computes with other numbers than the reference; verify ref:, sim: or a board"
+        )
     with open_connection(port, model=model, lanes=lanes) as connection:
         client = connection.client
-        image = connection.image or image_of(None, plan=client.info.plan)
+        image = connection.image or image_of(None, plan=client.machine.plan.code)
         if not has_image(client, image):
             digest = client.model_id[:16]
             raise InputError(
@@ -55,7 +60,7 @@ def command(port: str, tokens: int, model: Path | None, lanes: int | None, as_js
             )
         with counting("verify", tokens) as progress:
             result = verify(client, image, tokens, progress=progress)
-        model_id, held = image.model_id, client.info.lanes
+        model_id, held = image.model_id, client.machine.lanes
         if as_json:
             facts = {"port": port, "model_id": model_id, "lanes": held, **_facts(result)}
             click.echo(json.dumps(facts, indent=2))

@@ -4,8 +4,15 @@
 from collections.abc import Callable
 from typing import Any
 
-from glintfpga.firmware.wire.messages import token_bytes
-from glintfpga.firmware.wire.protocol import BAUDS, MAX_BODY, MAX_MESSAGE_BODY
+from glintfpga.firmware.wire.messages import GENERATE_BYTES, Done, token_bytes
+from glintfpga.firmware.wire.protocol import (
+    BAUDS,
+    CRC_BYTES,
+    DATA_HEADER,
+    MESSAGE_HEADER,
+    SHORT_PAYLOAD,
+    payload_limit,
+)
 from glintfpga.host.device.client import Client
 
 __all__ = ["POSITIONS", "RATES", "bench", "cycles_at", "wire_bound"]
@@ -18,6 +25,8 @@ TEMPERATURE = 0.8
 SEED = 1
 RATE_STEPS = (30, 4)
 """How many steps of the progress each rate makes, as the wire takes most of the time."""
+LONG_TOKENS = 5
+"""Times as many tokens are timed at a rate with long frames."""
 TOLD = 100
 """Report progress every 100 tokens, because each report takes time."""
 STEPS = len(POSITIONS) + 2 + sum(RATE_STEPS)
@@ -27,10 +36,14 @@ Number = dict[str, Any]
 
 
 def wire_bound(baud: int, vocab: int) -> float:
-    """Tokens per second that a line at ``baud`` carries in full frames: 189 bytes of 206."""
-    frame = MAX_BODY + 2  # COBS adds a byte, and a zero ends it
-    tokens = MAX_MESSAGE_BODY // token_bytes(vocab)
-    return baud / 10 * tokens / frame
+    """Tokens per second that a line at ``baud`` carries in full frames, at most.
+
+    They take 189 bytes of 206 at the first rate and 1,997 of 2,014 at the others, where bytes
+    without zeros cost up to seven more. A device of eight lanes has shorter frames.
+    """
+    payload = payload_limit(baud)
+    tokens = (payload - MESSAGE_HEADER) // token_bytes(vocab)
+    return baud / 10 * tokens / (DATA_HEADER + payload + CRC_BYTES + 2)
 
 
 def bench(
@@ -38,15 +51,16 @@ def bench(
 ) -> dict[str, Any]:
     """All figures of one device, each with where it comes from.
 
-    ``how`` is the word for what is read off it, ``tokens`` the length of the answers that are
-    timed. A device without a clock (software) has no figures of the chip. The device's context
-    and the rate of the line are different afterward. ``progress`` goes up to `STEPS`.
+    ``how`` is the word for what is read off it, ``tokens`` the length of the answer that is
+    timed at the first rate. A device without a clock (software) has no figures of the chip. The
+    device's context and the rate of the line are different afterward. ``progress`` goes up to
+    `STEPS`.
     """
     info = client.info
     result: dict[str, Any] = {
         "device": {
-            "lanes": info.lanes,
-            "plan": info.plan,
+            "lanes": client.machine.lanes,
+            "plan": client.machine.plan.code,
             "build_id": info.build_id.hex(),
             "model_id": client.model_id,
         },
@@ -84,10 +98,15 @@ def bench(
         entry: dict[str, Number | None] = {
             "bound": {"value": chip, "how": "computed"},
             "reached": None,
+            "busy": None,
         }
         if timed and client.set_baud(baud):
-            rate = _rate(client, tokens, _part(progress, done, steps / tokens))
-            entry["reached"] = {"value": rate, "how": how} if rate else None
+            count = tokens * (LONG_TOKENS if payload_limit(baud) > SHORT_PAYLOAD else 1)
+            rate = _rate(client, count, _part(progress, done, steps / count))
+            if rate:
+                busy = rate * token_bytes(client.vocab) * 10 / baud
+                entry["reached"] = {"value": rate, "how": how}
+                entry["busy"] = {"value": busy, "how": how}
         result["tokens_per_second_wire"][str(baud)] = entry
         step(steps)
     return result
@@ -147,18 +166,30 @@ def _part(progress: Callable[[float], None], done: int, steps: float) -> Callabl
 
 
 def _rate(client: Client, tokens: int, progress: Callable[[int], None]) -> float | None:
-    """Tokens per second that arrive, counted from the moment they are asked for."""
+    """Tokens per second that arrive, from the end of one frame to that of another.
+
+    Counted in bytes of the stream, as a frame may end within a message; of the last frame, which is
+    shorter and so earlier, nothing counts.
+    """
     client.reset()
-    arrived = 0
+    endpoint, clock = client.link.session.endpoint, client.link.clock
+    start = endpoint.moved
+    arrived = answers = 0
+    frames: list[tuple[float, int]] = []
+    """When each was first seen to be there, and the bytes that had come then."""
     seed: int | None = SEED
-    began = last = client.link.clock()
-    for _ in range(tokens):  # answers: a model that only draws EOS would never get there
-        if arrived == tokens:
-            break
+    while arrived < tokens and answers < tokens:  # a model may only draw EOS
+        answers += 1
         for _ in client.generate(tokens - arrived, temperature=TEMPERATURE, seed=seed):
             arrived += 1
-            last = client.link.clock()
+            if not frames or frames[-1][1] != endpoint.moved:
+                frames.append((clock(), endpoint.moved))
             if arrived % TOLD == 0:
                 progress(arrived)
         seed = None
-    return arrived / (last - began) if arrived == tokens and last > began else None
+    if arrived != tokens or len(frames) < 3:
+        return None
+    (began, first), (ended, last) = frames[0], frames[-2]
+    others = answers * (GENERATE_BYTES + len(Done(op=0).encode()) + 2 * MESSAGE_HEADER)
+    tokens_per_byte = tokens / (endpoint.moved - start - others)
+    return tokens_per_byte * (last - first) / (ended - began)

@@ -5,11 +5,12 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from glintfpga.firmware.blink.image_format import is_for_chat, model_id_of, vocab_of
+from glintfpga.firmware.wire.hello import HelloInfo
 from glintfpga.firmware.wire.messages import (
     Counters,
     Done,
     generate,
+    load,
     message,
     prompt,
     score,
@@ -19,17 +20,28 @@ from glintfpga.firmware.wire.protocol import (
     BAUDS,
     MAX_MESSAGE,
     MAX_TEMPERATURE,
+    MESSAGE_HEADER,
+    TO_HOST_RING,
     HelloFlag,
-    HelloInfo,
     Op,
     Reason,
     SelfTest,
     Status,
 )
+from glintfpga.host.device.families import (
+    Machine,
+    is_for_chat,
+    machine_of,
+    model_id_of,
+    vocab_of,
+)
 from glintfpga.host.device.link import Link
 from glintfpga.quant.errors import DeviceError, InputError
 
 __all__ = ["Answer", "Client", "Score", "Token"]
+
+UNDERWAY = TO_HOST_RING + MAX_MESSAGE
+"""Tokens that may still come behind an ABORT: more than rings and a message hold."""
 
 WORDS = {
     Status.NO_MODEL: "it holds no model; load one: glintfpga load PORT MODEL",
@@ -38,6 +50,7 @@ WORDS = {
     Status.BAD_IMAGE: "the image is damaged or does not fit; the device now holds no model",
     Status.UNKNOWN_OP: "it does not know the command; flash the bitstream of this release",
     Status.BAD_ARGUMENT: "an argument is out of range; update host and bitstream",
+    Status.NO_LOAD: "it has no image to go on with; load it again",
     Status.SELF_TEST: "the model failed its self-test; load it again, or flash the bitstream again",
     Status.UNSUPPORTED: "it cannot do that; use ref: or sim:",
 }
@@ -91,6 +104,11 @@ class Client:
         return self.link.info
 
     @property
+    def machine(self) -> Machine:
+        """The device's machine, as it was built."""
+        return machine_of(self.info)
+
+    @property
     def has_model(self) -> bool:
         return bool(self.info.flags & HelloFlag.MODEL)
 
@@ -109,7 +127,7 @@ class Client:
 
     @property
     def model_id(self) -> str:
-        """The loaded model, as `glintfpga.firmware.blink.image.Image.model_id`."""
+        """The loaded model: the sha256 in its image, in hexadecimal."""
         self._need_model()
         return model_id_of(self.info.image_header)
 
@@ -170,9 +188,11 @@ class Client:
         ``progress`` is called with the bytes on their way.
         Raises ``DeviceError`` when the device refuses it; it then holds no model.
         """
-        if len(image) > MAX_MESSAGE:
-            raise InputError(f"an image has at most {MAX_MESSAGE} bytes, not {len(image)}")
-        self._command(message(Op.LOAD, image), Op.LOAD, progress=progress)
+        begin, *parts, end = load(image)
+        self._command(begin, Op.LOAD)
+        for number, part in enumerate(parts):
+            self._command(part, Op.LOAD_PART, progress=_behind(number * MAX_MESSAGE, progress))
+        self._command(end, Op.LOAD_END)
         self.link.greet()  # the hello tells what it now holds
 
     def counters(self) -> Counters:
@@ -207,12 +227,12 @@ class Client:
         self.link.send(request, progress=progress)
         data = bytearray()
         while True:
-            kind, body = self.link.receive()
+            kind, body = self.link.receive(progress=lambda left: progress(len(request) - left))
             if kind == Op.DONE:
                 _check(Done.decode(body), op)
                 break
             data += body
-            if kind != answer or len(data) > size:
+            if kind != answer or not body or len(data) > size:
                 raise _nonsense(f"{len(body)} bytes of kind {kind:#x}", op)
         if len(data) != size:
             raise _nonsense(f"{len(data)} bytes where {size} were due", op)
@@ -222,8 +242,10 @@ class Client:
         """End a running answer."""
         if self._answer is not None:
             self._answer.abort()
+            before = self._answer.count
             for _ in self._answer:
-                pass
+                if self._answer.count - before > UNDERWAY:
+                    raise _nonsense("tokens for ever", Op.ABORT)
             self._answer = None
 
     def _need_model(self) -> None:
@@ -301,6 +323,11 @@ class Answer:
         return tokens if whole else []
 
 
+def _behind(before: int, progress: Callable[[int], None]) -> Callable[[int], None]:
+    """Progress of a part, as that of the whole."""
+    return lambda sent: progress(before + max(0, sent - MESSAGE_HEADER))
+
+
 def _nonsense(what: str, op: Op) -> DeviceError:
     return DeviceError(f"the device answered {what} to {op.name}; reset it")
 
@@ -311,7 +338,7 @@ def _check(done: Done, op: Op) -> Done:
     if done.status != Status.OK:
         text = WORDS.get(Status(done.status)) if done.status in set(Status) else None
         text = text or f"status {done.status}; flash the bitstream of this release"
-        raise DeviceError(f"the device refused {op.name.lower()}: {text}")
+        raise DeviceError(f"the device refused {op.name.lower().partition('_')[0]}: {text}")
     return done
 
 

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glintfpga.firmware.blink.image import Image
-from glintfpga.firmware.wire.protocol import BAUDS, HelloInfo
+from glintfpga.firmware.wire.protocol import BAUDS
 from glintfpga.host.console.progress import counting
 from glintfpga.host.device.client import Client
 from glintfpga.host.device.link import Link
 from glintfpga.host.models import image_of
 from glintfpga.host.ports.open_port import FLOAT, REFERENCE, choose_port, port_opener
-from glintfpga.quant.blink.limits import DEFAULT_LANES, Limits, check_fits
+from glintfpga.quant.blink.limits import DEFAULT_LANES, check_fits
 from glintfpga.quant.errors import InputError
 
-__all__ = ["Connection", "has_image", "limits_of", "load", "open_connection"]
+__all__ = ["Connection", "has_image", "load", "open_connection"]
 
 _log = logging.getLogger("glintfpga")
 
@@ -49,13 +49,14 @@ def open_connection(
     with contextlib.ExitStack() as stack:
         with counting(f"connecting to {name!r}"):
             client = stack.enter_context(Client(Link(opener=opener)))
-            info = client.connect()
-            _log.debug("%s: %d lanes, %d-bit numbers", name, info.lanes, info.plan)
+            client.connect()
+            machine = client.machine
+            _log.debug("%s: %d lanes, %d-bit numbers", name, machine.lanes, machine.plan.code)
             if fast:
                 client.fastest(BAUDS[-1])
         image = None
         if model is not None:
-            image = image_of(model, plan=info.plan)
+            image = image_of(model, plan=client.machine.plan.code)
             if not has_image(client, image):
                 load(client, image)
         yield Connection(client=client, image=image)
@@ -63,20 +64,9 @@ def open_connection(
 
 def load(client: Client, image: Image) -> None:
     """Load an image, with progress. Raises ``InputError`` for one that the device cannot hold."""
-    check_fits(image.model.spec, limits_of(client.info))
+    check_fits(image.model.spec, client.machine.limits)
     with counting("loading the model", len(image.data)) as progress:
         client.load(image.data, progress=progress)
-
-
-def limits_of(info: HelloInfo) -> Limits:
-    """The largest model that fits a device, by its hello."""
-    return Limits(
-        rows=info.max_rows,
-        window=info.max_window,
-        vocab=info.max_vocab,
-        hidden=info.max_hidden,
-        passes=info.max_passes,
-    )
 
 
 def has_image(client: Client, image: Image) -> bool:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from glintfpga.firmware.blink.golden import GOLDEN_LANES
 from glintfpga.firmware.blink.image_format import HEADER_BYTES, model_id_of, unpack_header
 from glintfpga.firmware.blink.layout import ROWS
-from glintfpga.firmware.wire.protocol import HelloInfo, SelfTest
+from glintfpga.firmware.wire.hello import HelloInfo
+from glintfpga.firmware.wire.protocol import SelfTest
 from glintfpga.host.console.text import one_line
 from glintfpga.host.models import image_of, named, read_model, shipped_models, title_of
 from glintfpga.quant.errors import DeviceError, InputError
@@ -51,22 +52,22 @@ def model_facts(name: Path | None) -> Facts:
 
 def device_facts(client: "Client") -> Facts:
     """Of what answered on a port, as its hello tells, and of the model it holds."""
-    info = client.info
+    info, machine = client.info, client.machine
     tests = {int(test): test.name.lower() for test in SelfTest}
     return {
         "kind": "device",
         "port": client.link.line.name,
-        "lanes": info.lanes,
-        "plan": info.plan,
+        "lanes": machine.lanes,
+        "plan": machine.plan.code,
         "clock_hz": info.clock_hz or None,
         "build_id": info.build_id.hex(),
         "self_test": tests.get(info.self_test, f"unknown ({info.self_test})"),
         "limits": {
-            "window": info.max_window,
-            "vocab": info.max_vocab,
-            "hidden": info.max_hidden,
-            "passes": info.max_passes,
-            "memory_rows": info.max_rows,
+            "window": machine.limits.window,
+            "vocab": machine.limits.vocab,
+            "hidden": machine.limits.hidden,
+            "passes": machine.limits.passes,
+            "memory_rows": machine.limits.rows,
         },
         "model": _held(info) if client.has_model else {"title": None},
     }
@@ -136,8 +137,9 @@ def _device_lines(facts: Facts) -> list[str]:
     clock = f"{facts['clock_hz'] / 1e6:g} MHz" if facts["clock_hz"] else "no clock"
     limits = ", ".join(f"{name.replace('_', ' ')} {most}" for name, most in facts["limits"].items())
     held = facts["model"]
+    port = facts["port"].removesuffix(":")
     head = [
-        f"{facts['port']}: device, {facts['lanes']} lanes, {facts['plan']}-bit numbers, {clock}",
+        f"{port}: device, {facts['lanes']} lanes, {facts['plan']}-bit numbers, {clock}",
         f"  build {facts['build_id']}, self-test {facts['self_test'].replace('_', ' ')}",
         f"  at most: {limits}",
     ]

@@ -9,24 +9,15 @@ import threading
 from collections.abc import Callable, Iterator
 
 from glintfpga.boards.flash.failures import UPDATE_PAGE
-from glintfpga.firmware.blink.image_format import vocab_of
 from glintfpga.firmware.wire.byte_line import ByteLine, LinkLost
 from glintfpga.firmware.wire.endpoint import retry_seconds
+from glintfpga.firmware.wire.hello import HelloInfo
 from glintfpga.firmware.wire.messages import Done, message, set_baud
-from glintfpga.firmware.wire.protocol import (
-    BAUDS,
-    KEEP_ALIVE_S,
-    HelloFlag,
-    HelloInfo,
-    Op,
-    SelfTest,
-    Status,
-)
+from glintfpga.firmware.wire.protocol import BAUDS, KEEP_ALIVE_S, Op, Status, payload_limit
 from glintfpga.firmware.wire.session import Session
 from glintfpga.host.console.progress import Waiting
+from glintfpga.host.device.families import check_info
 from glintfpga.host.ports.port_probe import PortProbe
-from glintfpga.quant.blink.limits import LANES, LIMITS
-from glintfpga.quant.blink.plan import PLANS
 from glintfpga.quant.errors import DeviceError
 
 __all__ = ["Link"]
@@ -151,7 +142,7 @@ class Link:
         while not self.session.endpoint.open and self.clock() < deadline:
             probe.feed(self._pump())
         if self.session.endpoint.info is not None:
-            _check_info(self.session.endpoint.info, self.line.name)
+            check_info(self.session.endpoint.info, self.line.name)
             self._info = self.session.endpoint.info
             _log.debug("session %#x with %s", nonce, self.line.name)
         return self.session.endpoint.open
@@ -185,13 +176,17 @@ class Link:
             self.session.drop_unwritten()
             raise
 
-    def receive(self) -> tuple[int, bytes]:
-        """The next message ``(op, body)``; waits for it."""
+    def receive(self, *, progress: Callable[[int], None] = lambda left: None) -> tuple[int, bytes]:
+        """The next message ``(op, body)``; waits for it.
+
+        Until then ``progress`` is called with the bytes sent that have not arrived.
+        """
         began = self.clock()
         waiting = Waiting(f"waiting for an answer from {self.line.name!r}")
         while (found := self.session.receive()) is None:
             self._wait(began)
             waiting()
+            progress(self.session.unconfirmed)
         return found
 
     def receive_soon(self, timeout: float) -> tuple[int, bytes] | None:
@@ -318,6 +313,7 @@ class Link:
             self._line_rate = rate
         self.baud = baud
         self.session.endpoint.retry_s = retry_seconds(baud)
+        self.session.endpoint.payload_limit = payload_limit(baud)
         self.session.endpoint.keep_alive = KEEP_ALIVE_S if baud > BAUDS[0] else None
         return True
 
@@ -326,27 +322,8 @@ class Link:
         damaged, patience = endpoint.crc_errors, 10 * STEP_S + endpoint.retry_s
         for _ in range(TRIALS):
             self.session.send(message(Op.COUNTERS))
-            ops = []
-            while Op.DONE not in ops:
-                if (found := self.receive_soon(patience)) is None:
+            for expected in (Op.COUNTED, Op.DONE):
+                found = self.receive_soon(patience)
+                if found is None or found[0] != expected:
                     return False
-                ops.append(found[0])
         return endpoint.crc_errors == damaged
-
-
-def _check_info(info: HelloInfo, name: str) -> None:
-    """Raise ``DeviceError`` when a device reports what none of this version has."""
-    vocab = vocab_of(info.image_header)
-    vocabularies = range(2, LIMITS.vocab + 1) if info.flags & HelloFlag.MODEL else (vocab,)
-    for what, value, known in (
-        ("lanes", info.lanes, LANES),
-        ("plan", info.plan, PLANS),
-        ("self-test", info.self_test, tuple(SelfTest)),
-        ("rate", info.baud_index, range(len(BAUDS))),
-        ("vocabulary", vocab, vocabularies),
-    ):
-        if value not in known:
-            raise DeviceError(
-                f"the device at {name!r} says {value} for its {what}; "
-                "flash the bitstream of this release: glintfpga flash"
-            )

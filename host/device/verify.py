@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from glintfpga.firmware.blink.image import Image
-from glintfpga.firmware.device.software_line import open_software_line
+from glintfpga.firmware.blink.software import open_software_line
 from glintfpga.host.device.client import Client
 from glintfpga.host.device.link import Link
 
@@ -55,7 +55,7 @@ def verify(
     device's lanes. Half of the tokens are given ones, the other half is sampled with noise, so
     that noise, sampling and the pending token are compared too.
     """
-    reference = _reference(image, client.info.lanes)
+    reference = _reference(image, client.machine.lanes)
     sides = (client, reference)
     for side in sides:
         side.reset()

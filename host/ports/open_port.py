@@ -125,7 +125,7 @@ def _open_simulation() -> ByteLine:
 
 
 def _open_software(name: str, *, model: Path | None, lanes: int) -> ByteLine:
-    from glintfpga.firmware.device.software_line import open_software_line
+    from glintfpga.firmware.blink.software import open_software_line
     from glintfpga.host.models import image_of, read_float_model
 
     return open_software_line(

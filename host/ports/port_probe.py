@@ -3,14 +3,8 @@
 
 import contextlib
 
-from glintfpga.firmware.wire.protocol import (
-    HELLO_HEADER,
-    VERSION,
-    FrameError,
-    FrameSplitter,
-    Kind,
-    decode_frame,
-)
+from glintfpga.firmware.wire.frames import FrameSplitter, decode_frame
+from glintfpga.firmware.wire.protocol import HELLO_HEADER, VERSION, FrameError, Kind
 from glintfpga.quant.errors import DeviceError
 
 __all__ = ["PortProbe"]
@@ -39,10 +33,12 @@ class PortProbe:
         for raw in self._splitter.feed(data):
             with contextlib.suppress(FrameError):
                 body = decode_frame(raw)
-                if body[0] & 15 == Kind.HELLO:
+                if body[0] & 15 != Kind.HELLO:
+                    continue
+                if len(body) > HELLO_HEADER:
                     self._check(body[0] >> 4)
-                    # Devices answer with more than the header: this is our own greeting.
-                    self._echo |= len(body) == HELLO_HEADER
+                else:  # Devices answer with more: this is our own greeting, of whatever version.
+                    self._echo = True
 
     def diagnosis(self) -> str:
         """What is there instead of a device, and what to do."""
@@ -76,7 +72,8 @@ class PortProbe:
 
     def _check(self, version: int) -> None:
         if version != VERSION:
+            update = "update this program, or " if version > VERSION else ""
             raise DeviceError(
                 f"the device at {self._name!r} speaks protocol version {version}, this host "
-                f"version {VERSION}; flash the bitstream of this release: glintfpga flash"
+                f"version {VERSION}; {update}flash the bitstream of this release: glintfpga flash"
             )

@@ -5,7 +5,6 @@ It runs many sequences at once along a batch axis (all at the same position), so
 corpus takes minutes; with a batch of one it is the oracle of every hardware test.
 """
 
-import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -16,18 +15,10 @@ from glintfpga.quant.blink.model import PassWeights, QuantizedModel
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.numbers.qformat import QFormat, shift_round
 
-__all__ = ["Observer", "ReferenceModel", "logit_crc"]
+__all__ = ["Observer", "ReferenceModel"]
 
 Observer = Callable[[int, slice, np.ndarray, np.ndarray], None]
 """Called with pass, ring slots of one softmax group, running maximum (batch,), p (batch, P)."""
-
-
-def logit_crc(logits: np.ndarray) -> int:
-    """CRC-32 (IEEE) of one position's logits (vocab,), before noise: int32, little-endian, in id
-    order, with zero words up to a multiple of 16 ids."""
-    padded = np.zeros(-(-len(logits) // 16) * 16, "<i4")
-    padded[: len(logits)] = logits
-    return zlib.crc32(padded.tobytes())
 
 
 class ReferenceModel:

@@ -3,7 +3,8 @@
 
 Read ``qformat`` (formats and the one rounding rule, for integers, arrays and gateware alike),
 ``formats`` (of logits, temperature and noise), ``trivium`` (random bits), ``gumbel`` (noise from
-16 of them) and ``sampler`` (arg max of logits and noise). ``arrays`` names the types of arrays.
+16 of them), ``sampler`` (arg max of logits and noise) and ``logit_crc`` (by which two
+implementations are compared). ``arrays`` names the types of arrays.
 
 Imports NumPy, and nothing of ours.
 """

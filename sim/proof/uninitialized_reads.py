@@ -19,7 +19,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from glintfpga.firmware.wire.protocol import CRC_BYTES, DATA_HEADER, MAX_RAW
+from glintfpga.firmware.wire.protocol import (
+    CRC_BYTES,
+    DATA_HEADER,
+    TO_DEVICE_PAYLOAD,
+    TO_DEVICE_RING,
+    TO_HOST_RING,
+)
 from glintfpga.quant.errors import InputError
 from glintfpga.sim.gowin.equivalence.bitvector import BitVector, BitVectorLogic
 from glintfpga.sim.gowin.equivalence.cnf import Formula, Frame
@@ -31,6 +37,8 @@ __all__ = ["Registers", "never_read_before_write"]
 
 Registers = Mapping[str, Sequence[int]]
 """Nets of registers by their names in the source, lowest bit first."""
+
+BLOCK_BYTES = 1 << ADDRESS_BITS
 
 WRITER_IDLE, _, WRITER_FETCH, WRITER_BYTE = range(4)
 """States of `glintfpga.hdl.link.frame_writer`, in the order of its source."""
@@ -66,12 +74,15 @@ def _register(registers: Registers, name: str) -> Sequence[int]:
 @dataclass(frozen=True)
 class _Ring:
     read_address: str
-    idle: Callable[[_Cycle], int]
+    size: int
+    """Bytes, in block RAMs of `BLOCK_BYTES`."""
+    idle: Callable[[_Cycle, int], int]
+    """The output of the block RAM of this number is not used."""
     invariants: Callable[[_Cycle, int, BitVector], Iterator[int]]
     """Invariants, given a cycle, the literal ``written`` and the byte's address."""
 
 
-def _receiver_idle(now: _Cycle) -> int:
+def _receiver_idle(now: _Cycle, block: int) -> int:
     return -now.bit("link.receiver.o__valid")
 
 
@@ -81,7 +92,7 @@ def _receiver(now: _Cycle, written: int, place: BitVector) -> Iterator[int]:
     any_of, number, equal, ule = logic.any_of, logic.constant, logic.equal, logic.ule
     expected, position = now["link.receiver.expected"], now["link.receiver.position"]
     writes_at, over = now["link.receiver.place"], now["link.receiver.over"]
-    raw, pending = now["link.frames.raw"], now["link.frames.payload_valid"]
+    count, pending = now["link.frames.count"], now["link.frames.payload_valid"]
     take, clear = now.bit("link.frames.data_frame"), now.bit("link.frames.hello")
     start = now.bit("link.frames.start")
 
@@ -89,31 +100,32 @@ def _receiver(now: _Cycle, written: int, place: BitVector) -> Iterator[int]:
     yield any_of([written, ule(expected, place)])
     yield any_of([written, ule(writes_at, place)])
     yield any_of([written, ule(position, expected)])
-    yield any_of([written, _receiver_idle(now), -ule(expected, position)])
+    yield any_of([written, _receiver_idle(now, 0), -ule(expected, position)])
 
     # All bytes of a frame after its header are stored from ``expected`` on, except ``over`` bytes
     # without room. If these are more than the CRC, the frame is not accepted.
     lost = ule(number(CRC_BYTES + 1), over)
     behind = logic.plus(writes_at, over)
-    has_body = ule(number(1 + DATA_HEADER), raw)
-    came = logic.plus(expected, logic.masked(has_body, raw))
+    has_body = ule(number(1 + DATA_HEADER), count)
+    came = logic.plus(expected, logic.masked(has_body, count))
     stored = logic.plus(behind, pending, logic.masked(has_body, number(1 + DATA_HEADER)))
-    yield any_of([written, ule(raw, number(1)), start, lost, equal(stored, came)])
+    yield any_of([written, ule(count, number(1)), start, lost, equal(stored, came)])
     end = logic.plus(expected, now["link.frames.length"], number(CRC_BYTES))
     yield any_of([written, -take, lost, ule(end, behind)])
 
-    # The frame's verdict comes with its end, which clears ``raw``.
-    yield ule(raw, number(MAX_RAW))
-    yield any_of([-start, equal(raw, number(2)), equal(raw, number(0))])
-    yield any_of([-take, equal(raw, number(0))])
-    yield any_of([-clear, equal(raw, number(0))])
+    # The frame's verdict comes with its end, which clears ``count``.
+    yield ule(count, number(1 + DATA_HEADER + TO_DEVICE_PAYLOAD + CRC_BYTES))
+    yield any_of([-start, equal(count, number(2)), equal(count, number(0))])
+    yield any_of([-take, equal(count, number(0))])
+    yield any_of([-clear, equal(count, number(0))])
     yield any_of([-now.bit("link.frames.ending"), -pending[0]])
 
 
-def _sender_idle(now: _Cycle) -> int:
+def _sender_idle(now: _Cycle, block: int) -> int:
     logic = now.logic
     reads = logic.equal(now["link.writer.fsm_state"], logic.constant(WRITER_BYTE))
-    return logic.any_of([-reads, now.bit("link.writer.is_hello")])
+    shown = logic.equal(now["link.sender.ring_shown"], logic.constant(block))
+    return logic.any_of([-reads, -shown, now.bit("link.writer.is_hello")])
 
 
 def _sender(now: _Cycle, written: int, place: BitVector) -> Iterator[int]:
@@ -155,16 +167,16 @@ def _acks(now: _Cycle, written: int) -> Iterator[int]:
     any_of, plus, equal, ule = logic.any_of, logic.plus, logic.equal, logic.ule
     committed, oldest = now["message_writer.ring__committed"], now["link.sender.write__oldest"]
     first, second = now["link.sender.stages"]
-    step, raw = now["link.sender.step"], now["link.frames.raw"]
+    step, count = now["link.sender.step"], now["link.frames.count"]
     ack = now["link.frames.header"][40:56]
     verdict, clear = now.bit("link.frames.data_frame"), now.bit("link.frames.hello")
     yield any_of([written, -first, ule(plus(oldest, now["link.sender.held"]), committed)])
     yield any_of([written, -first, equal(plus(oldest, step)[: len(ack)], ack)])
     known = now.bit("link.sender.known")
     yield any_of([written, -second, -known, ule(plus(oldest, step), committed)])
-    yield any_of([-verdict, equal(raw, logic.constant(0))])
-    yield any_of([-first, ule(raw, logic.constant(1))])
-    yield any_of([-second, ule(raw, logic.constant(2))])
+    yield any_of([-verdict, equal(count, logic.constant(0))])
+    yield any_of([-first, ule(count, logic.constant(1))])
+    yield any_of([-second, ule(count, logic.constant(2))])
     strobes = (verdict, clear, first, second)
     for at, one in enumerate(strobes):
         for other in strobes[at + 1 :]:
@@ -172,8 +184,8 @@ def _acks(now: _Cycle, written: int) -> Iterator[int]:
 
 
 RINGS = (
-    _Ring("link.receiver.position", _receiver_idle, _receiver),
-    _Ring("link.writer.address", _sender_idle, _sender),
+    _Ring("link.receiver.position", TO_DEVICE_RING, _receiver_idle, _receiver),
+    _Ring("link.writer.address", TO_HOST_RING, _sender_idle, _sender),
 )
 
 
@@ -187,40 +199,44 @@ def never_read_before_write(
     found = set()
     for ring in RINGS:
         try:
-            ram = _block_ram(flat, registers, ring)
-            if ram is not None and _is_never_read_before_write(
-                flat, registers, power_up, ram, ring
-            ):
-                found.add(ram.name)
+            blocks = range(-(-ring.size // BLOCK_BYTES))
+            for ram in _block_rams(flat, registers, ring):
+                # Which of the ring's blocks it is nobody tells; of another one it is not proved.
+                if any(_is_proved(flat, registers, power_up, ram, ring, at) for at in blocks):
+                    found.add(ram.name)
         except _NoSuchRegister:
             continue
     return frozenset(found)
 
 
-def _block_ram(flat: FlatNetlist, registers: Registers, ring: _Ring) -> Cell | None:
-    """The block RAM of a ring: A writes, B reads at the ring's address."""
+def _block_rams(flat: FlatNetlist, registers: Registers, ring: _Ring) -> Iterator[Cell]:
+    """The block RAMs of a ring: A writes, B reads at the ring's address."""
     address = tuple(_register(registers, ring.read_address))[:ADDRESS_BITS]
-    return next(
-        (
-            cell
-            for cell in flat.cells
-            if cell.kind == "BSRAM"
+    for cell in flat.cells:
+        if (
+            cell.kind == "BSRAM"
             and cell.ports.get("ADB") == address
             and cell.parameters["WIDTH_A"] == cell.parameters["WIDTH_B"]
             and cell.ports["WREB"] == (LOW,)
             and cell.ports["CLKA"] == cell.ports["CLKB"] == (flat.clock,)
-        ),
-        None,
-    )
+        ):
+            yield cell
 
 
-def _is_never_read_before_write(
-    flat: FlatNetlist, registers: Registers, power_up: Mapping[int, bool], ram: Cell, ring: _Ring
+def _is_proved(
+    flat: FlatNetlist,
+    registers: Registers,
+    power_up: Mapping[int, bool],
+    ram: Cell,
+    ring: _Ring,
+    block: int,
 ) -> bool:
+    """Whether no byte of this RAM is used before it is written, if it is that block of the ring."""
     formula = Formula()
     logic = BitVectorLogic(formula)
     now = Frame(formula, flat)
     place, written, stale = logic.free(ADDRESS_BITS), formula.new(), formula.new()
+    byte = [*place, *logic.constant(block)]
 
     def pin(name: str) -> BitVector:
         return [now[net] for net in ram.ports[name]]
@@ -233,8 +249,8 @@ def _is_never_read_before_write(
     def invariants(frame: Frame, written: int, stale: int) -> list[int]:
         cycle = _Cycle(frame, logic, registers)
         return [
-            *ring.invariants(cycle, written, place),
-            logic.any_of([-stale, ring.idle(cycle)]),
+            *ring.invariants(cycle, written, byte),
+            logic.any_of([-stale, ring.idle(cycle, block)]),
         ]
 
     begin = invariants(now, written, stale)
@@ -247,6 +263,6 @@ def _is_never_read_before_write(
     ):
         return False
     same = Equivalence(flat)
-    idle = ring.idle(_Cycle(same.good, BitVectorLogic(same.formula), registers))
+    idle = ring.idle(_Cycle(same.good, BitVectorLogic(same.formula), registers), block)
     writer, reader = ram.ports.get("DOA", ()), ram.ports["DOB"]
     return same.is_unobservable(writer, []) and same.is_unobservable((*writer, *reader), [idle])

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.blink.row_facts import RowFacts
 from glintfpga.firmware.wire.messages import generate, message, prompt, score
 from glintfpga.firmware.wire.protocol import BAUDS, MAX_TEMPERATURE, Op
 from glintfpga.quant.blink.model import QuantizedModel
@@ -57,7 +58,7 @@ def short_stimulus(sim: BitParallelSim, image: Image, *, tokens: int = 48) -> No
     """
     driver = HostDriver(sim)
     driver.exercise(image.model, tokens)
-    driver.ask(message(Op.LOAD, image.data))
+    driver.load_image(image.data)
 
 
 def shapes_stimulus(sim: BitParallelSim, image: Image, *, tokens: int = 64) -> None:
@@ -144,8 +145,8 @@ def link_faults_stimulus(sim: BitParallelSim, image: Image) -> None:
         word = driver.rng.choice(ANY_WORDS)
         was = int.from_bytes(good[2 * word : 2 * word + 2], "little")
         other = (driver.rng.getrandbits(16), was ^ 1 << driver.rng.randrange(16), was + 1)
-        driver.ask(message(Op.LOAD, _changed(good, word, driver.rng.choice(other))))
-    driver.ask(message(Op.LOAD, image.data))
+        driver.load_image(_changed(good, word, driver.rng.choice(other)))
+    driver.load_image(image.data)
     driver.exercise(image.model, 16)
 
 
@@ -154,21 +155,22 @@ def long_stimulus(sim: BitParallelSim, image: Image, *, tokens: int = 200) -> No
     driver = HostDriver(sim)
     driver.exercise(image.model, tokens)
     link_faults.noise(driver)
-    info = driver.host.info
+    limits = RowFacts.of(driver.host.info).limits
     plan, rng = image.model.plan, np.random.default_rng(1)
     largest = ModelSpec(
-        loops=info.max_passes // 2,
-        hidden=info.max_hidden,
-        vocab=info.max_vocab,
-        window=info.max_window,
+        loops=limits.passes // 2,
+        hidden=limits.hidden,
+        vocab=limits.vocab,
+        window=limits.window,
         eos=None,
     )
     model = random_model(rng, largest, plan)
     driver.load(model)
-    driver.exercise(model, info.max_window + 20)
+    driver.exercise(model, limits.window + 20)
     for data in _bad_images(Image.from_model(_smallest(rng, plan)).data):
-        driver.ask(message(Op.LOAD, data), message(Op.RESET))
-    driver.ask(message(Op.LOAD, image.data))
+        driver.load_image(data)
+        driver.ask(message(Op.RESET))
+    driver.load_image(image.data)
     link_faults.lost_answers(driver)
     link_faults.bad_frames_while_full(driver)
     driver.exercise(image.model, 40)

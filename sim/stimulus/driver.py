@@ -4,7 +4,7 @@
 import random
 
 from glintfpga.firmware.blink.image import Image
-from glintfpga.firmware.wire.messages import generate, message, prompt, score
+from glintfpga.firmware.wire.messages import generate, load, message, prompt, score
 from glintfpga.firmware.wire.protocol import BAUDS, MAX_TEMPERATURE, Op
 from glintfpga.quant.blink.model import QuantizedModel
 from glintfpga.sim.gowin.netlist.bitparallel import BitParallelSim
@@ -44,7 +44,10 @@ class HostDriver:
         self.host.session.send(*messages)
 
     def load(self, model: QuantizedModel) -> None:
-        self.ask(message(Op.LOAD, Image.from_model(model).data))
+        self.load_image(Image.from_model(model).data)
+
+    def load_image(self, data: bytes) -> None:
+        self.ask(*load(data, part=self.rng.randrange(16, 4096)))
 
     def abort(self) -> None:
         """Start a long GENERATE, then ABORT it."""
@@ -75,7 +78,7 @@ class HostDriver:
             message(Op.SCORE, b"\x80" + b"a"),
             message(Op.SET_BAUD, b"\x77"),
             message(Op.SET_BAUD, bytes([len(BAUDS)])),
-            bytes([9, 0, 0]),
+            bytes([11, 0, 0]),
             message(Op.PROMPT, b"\xff" * 3),
             message(Op.ABORT),
         )

@@ -6,17 +6,15 @@ After each of them the device answers in a valid session; earlier answers may be
 
 from cobs import cobs
 
+from glintfpga.firmware.wire.frames import Data, FrameSplitter, parse_frame
 from glintfpga.firmware.wire.messages import generate, message
 from glintfpga.firmware.wire.protocol import (
     BAUDS,
     FALLBACK_ERRORS,
-    MAX_PAYLOAD,
-    Data,
+    TO_DEVICE_PAYLOAD,
     DataFlag,
     FrameError,
-    FrameSplitter,
     Op,
-    parse_frame,
 )
 from glintfpga.sim.stimulus.driver import TEMPERATURE, HostDriver
 
@@ -29,12 +27,12 @@ PATIENT_TURNS = 3
 """A running answer is aborted after this many turns of the link, 2 ms each."""
 LOST_S = 0.06
 """Time during which answers are lost: the device repeats them after 50 ms."""
-COUNTERS_OF_A_RING = 40
+COUNTERS_OF_A_RING = 160
 """More answers to COUNTERS than fit into the transmit ring."""
 FULL_S = 0.01
 """Time until the ring is full."""
-FULL_OF_TOKENS_S = 0.012
-"""The same when 400 tokens must be computed for it."""
+FULL_OF_TOKENS_S = 0.02
+"""The same when 1,600 tokens must be computed for it."""
 BAD_FRAMES = 14
 """Number of bad frames: more than a three-bit counter counts."""
 PAUSE_S = 0.001
@@ -66,7 +64,7 @@ def noise(driver: HostDriver) -> None:
 
 def lost_answers(driver: HostDriver) -> None:
     """Request more than fits into the ring, and lose the answers for a while."""
-    driver.ask_later(generate(700, crc=True))
+    driver.ask_later(generate(2000, crc=True))
     driver.wait(1)
     end = driver.line.clock() + LOST_S
     while (left := end - driver.line.clock()) > 0:
@@ -126,9 +124,9 @@ def overrun(driver: HostDriver) -> None:
         text = bytes(driver.rng.randrange(256) for _ in range(60_000))
         stream, at = stream + message(Op.PROMPT, text), len(stream)
         for _ in range(OVERRUN_FRAMES):
-            part = stream[at : at + driver.rng.randrange(1, MAX_PAYLOAD + 1)]
+            part = stream[at : at + driver.rng.randrange(1, TO_DEVICE_PAYLOAD + 1)]
             driver.line.write(_data(driver, offset=at, payload=part, flags=DataFlag.POLL))
-            for raw in splitter.feed(driver.line.read(4096, 2 * FRAME_S)):
+            for raw in splitter.feed(driver.line.read(4096, 6 * FRAME_S)):
                 try:
                     frame = parse_frame(raw)
                 except FrameError:

@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 
 from glintfpga.boards import design as module
+from glintfpga.boards.build import BuildOptions, build
 from glintfpga.boards.catalog import board_of
 from glintfpga.boards.design import device_design
 from glintfpga.boards.gowin.bram_signatures import split
-from glintfpga.firmware.device_config import DeviceConfig
-from glintfpga.hdl.hello_layout import HEADER_AT
+from glintfpga.firmware.blink.device_config import DeviceConfig
+from glintfpga.hdl.hello_layout import image_at
+from glintfpga.hdl.row.machine import power_up_info
 from glintfpga.quant.blink.limits import LANES
 from glintfpga.quant.blink.plan import PLAN9, PLANS
 from glintfpga.quant.blink.spec import PRESETS
@@ -17,6 +19,7 @@ from glintfpga.quant.errors import InputError
 from support.models import random_image
 
 BOARD = board_of("tangnano20k")
+HEADER_AT = image_at(power_up_info(DeviceConfig(), None)) + 6  # behind type, length and CRC
 
 
 def image(seed, *, spec="blink"):
@@ -74,5 +77,14 @@ def test_a_model_is_contents_only():
         assert any(name.endswith("lane0.dot_bank") for name in contents)
         (info,) = (item for name, item in contents.items() if ".hello" in name)
         written = np.packbits(info.bits, axis=1, bitorder="little").tobytes()
-        assert written[HEADER_AT : HEADER_AT + 96] == data[:96]  # golden values among them
+        header = written[HEADER_AT : HEADER_AT + 96]
+        assert header == data[:96]  # golden values among them
     assert logic[0] == logic[1] == logic[2]
+
+
+@pytest.mark.quick
+def test_what_the_chip_has_no_room_for_is_refused_before_any_tool_runs(tmp_path):
+    device = DeviceConfig(lanes=8, clock_hz=54_000_000)
+    with pytest.raises(InputError, match="needs 69 MULT18X18, tangnano20k has 48: build with few"):
+        build(BuildOptions(board="tangnano20k", device=device, out=tmp_path / "out"))
+    assert not (tmp_path / "out").exists()

@@ -9,12 +9,12 @@ from amaranth.hdl import Fragment
 from glintfpga.boards import floorplan as module
 from glintfpga.boards.floorplan import block_of, floorplan
 from glintfpga.boards.tangnano20k.board import TANGNANO20K
-from glintfpga.firmware.device_config import DeviceConfig
+from glintfpga.firmware.blink.device_config import DeviceConfig
 from glintfpga.hdl.device import Device
 from glintfpga.hdl.row.machine import RowMachine
 
 FLOOR = TANGNANO20K.floor
-CORE = "device.core"
+CORE = "device.machine.core"
 
 
 def cell(kind, bel):

@@ -11,10 +11,11 @@ from glintfpga.firmware.blink.image import Image
 from glintfpga.quant.blink import blocks
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
 from glintfpga.quant.blink.random_model import random_model
-from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
+from glintfpga.quant.blink.reference import ReferenceModel
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.blink.tables import RECIPROCAL, RSQRT, exp2_table, rope_table, silu_table
 from glintfpga.quant.numbers import gumbel
+from glintfpga.quant.numbers.logit_crc import logit_crc
 from glintfpga.quant.numbers.sampler import Sampler
 from glintfpga.quant.numbers.trivium import Trivium, seed_key
 

@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: MIT
 """Tables of docs/ against the code they describe."""
 
+import re
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from glintfpga.boards.design import expected_resources
+from glintfpga.firmware.blink.device_config import DeviceConfig
 from glintfpga.firmware.blink.image_format import HEADER_BYTES
-from glintfpga.firmware.device_config import DeviceConfig
-from glintfpga.firmware.wire import protocol
-from glintfpga.firmware.wire.messages import Counters, Done, Generate
-from glintfpga.firmware.wire.protocol import Data, Hello, HelloInfo, HelloReply
+from glintfpga.firmware.blink.row_facts import RowFacts
+from glintfpga.firmware.wire import hello, protocol
+from glintfpga.firmware.wire.frames import Data, Hello, HelloReply, decode_frame
+from glintfpga.firmware.wire.messages import Counters, Done, Generate, load
 from glintfpga.quant.blink.plan import PLAN9, PLAN12, plan_of
 from glintfpga.quant.blink.spec import PRESETS
 from glintfpga.quant.blink.tables import RECIPROCAL, RSQRT, exp2_table, silu_table
 from glintfpga.quant.numbers.gumbel import GUMBEL
 from glintfpga.quant.numbers.qformat import QFormat
-
-COBS_AND_ZERO = 2
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +35,9 @@ def wire(tables):
         ("generate flag", protocol.GenerateFlag),
         ("score flag", protocol.ScoreFlag),
         ("hello flag", protocol.HelloFlag),
+        ("hello field", hello.HelloField),
+        ("machine kind", hello.MachineKind),
+        ("family", hello.Family),
         ("status", protocol.Status),
         ("self-test", protocol.SelfTest),
         ("reason", protocol.Reason),
@@ -49,25 +55,52 @@ def test_who_sends_a_message(wire):
 
 
 def test_frame_sizes(wire):
-    info = HelloInfo(lanes=4, plan=12)
+    short = HelloReply(1, RowFacts().hello()).encode()[:-1]
+    least = len(decode_frame(short)) + protocol.CRC_BYTES - len(RowFacts().hello().encode())
     data = [
         Data(session=1, offset=2, ack=3, credit=4, payload=bytes(size))
         for size in (0, protocol.MAX_PAYLOAD)
     ]
     sizes = [
-        len(frame.encode()) - COBS_AND_ZERO for frame in (Hello(1), HelloReply(1, info), *data)
+        len(decode_frame(frame.encode()[:-1])) + protocol.CRC_BYTES for frame in (Hello(1), *data)
     ]
     shown = [row[3] for row in wire["kind"]]
-    assert shown == [str(sizes[0]), str(sizes[1]), f"{sizes[2]} to {sizes[3]}"]
+    assert shown == [
+        str(sizes[0]),
+        f"{least + hello.FIXED_BYTES} or more",
+        f"{sizes[1]} to {sizes[2]}",
+    ]
+
+
+def test_fixed_part_of_a_hello(wire):
+    names = [row[0] for row in wire["fixed part"]]
+    described = re.findall(r"^\d+ +(?:u8|x|u32|8s) *(\w*)", hello.__doc__, re.MULTILINE)
+    assert [name or "zero" for name in names] == described
+    widths = {"u8": 1, "u32": 4, "8 bytes": 8}
+    assert sum(widths[row[1]] for row in wire["fixed part"]) == hello.FIXED_BYTES
+    assert set(names) - {""} <= set(hello.HelloInfo.__dataclass_fields__)
+
+
+def test_rates(wire):
+    for at, (row, baud) in enumerate(zip(wire["baud"], protocol.BAUDS, strict=True)):
+        payload = protocol.payload_limit(baud)
+        size = protocol.frame_bytes(payload)
+        down = min(payload, protocol.TO_DEVICE_PAYLOAD)
+        assert row == [*map(str, (baud, at, payload, down, size)), f"{10_000 * size / baud:.1f}"]
 
 
 @pytest.mark.quick
 def test_body_sizes(wire):
+    info = RowFacts().hello()
+    with_model = replace(info, image_header=bytes(HEADER_BYTES))
     assert {row[0]: int(row[1]) for row in wire["body"]} == {
         "GENERATE": len(Generate(count=1).encode()),
+        "LOAD": len(load(b"image")[0]) - protocol.MESSAGE_HEADER,
         "DONE": len(Done(op=1).encode()),
         "COUNTED": len(Counters().encode()),
-        "HELLO info": protocol.HELLO_INFO,
+        "hello info, fixed part": hello.FIXED_BYTES,
+        "hello info of ours without a model": len(info.encode()),
+        "hello info of ours with a model": len(with_model.encode()),
         "image header": HEADER_BYTES,
     }
 
@@ -75,10 +108,6 @@ def test_body_sizes(wire):
 def test_numbers(wire):
     for name, value, _ in wire["number"]:
         assert float(value) == getattr(protocol, name), name
-
-
-def test_bauds(wire):
-    assert [int(baud) for baud in wire["baud index"][0][1:]] == list(protocol.BAUDS)
 
 
 def test_formats(number_plan):
@@ -111,3 +140,9 @@ def test_what_a_device_takes(tables):
         lanes, plan, *shown = map(int, row)
         expected = expected_resources(DeviceConfig(lanes=lanes, plan=plan_of(plan)))
         assert shown == [expected.mult18x18, expected.mult9x9, expected.bsram], row
+
+
+def test_the_frame_that_the_protocol_shows():
+    page = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"HELLO with nonce 1.*: `([0-9a-f ]+)`", page)
+    assert bytes.fromhex(shown) == Hello(1).encode()

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 import pytest
 
+from glintfpga.firmware.blink.device_config import DeviceConfig
 from glintfpga.firmware.device.software_device import SoftwareDevice
-from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.endpoint import Endpoint, Role
-from glintfpga.firmware.wire.messages import Done, take_message
+from glintfpga.firmware.wire.messages import Done, load, take_message
 from glintfpga.firmware.wire.protocol import Op
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.numbers.sampler import Sampler
@@ -76,10 +76,14 @@ class Bench:
         self.send(data)
         return self.answer()
 
+    def load(self, image, **cut):
+        """The status of each message of a load."""
+        return [self.ask(one)[1].status for one in load(image, **cut)]
+
 
 def build(vocab=257, eos=256, script=(), model="toy", load=toy_load):
     model = hash_model(vocab, eos, script) if model == "toy" else model
-    device = SoftwareDevice(model=model, load=load, sampler=Sampler(), config=CONFIG)
+    device = SoftwareDevice(model=model, load=load, sampler=Sampler(), info=CONFIG.hello())
     bench = Bench(device)
     bench.numerics = model.numerics if model else None
     bench.hello()

@@ -14,8 +14,10 @@ import numpy as np
 
 from glintfpga.boards.gowin.bitstream_file import footer, header
 from glintfpga.boards.tangnano20k.board import TANGNANO20K
-from glintfpga.firmware.wire.messages import Counters, Done, generate, message, prompt, score
-from glintfpga.firmware.wire.protocol import Data, DataFlag, HelloFlag, HelloInfo, Op
+from glintfpga.firmware.blink.row_facts import RowFacts
+from glintfpga.firmware.wire.frames import Data
+from glintfpga.firmware.wire.messages import Counters, Done, generate, load, message, prompt, score
+from glintfpga.firmware.wire.protocol import DataFlag, HelloFlag, Op
 from glintfpga.host.models import image_of
 from glintfpga.quant.blink.checkpoint import Checkpoint, write_checkpoint
 from glintfpga.quant.blink.spec import ModelSpec
@@ -65,6 +67,8 @@ FLOORPLAN = {
     "cells": [[3, 3, 0, 0, 6]],
     "path": {
         "delay_ns": 1.5,
+        "from": "register",
+        "to": "memory",
         "steps": [
             {"kind": "logic", "delay_ns": 0.5, "cell": "a", "type": "LUT4", "bel": "b"}
             | {"x": 3, "y": 3, "net": "n"}
@@ -86,13 +90,12 @@ def lines(rows):
 
 
 def data(payload, **fields):
-    fields = {"session": SESSION, "offset": 0, "ack": 0, "credit": 128, **fields}
+    fields = {"session": SESSION, "offset": 0, "ack": 0, "credit": 64, **fields}
     return Data(payload=payload, **fields).encode()
 
 
 def info():
-    whole = HelloInfo(flags=HelloFlag.MODEL, lanes=4, plan=12, image_header=image_of(None).header)
-    return whole.encode()
+    return RowFacts().hello(flags=HelloFlag.MODEL, image_header=image_of(None).header).encode()
 
 
 def answer():
@@ -126,14 +129,20 @@ def seeds():
         "text": {"good": lzma.compress(b"to be or not to be ")},
         "rows": {"good": lines(ROWS), "pairs": lines(PAIRS), "questions": lines(QUESTIONS)},
         "frame": {"good": chat[:-1].split(b"\0")[0]},
-        "sealed-frame": {"good": b"\x12\x07\0\0\0\0\0\x80abc"},
+        "sealed-frame": {
+            "good": b"\x22\x07\0\0\0\0\0\x40abc",
+            "greeting": b"\x11\x07\0\0\0",
+            "hello": b"\x21\x07\0\0\0" + info(),
+            "hello-with-a-spare-byte": b"\x21\x07\0\0\0" + info()[:3] + b"+" + info()[4:],
+            "hello-with-an-unknown-field": b"\x21\x07\0\0\0" + info() + b"\xc8\3new",
+        },
         "line-of-a-host": {"good": chat},
-        "line-of-a-device": {"good": chat},
+        "line-of-a-device": {"good": chat, "long": data(bytes(2000))},
         "hello": {"good": info()},
         "messages": {
             "good": answer() + message(Op.COUNTED, Counters().encode()) + stream,
         },
-        "commands": {"good": stream, "load": message(Op.LOAD, image())},
+        "commands": {"good": stream, "load": b"".join(load(image(), part=300))},
         "answer": {"good": answer()},
         "scores": {"good": scores()},
     }

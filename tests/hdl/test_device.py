@@ -4,16 +4,17 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
 
+from glintfpga.firmware.blink.device_config import DeviceConfig
 from glintfpga.firmware.blink.golden import GOLDEN_LANES
 from glintfpga.firmware.blink.image import Image
-from glintfpga.firmware.device.numerics import reference_model
+from glintfpga.firmware.blink.numerics import reference_model
 from glintfpga.firmware.device.software_device import SoftwareDevice
-from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.endpoint import Endpoint, Role
 from glintfpga.firmware.wire.messages import (
     Counters,
     Done,
     generate,
+    load,
     message,
     prompt,
     score,
@@ -58,11 +59,14 @@ def answers_of(held):
 def oracle(commands, start):
     config = DeviceConfig(lanes=LANES)
 
-    def load(data):
+    def model_of(data):
         return reference_model(data, config)
 
     device = SoftwareDevice(
-        model=load(start.data) if start else None, load=load, sampler=Sampler(), config=config
+        model=model_of(start.data) if start else None,
+        load=model_of,
+        sampler=Sampler(),
+        info=config.hello(),
     )
     host, now, held, left = Endpoint(Role.HOST), 0.0, bytearray(), b"".join(commands)
     host.start_session(1, now)
@@ -81,14 +85,15 @@ class Bytewise(wiring.Component):
     def __init__(self, start):
         config = DeviceConfig(lanes=LANES, clock_hz=CLK_HZ, build_id=b"bytewise")
         self.machine = machine = RowMachine(config, start)
-        self.service = Service(clk_hz=CLK_HZ, info=machine.hello(), loader=machine.loader())
+        self.service = Service(clk_hz=CLK_HZ, info=machine.info, golden_run=machine.golden_run)
         super().__init__({})
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.service = self.service
-        m.submodules.core = core = self.machine.core()
-        wiring.connect(m, self.service.core, core)
+        m.submodules.machine = self.machine
+        wiring.connect(m, self.service.core, self.machine.core)
+        wiring.connect(m, self.service.loader, self.machine.loader)
         return m
 
 
@@ -152,16 +157,18 @@ def test_same_answers_as_the_software_device():
         generate(6, temperature=300, seed=7, crc=True),
         score([4, 20], 21, logits=True),
         generate(3),
-        message(Op.LOAD, other.data[:300]),
+        *load(other.data[:300]),
         generate(1),
-        message(Op.LOAD, other.data),
+        *load(other.data, part=700),
         generate(3, temperature=500, crc=True),
         prompt([299, 0], 300),
         score([256], 300),
     ]
     expected = oracle(commands, start)
     got, infos = run_bytewise(commands, start)
-    assert expected[4][1].status == Status.BAD_IMAGE
+    statuses = [done.status for _, done in expected]
+    assert statuses[4:8] == [Status.OK, Status.BAD_IMAGE, Status.NO_LOAD, Status.NO_MODEL]
+    assert set(statuses[:4] + statuses[8:]) == {Status.OK}
     assert got == expected
     before, after = infos
     assert before.flags == HelloFlag.MODEL | HelloFlag.DEFAULT_IMAGE
@@ -173,10 +180,11 @@ def test_same_answers_as_the_software_device():
 
 
 def test_starts_without_a_model():
-    commands = [generate(1), message(Op.LOAD, image(0).data), generate(2, crc=True)]
+    commands = [generate(1), *load(image(0).data), generate(2, crc=True)]
     got, infos = run_bytewise(commands, None)
     assert got == oracle(commands, None)
-    assert infos[0].flags == 0 and infos[0].image_header == bytes(96)
+    assert (infos[0].flags, infos[0].image_header, infos[0].image_crc) == (0, b"", 0)
+    assert (infos[1].image_header, infos[1].image_crc) == (image(0).header, image(0).crc)
     assert [info.self_test for info in infos] == [SelfTest.NO_MODEL, SelfTest.PASSED]
 
 

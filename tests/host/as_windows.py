@@ -40,7 +40,7 @@ class ComPort:
         if self.name == "COM3":
             error = PermissionError(errno.EACCES, "Access is denied.")
         elif self.name in ("COM5", "\\\\.\\COM12"):
-            from glintfpga.firmware.device.software_line import open_software_line
+            from glintfpga.firmware.blink.software import open_software_line
             from glintfpga.host.models import image_of
 
             self.behind = open_software_line("ref", image=image_of(None).data)

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from glintfpga.firmware.device.numerics import reference_model
+from glintfpga.firmware.blink.device_config import DeviceConfig
+from glintfpga.firmware.blink.numerics import reference_model
 from glintfpga.firmware.device.software_device import SoftwareDevice
-from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.byte_line import ByteLine, LinkLost
 from glintfpga.firmware.wire.protocol import BAUDS, FALLBACK_ERRORS
 from glintfpga.host.cli import run
@@ -56,13 +56,14 @@ class World:
             model=self.load(self.image.data) if self.image else None,
             load=self.load,
             sampler=Sampler(),
-            config=DeviceConfig(lanes=self.lanes),
+            info=DeviceConfig(lanes=self.lanes).hello(),
         )
 
     def load(self, data):
         model = reference_model(data, DeviceConfig(lanes=self.lanes))
         if self.hashed:
-            model = replace(model, numerics=HashNumerics(model.vocab, never=model.eos), golden=None)
+            numerics = HashNumerics(model.vocab, never=model.eos)
+            model = replace(model, numerics=numerics, is_golden=None)
         return model
 
     def open(self):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from glintfpga.firmware.blink.device_config import DeviceConfig
 from glintfpga.firmware.blink.image import Image
-from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.protocol import Op
 from glintfpga.hdl.device import Device
 from glintfpga.hdl.row.machine import RowMachine
@@ -16,8 +16,9 @@ from glintfpga.quant.blink.float_model import FloatModel
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
 from glintfpga.quant.blink.quantize import quantize
 from glintfpga.quant.blink.quantize_report import snr_db
-from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
+from glintfpga.quant.blink.reference import ReferenceModel
 from glintfpga.quant.blink.spec import ModelSpec
+from glintfpga.quant.numbers.logit_crc import logit_crc
 from support.cocotb_bench import Bench
 from support.cocotb_runner import run_cocotb
 from support.models import random_image, seeded_model

@@ -7,7 +7,8 @@ import pytest
 
 from glintfpga.firmware.blink.image_format import Section
 from glintfpga.firmware.wire.protocol import SelfTest
-from glintfpga.hdl.hello_layout import CRC_AT, HEADER_AT
+from glintfpga.hdl.hello_layout import image_at
+from glintfpga.hdl.row.machine import power_up_info
 from glintfpga.sim.shipped import shipped_sim
 from support.shipping.rebuild_sim import CONFIG, default_image
 
@@ -24,18 +25,18 @@ def used_words(sim):
     """Memory, row and width of every word that the image fills."""
     image = default_image()
     info = next(name for name in sim.names() if name.startswith("service hello"))
-    words = [(info, at, 8) for at in range(HEADER_AT, HEADER_AT + len(image.header))]
-    words += [(info, at, 8) for at in range(CRC_AT, CRC_AT + 4)]
+    first = image_at(power_up_info(CONFIG, image)) + 2  # behind type and length of the field
+    words = [(info, at, 8) for at in range(first, first + 4 + len(image.header))]
     rows = {section: len(image.sections[section]) for section in Section}
     table = rows[Section.CONFIG] + rows[Section.TABLE]
-    words += [("core table table", row, 48) for row in range(table)]
+    words += [("machine core table table", row, 48) for row in range(table)]
     for section, bank in ((Section.DOT, "dot_bank"), (Section.SUM, "sum_bank")):
         words += [
-            (f"core lane{row % CONFIG.lanes} {bank}", row // CONFIG.lanes, WIDTHS[section])
+            (f"machine core lane{row % CONFIG.lanes} {bank}", row // CONFIG.lanes, WIDTHS[section])
             for row in range(rows[section])
         ]
     for section, memory in ((Section.EMBED, "embed_rows"), (Section.ROPE, "rope_rows")):
-        words += [(f"core {memory}", row, WIDTHS[section]) for row in range(rows[section])]
+        words += [(f"machine core {memory}", row, WIDTHS[section]) for row in range(rows[section])]
     return words
 
 
@@ -77,5 +78,5 @@ def test_a_flipped_bit_in_every_word(sim):
 
 def test_a_flipped_bit_of_a_table_that_is_no_part_of_the_image(sim):
     """The memories are right, the logits are not."""
-    results = {outcome(sim, "core norm rsqrt", row, 13)[0] for row in range(0, 256, 8)}
+    results = {outcome(sim, "machine core norm rsqrt", row, 13)[0] for row in range(0, 256, 8)}
     assert results == {SelfTest.PASSED, SelfTest.TOKEN_FAILED}

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from glintfpga.firmware.blink.image import Image
-from glintfpga.firmware.wire.messages import generate, message, prompt, score
+from glintfpga.firmware.wire.messages import generate, load, message, prompt, score
 from glintfpga.firmware.wire.protocol import BAUDS, Op
 from glintfpga.quant.errors import EnvironmentProblem
 from glintfpga.sim import shipped
@@ -61,7 +61,7 @@ def test_same_answers_as_the_software_device(host, image):
         [generate(60, temperature=205, seed=7, crc=True)],
         [generate(30, temperature=1000, crc=True), message(Op.RESET), generate(9)],
         [score(list(b"abc"), VOCAB), score([5], VOCAB, logits=True)],
-        [message(Op.LOAD, other.data), generate(9, crc=True)],
+        [*load(other.data, part=1000), generate(9, crc=True)],
     ):
         assert text_of(host.ask(*messages)) == text_of(oracle.ask(*messages))
 

@@ -12,7 +12,9 @@ import cocotb
 from cocotb.simtime import get_sim_time
 
 from glintfpga.firmware.blink.image import Image
+from glintfpga.firmware.blink.row_facts import RowFacts
 from glintfpga.firmware.wire.messages import Done, generate, message, prompt, score, set_baud
+from glintfpga.firmware.wire.messages import load as load_messages
 from glintfpga.firmware.wire.protocol import BAUDS, HelloFlag, Op, Status
 from glintfpga.sim.host import SimHost
 from support.cocotb_bench import Bench
@@ -67,7 +69,7 @@ async def hello(pair: Pair) -> None:
     info = pair.host.session.endpoint.info
     assert info is not None
     assert info.flags == HelloFlag.MODEL | HelloFlag.DEFAULT_IMAGE
-    assert (info.lanes, info.plan) == (pair.bench.lanes, pair.image.model.plan.code)
+    assert RowFacts.of(info) == RowFacts(lanes=pair.bench.lanes, plan=pair.image.model.plan)
     assert (info.image_crc, info.image_header) == (pair.image.crc, pair.image.header)
     assert info.clock_hz == pair.bench.clk_hz
 
@@ -121,5 +123,5 @@ async def damaged_frames(pair: Pair) -> None:
 async def load(pair: Pair) -> None:
     image = Image.read(pair.bench.other)
     vocab = image.model.vocab
-    await pair.ask(message(Op.LOAD, image.data))
+    await pair.ask(*load_messages(image.data, part=500))
     await pair.ask(prompt([vocab - 1, 0], vocab), generate(5, crc=True))

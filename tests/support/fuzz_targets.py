@@ -17,23 +17,23 @@ from pathlib import Path
 from glintfpga.boards.catalog import BOARDS
 from glintfpga.boards.gowin.bitstream_file import check_bitstream
 from glintfpga.boards.manifest import read_manifest
+from glintfpga.firmware.blink.device_config import DeviceConfig
 from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.blink.image_format import HEADER_BYTES
-from glintfpga.firmware.device.numerics import reference_model
+from glintfpga.firmware.blink.numerics import reference_model
 from glintfpga.firmware.device.software_device import SoftwareDevice
-from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.byte_line import ByteLine
 from glintfpga.firmware.wire.endpoint import Endpoint, Role
-from glintfpga.firmware.wire.messages import Counters, Done, Generate, take_message
-from glintfpga.firmware.wire.protocol import (
+from glintfpga.firmware.wire.frames import (
     Hello,
-    HelloFlag,
-    HelloInfo,
     HelloReply,
     decode_frame,
     encode_frame,
     parse_frame,
 )
+from glintfpga.firmware.wire.hello import FIXED_BYTES, HelloInfo
+from glintfpga.firmware.wire.messages import Counters, Done, Generate, take_message
+from glintfpga.firmware.wire.protocol import TO_DEVICE_RING, TO_HOST_RING, HelloFlag
 from glintfpga.host.device.client import Client
 from glintfpga.host.device.link import Link
 from glintfpga.host.files import output_folder
@@ -127,7 +127,7 @@ def _exchange(end: Endpoint, data: bytes) -> None:
         end.poll(0.04 * at)
         end.feed(data, 0.04 * at)
     assert end.crc_errors <= end.dropped, (end.crc_errors, end.dropped)
-    assert end.readable <= 2048
+    assert end.readable <= (TO_HOST_RING if end.role is Role.HOST else TO_DEVICE_RING)
     whole = [raw for raw in data.split(b"\0")[:-1] if raw]
     assert end.dropped <= 5 * len(whole) + 5, (end.dropped, len(whole))
 
@@ -137,7 +137,7 @@ def _frame(data: bytes) -> None:
 
 
 def _sealed_frame(data: bytes) -> None:
-    """Any body with a right CRC; what is a frame comes out as it went in, but for spare bytes."""
+    """Any body with a right CRC; a frame comes out as it went in, but for unknown fields."""
     whole = encode_frame(data)[:-1]
     frame = parse_frame(whole)
     assert parse_frame(frame.encode()[:-1]) == frame
@@ -159,7 +159,7 @@ def _messages(data: bytes) -> None:
 
 def _device(data: bytes) -> None:
     """A stream of commands to ``ref:``, which answers, and then another HELLO."""
-    device = SoftwareDevice(model=_model(), load=_load, sampler=Sampler(), config=CONFIG)
+    device = SoftwareDevice(model=_model(), load=_load, sampler=Sampler(), info=CONFIG.hello())
     now = 0.0
     host = Endpoint(Role.HOST)
     host.start_session(SESSION, now)
@@ -232,9 +232,13 @@ def _valid_info() -> HelloInfo:
 
 
 def _greeting(data: bytes) -> object:
-    """The 128 bytes of a hello."""
+    """The bytes of a hello behind its nonce."""
     info = HelloInfo.decode(data)
-    assert info.encode()[:26] == data[:26]  # what follows is spare
+    again = info.encode()
+    fixed = 3, FIXED_BYTES  # the byte between is spare
+    assert again[: fixed[0]] == data[: fixed[0]]
+    assert again[fixed[0] + 1 : fixed[1]] == data[fixed[0] + 1 : fixed[1]]
+    assert HelloInfo.decode(again) == info
     return Client(Link(opener=lambda: _ScriptedDevice(b"", info))).connect()
 
 

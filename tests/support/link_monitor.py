@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 
 __all__ = ["LinkMonitor", "frames_of", "unstuffed"]
 
-MAX_RAW = 205
-_HELLO, _DATA = 0x11, 0x12
-_SIZES = {_HELLO: (5, 133), _DATA: tuple(range(8, 201))}
-"""Bytes of a body without its CRC, by its first byte."""
+_VERSION, _HELLO, _DATA = 2, 1, 2
+_GREETING_BYTES, _DATA_BYTES = 5, 8
+"""Of a body without payload and CRC."""
+_TO_HOST, _TO_DEVICE = 2000, 512
+"""The longest payloads."""
 
 
 def unstuffed(raw: bytes) -> bytes | None:
@@ -72,7 +73,8 @@ class LinkMonitor:
         for raw in frames_of(data):
             body = unstuffed(raw) or b""
             nonce = int.from_bytes(body[1:5], "little")
-            if body[:1] == bytes([_HELLO]) and nonce != self._nonce:
+            is_hello = len(body) == _GREETING_BYTES + 4 and body[0] & 15 == _HELLO
+            if is_hello and nonce != self._nonce:
                 self._nonce, self._open, self._asked, self._expected = nonce, False, True, 0
 
     def on_rx(self, data: bytes) -> None:
@@ -86,13 +88,15 @@ class LinkMonitor:
         self._rest += rest
 
     def _take(self, raw: bytes) -> None:
-        body = unstuffed(raw) if len(raw) <= MAX_RAW else None
-        if body is None or len(body) < 9 or _crc(body[:-4]) != body[-4:]:
+        most = _DATA_BYTES + (_TO_HOST if self.is_host else _TO_DEVICE) + 4
+        fits = len(raw) <= most + most // 254 + 1
+        body = unstuffed(raw) if fits else None
+        if body is None or not 9 <= len(body) <= most or _crc(body[:-4]) != body[-4:]:
             self.damaged += 1
             return
         self.forged += raw not in self.sent
         body = body[:-4]
-        if body[0] in _SIZES and len(body) not in _SIZES[body[0]]:
+        if body[0] == _VERSION << 4 | _DATA and len(body) < _DATA_BYTES:
             self.damaged += 1
         elif self._accepts(body):
             self.valid += 1
@@ -100,18 +104,35 @@ class LinkMonitor:
             self.refused += 1
 
     def _accepts(self, body: bytes) -> bool:
-        if body[0] == _HELLO and (len(body) > 5) == self.is_host:
-            nonce = int.from_bytes(body[1:5], "little")
-            if self.is_host:
-                if nonce == self._nonce and self._asked:
-                    self._open, self._asked = True, False
-                return nonce == self._nonce
+        version, kind = body[0] >> 4, body[0] & 15
+        nonce = int.from_bytes(body[1:5], "little")
+        if kind == _HELLO and len(body) == _GREETING_BYTES and not self.is_host:
             self._nonce, self._open, self._expected = nonce, True, 0
             return True
-        if body[0] != _DATA or not self._open or body[1] != self._nonce & 255:
+        if kind == _HELLO and version == _VERSION and self.is_host:
+            if len(body) == _GREETING_BYTES or not _is_readable(body[_GREETING_BYTES:]):
+                return False
+            if nonce == self._nonce and self._asked:
+                self._open, self._asked = True, False
+            return nonce == self._nonce
+        if (version, kind) != (_VERSION, _DATA):
             return False
-        payload = len(body) - 8
+        if not self._open or body[1] != self._nonce & 255:
+            return False
+        payload = len(body) - _DATA_BYTES
         if payload and int.from_bytes(body[3:5], "little") != self._expected:
             return False
         self._expected = (self._expected + payload) % 65536
         return True
+
+
+def _is_readable(info: bytes) -> bool:
+    """Whether a hello has its fixed part, whole fields, none of them twice, and those it needs."""
+    at, sizes = 16, dict[int, int]()
+    while at + 2 <= len(info):
+        if info[at] in sizes:
+            return False
+        sizes[info[at]] = info[at + 1]
+        at += 2 + info[at + 1]
+    needed = {1: 1, 2: 1, 3: 4, **({5: 5} if 5 in sizes else {})}
+    return at == len(info) and all(sizes.get(kind, -1) >= size for kind, size in needed.items())

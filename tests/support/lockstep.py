@@ -7,10 +7,11 @@ import numpy as np
 
 from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.blink.schedule import token_cycles
+from glintfpga.hdl.core_port import ID_BITS, LOGIT_BITS
 from glintfpga.quant.blink.model import QuantizedModel
-from glintfpga.quant.blink.plan import NumberPlan
-from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
+from glintfpga.quant.blink.reference import ReferenceModel
 from glintfpga.quant.errors import DeviceError
+from glintfpga.quant.numbers.logit_crc import logit_crc
 from glintfpga.sim.compiled import CompiledSim
 
 __all__ = ["CoreBench", "CoreResult", "compare"]
@@ -31,12 +32,11 @@ class CoreResult:
 class CoreBench:
     """Drives the ports of a compiled `glintfpga.hdl.row.core.Core`.
 
-    Parameters: ``sim``, the compiled core; ``plan``, its numbers.
+    Parameter: the compiled core.
     """
 
-    def __init__(self, sim: CompiledSim, *, plan: NumberPlan):
+    def __init__(self, sim: CompiledSim):
         self.sim = sim
-        self.plan = plan
         self.vocab = 0
         self._ports = {name: sim.item(name) for name in sim.names() if " " not in name}
         self._until_idle()
@@ -71,27 +71,26 @@ class CoreBench:
 
     def enter(self, token: int) -> None:
         """Take a token without asking for logits."""
-        self._operate(token | 1 << 9)
+        self._operate(token | 1 << ID_BITS)
         self._until_idle()
 
     def step(self, token: int | None, *, temperature: int = 0, sample: bool = False) -> CoreResult:
         """Take a token (or none) and give its logits, and the best or a drawn token."""
         self._ports["temperature"].poke(temperature)
-        enter = 0 if token is None else token | 1 << 9
-        self._operate(enter | 1 << 10 | sample << 11)
+        enter = 0 if token is None else token | 1 << ID_BITS
+        self._operate(enter | 1 << (ID_BITS + 1) | sample << (ID_BITS + 2))
         cycles = 1 + self.sim.clock_until(self._ports["o__valid"], 1, limit=_PATIENCE)
         payload = self._ports["o__payload"].peek()
         self._ports["o__ready"].poke(1)
         self.sim.clock()
         self._ports["o__ready"].poke(0)
-        return CoreResult(payload & 511, payload >> 9, cycles)
+        return CoreResult(payload & ((1 << ID_BITS) - 1), payload >> ID_BITS, cycles)
 
     def logits(self) -> np.ndarray:
         """Logits (vocab,) of the last result, int64."""
-        width = self.plan.logit.width
         read = self.sim.sweep(self._ports["logits__id"], self._ports["logits__value"], self.vocab)
-        raw = np.array(read, np.int64) & ((1 << width) - 1)
-        return raw - (raw >> (width - 1) << width)
+        raw = np.array(read, np.int64) & ((1 << LOGIT_BITS) - 1)
+        return raw - (raw >> (LOGIT_BITS - 1) << LOGIT_BITS)
 
     def _operate(self, operation: int) -> None:
         self._ports["i__payload"].poke(operation)

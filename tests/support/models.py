@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from glintfpga.firmware.blink.image import Image
-from glintfpga.firmware.device.numerics import LoadedModel
+from glintfpga.firmware.device.loaded_model import LoadedModel
 from glintfpga.quant.blink.model import QuantizedModel
 from glintfpga.quant.blink.plan import PLAN12, NumberPlan
 from glintfpga.quant.blink.random_model import random_model
@@ -78,5 +78,5 @@ def hash_model(vocab: int = 257, eos: int | None = 256, script: Sequence[int] = 
         eos=eos,
         image_header=b"GLNT".ljust(96, b"\1"),
         image_crc=0x12345678,
-        golden=None,
+        is_golden=None,
     )

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from glintfpga.firmware.device.numerics import LoadedModel, reference_model
-from glintfpga.firmware.device_config import DeviceConfig
+from glintfpga.firmware.blink.device_config import DeviceConfig
+from glintfpga.firmware.blink.numerics import reference_model
+from glintfpga.firmware.device.loaded_model import LoadedModel
 from glintfpga.quant.errors import InputError
 
 __all__ = ["NumericsCache"]

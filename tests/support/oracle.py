@@ -18,7 +18,6 @@ from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.wire.messages import Counters, Done, Generate, token_bytes
 from glintfpga.firmware.wire.protocol import (
     BAUDS,
-    IMAGE_HEADER,
     MAX_TEMPERATURE,
     MESSAGE_HEADER,
     NEWLINE,
@@ -29,8 +28,9 @@ from glintfpga.firmware.wire.protocol import (
     ScoreFlag,
     Status,
 )
-from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
+from glintfpga.quant.blink.reference import ReferenceModel
 from glintfpga.quant.errors import InputError
+from glintfpga.quant.numbers.logit_crc import logit_crc
 from glintfpga.quant.numbers.sampler import WORDS_ALIGN, Sampler
 
 __all__ = ["Oracle", "Reply"]
@@ -48,6 +48,8 @@ class Oracle:
         context: the ids that entered since the last reset, and -1 where the model thought.
         pending: the id that enters next, or None.
         counters: ``tokens`` and ``prefill_tokens``; the others are 0.
+        load: size and bytes so far of an image on its way, or None.
+        whole: an image that waits for LOAD_END, or None.
     """
 
     def __init__(self, image: Image | None, *, lanes: int, plan: int = 12):
@@ -58,38 +60,50 @@ class Oracle:
         self._sampler = Sampler()
         self._noise = (0, 0)
         self._hold(image)
+        self.new_session()
 
     @property
     def state(self) -> tuple[object, ...]:
         """Equal for devices that no answer can tell apart."""
-        return self.hello, tuple(self.context), self.pending, self._noise, self.counters
+        context = tuple(self.context), self.pending
+        return self.hello, context, self._noise, self.counters, self.load, self.whole
 
     def fork(self) -> Self:
         """A device in the same state that goes its own way."""
-        shared = (self.image, self.image and self.image.model)
-        return copy.deepcopy(self, {id(part): part for part in shared if part is not None})
+        images = [image for image in (self.image, self.whole) if image is not None]
+        shared = [*images, *(image.model for image in images)]
+        return copy.deepcopy(self, {id(part): part for part in shared})
 
     @property
     def hello(self) -> tuple[int, bytes, int]:
         """Flags, image header and image CRC of its hello."""
         if self.image is None:
-            return 0, bytes(IMAGE_HEADER), 0
+            return 0, b"", 0
         flags = HelloFlag.MODEL | HelloFlag.DEFAULT_IMAGE * self.is_default
         return flags, self.image.header, self.image.crc
 
-    def answer(self, message: bytes, most: int | None = None) -> Reply:
-        """Execute one message. With ``most``, a GENERATE is aborted before it samples more."""
-        *_, reply = self._run(message, most)
+    def answer(self, message: bytes, most: int | None = None, *, early: bool = False) -> Reply:
+        """Execute one message.
+
+        With ``most``, a GENERATE is aborted before it samples more. With ``early``, a part that
+        leaves an image incomplete has shown that it is none.
+        """
+        *_, reply = self._run(message, most, early)
         return reply
 
-    def interrupted(self, message: bytes, sent: int) -> list[Self]:
-        """Every state that the session's end can leave, from untouched on.
+    def interrupted(self, *messages: bytes) -> list[Self]:
+        """Every state that the session's end can leave, from untouched on; the load is dropped."""
+        at, states = self.fork(), [self.fork()]
+        for message in messages:
+            states += [at.fork() for _ in at._run(message, None, False)]
+        for state in states:
+            state.new_session()
+        return states
 
-        ``sent`` bytes of the message had been written; half an image is none.
-        """
-        states = [self.fork()]
-        states += (self.fork() for _ in self._run(message, None))
-        return states[:2] if message[0] == Op.LOAD and sent < len(message) else states
+    def new_session(self) -> None:
+        """A HELLO: an image that is no model yet is dropped."""
+        self.load: tuple[int, bytes] | None = None
+        self.whole: Image | None = None
 
     def _hold(self, image: Image | None) -> None:
         self.image = image
@@ -97,7 +111,7 @@ class Oracle:
         self.context: list[int] = []
         self.pending: int | None = None
 
-    def _run(self, message: bytes, most: int | None) -> Iterator[Reply]:
+    def _run(self, message: bytes, most: int | None, early: bool) -> Iterator[Reply]:
         """Replies so far, one after each step that can be the last; at least one."""
         op, body = message[0], message[MESSAGE_HEADER:]
         status = self._check(op, body)
@@ -109,16 +123,14 @@ class Oracle:
             yield from self._enter_all(Op(op), body)
         elif op == Op.LOAD:
             self._hold(None)
-            self.is_default = False
-            yield {}, Done(op=op, status=Status.BAD_IMAGE)
-            with contextlib.suppress(InputError):
-                image = Image.from_bytes(body)
-                if image.model.plan.code == self.plan:
-                    self._hold(image)
-                    found = golden_crc(self._enter, self._logits)
-                    right = found == image.golden[GOLDEN_LANES.index(self.lanes)]
-                    self._hold(image if right else None)
-                    yield {}, Done(op=op, status=Status.OK if right else Status.SELF_TEST)
+            self.is_default, self.whole = False, None
+            size = int.from_bytes(body, "little")
+            self.load = (size, b"") if size else None
+            yield {}, Done(op=op)
+        elif op == Op.LOAD_PART:
+            yield {}, Done(op=op, status=self._take_part(body, early))
+        elif op == Op.LOAD_END:
+            yield {}, Done(op=op, status=self._end_load())
         else:
             if op == Op.RESET:
                 self._hold(self.image)
@@ -128,9 +140,10 @@ class Oracle:
     def _check(self, op: int, body: bytes) -> Status:
         """The first that fails: op, model, length, arguments."""
         sizes = {Op.RESET: 0, Op.ABORT: 0, Op.COUNTERS: 0, Op.GENERATE: 15, Op.SET_BAUD: 1}
+        sizes |= {Op.LOAD: 4, Op.LOAD_END: 0}
         if not Op.RESET <= op <= Op.SET_BAUD:
             return Status.UNKNOWN_OP
-        if self.image is None and op not in (Op.LOAD, Op.COUNTERS, Op.SET_BAUD):
+        if self.image is None and op <= Op.ABORT:
             return Status.NO_MODEL
         if len(body) != sizes.get(Op(op), len(body)):
             return Status.BAD_LENGTH
@@ -147,6 +160,34 @@ class Oracle:
         if op == Op.SET_BAUD and body[0] >= len(BAUDS):
             return Status.BAD_ARGUMENT
         return Status.OK
+
+    def _take_part(self, data: bytes, early: bool) -> Status:
+        """Bytes of an image; the last of them shows whether it is one."""
+        if self.load is None:
+            return Status.NO_LOAD
+        size, before = self.load
+        held = before + data
+        if len(held) < size and not early:
+            self.load = size, held
+            return Status.OK
+        self.load = None
+        with contextlib.suppress(InputError):
+            image = Image.from_bytes(held[:size])
+            if image.model.plan.code == self.plan and not early:
+                self.whole = image if len(held) == size else None
+                return Status.OK if len(held) == size else Status.BAD_LENGTH
+        return Status.BAD_IMAGE
+
+    def _end_load(self) -> Status:
+        image, is_short = self.whole, self.load is not None
+        self.load = self.whole = None
+        if image is None:
+            return Status.BAD_LENGTH if is_short else Status.NO_LOAD
+        self._hold(image)
+        found = golden_crc(self._enter, self._logits)
+        right = found == image.golden[GOLDEN_LANES.index(self.lanes)]
+        self._hold(image if right else None)
+        return Status.OK if right else Status.SELF_TEST
 
     @property
     def _token_bytes(self) -> int:

@@ -3,14 +3,21 @@
 
 from typing import Any
 
+from amaranth.hdl import Elaboratable, Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import Out
 from amaranth.sim import Simulator
 
+from glintfpga.firmware.blink.device_config import DeviceConfig
 from glintfpga.firmware.device.software_device import SoftwareDevice
-from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.endpoint import Endpoint, Role
 from glintfpga.firmware.wire.messages import Done, take_message
-from glintfpga.firmware.wire.protocol import MAX_MESSAGE_BODY, Op
+from glintfpga.firmware.wire.protocol import BAUDS, MESSAGE_HEADER, Op, payload_limit
+from glintfpga.hdl.core_port import LoaderPort
+from glintfpga.hdl.hello_layout import image_at
+from glintfpga.hdl.link_sizes import LARGE
 from glintfpga.hdl.row.image_loader import ImageLoader
+from glintfpga.hdl.row.machine import RowMachine
 from glintfpga.hdl.service.service import Service
 from glintfpga.quant.numbers.sampler import Sampler
 from support.models import hash_model
@@ -22,15 +29,40 @@ CLK_HZ = 1_000_000
 BYTE = 5
 
 
+class Bed(Elaboratable):
+    """A service with the loader of the row machine; both wait for a core."""
+
+    def __init__(self, info, sizes):
+        self.service = Service(
+            clk_hz=CLK_HZ, info=info, golden_run=RowMachine.golden_run, sizes=sizes
+        )
+        self.loader = ImageLoader(DeviceConfig(), image_at=image_at(info))
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.service = self.service
+        m.submodules.loader = self.loader
+        for name, member in LoaderPort.members.items():
+            ours, theirs = getattr(self.service.loader, name), getattr(self.loader, name)
+            if member.is_signature:
+                wiring.connect(m, ours, theirs)
+            elif member.flow is Out:
+                m.d.comb += theirs.eq(ours)
+            else:
+                m.d.comb += ours.eq(theirs)
+        return m
+
+
 class Bench:
     """A service with a toy core, and the host's endpoint on a clean line."""
 
-    def __init__(self, core, *, info=None, byte=BYTE):
+    def __init__(self, core, *, info=None, byte=BYTE, sizes=LARGE):
         self.core = core
         self.byte = byte
+        self.sizes = sizes
         self.info = info or POWER_UP
-        loader = ImageLoader(DeviceConfig())
-        self.dut = Service(clk_hz=CLK_HZ, info=self.info, loader=loader)
+        self.bed = Bed(self.info, sizes)
+        self.dut = self.bed.service
         self.host = Endpoint(Role.HOST)
         self.host.retry_s = 0.1
         self.cycle = 0
@@ -84,8 +116,12 @@ class Bench:
             op, body = await self.next_message(ctx)
             if op == Op.DONE:
                 return bodies, Done.decode(body)
-            assert 1 <= len(body) <= MAX_MESSAGE_BODY
+            assert 1 <= len(body) <= self.longest(ctx) - MESSAGE_HEADER
             bodies[op] = bodies.get(op, b"") + body
+
+    def longest(self, ctx):
+        """Bytes of the longest payload of the device at the rate of now."""
+        return min(self.sizes.payload, payload_limit(BAUDS[ctx.get(self.dut.baud)]))
 
     async def ask(self, ctx, data):
         await self.send(ctx, data)
@@ -98,19 +134,22 @@ class Bench:
             await script(ctx)
 
         async def core(ctx):
-            await self.core.run(ctx, self.dut)
+            await self.core.run(ctx, self.dut.core, self.bed.loader.load)
 
-        sim = Simulator(self.dut)
+        sim = Simulator(self.bed)
         sim.add_clock(1 / CLK_HZ)
         sim.add_testbench(main)
         sim.add_testbench(core, background=True)
         sim.run()
 
 
-def oracle(commands, *, vocab=257, eos=256, script=()):
-    """What the software device answers: (bodies, DONE) of each command, and the context."""
+def oracle(commands, *, vocab=257, eos=256, script=(), load=None):
+    """What the software device answers: (bodies, DONE) of each command, and the context.
+
+    ``load`` makes the model of an image's bytes.
+    """
     model: Any = hash_model(vocab, eos, script)
-    device = SoftwareDevice(model=model, load=None, sampler=Sampler(), config=DeviceConfig())
+    device = SoftwareDevice(model=model, load=load, sampler=Sampler(), info=DeviceConfig().hello())
     host, now, held, answers = Endpoint(Role.HOST), 0.0, bytearray(), []
     host.start_session(1, now)
     for command in commands:

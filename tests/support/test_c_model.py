@@ -6,9 +6,10 @@ import pytest
 
 from glintfpga.firmware.blink.image import Image
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
-from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
+from glintfpga.quant.blink.reference import ReferenceModel
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import DeviceError
+from glintfpga.quant.numbers.logit_crc import logit_crc
 from support.c_model import Follower, run_blink, tokens_per_second
 from support.models import seeded_model
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from glintfpga.firmware.blink.device_config import DeviceConfig
 from glintfpga.firmware.blink.image import Image
-from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.hdl.row.core import Core
 from glintfpga.quant.blink.checkpoint import read_checkpoint
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
@@ -37,7 +37,7 @@ SEQUENCES, LENGTH = 6, 60
 @cache
 def bench(lanes, plan):
     library = build_native(Core(DeviceConfig(lanes=lanes, plan=plan)))
-    return CoreBench(CompiledSim(NativeProgram(library), clk_hz=27e6), plan=plan)
+    return CoreBench(CompiledSim(NativeProgram(library), clk_hz=27e6))
 
 
 def check(lanes, model, *, sequences=SEQUENCES, length=LENGTH, prefill=0, seed=0):

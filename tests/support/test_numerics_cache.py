@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from glintfpga.firmware.device.numerics import reference_model
-from glintfpga.firmware.device_config import DeviceConfig
+from glintfpga.firmware.blink.device_config import DeviceConfig
+from glintfpga.firmware.blink.numerics import reference_model
 from glintfpga.quant.errors import InputError
 from support.numerics_cache import NumericsCache
 from support.shipping.rebuild_sim import default_image

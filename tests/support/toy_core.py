@@ -8,10 +8,11 @@ import numpy as np
 
 from glintfpga.firmware.blink.golden import GOLDEN_LANES, GOLDEN_TOKENS
 from glintfpga.firmware.blink.image_format import Section
-from glintfpga.firmware.wire.protocol import HelloFlag, HelloInfo
+from glintfpga.firmware.blink.row_facts import RowFacts
+from glintfpga.firmware.wire.protocol import HelloFlag
 from glintfpga.hdl.primitives.memory import pack_row
-from glintfpga.quant.blink.reference import logit_crc
 from glintfpga.quant.blink.spec import ModelSpec
+from glintfpga.quant.numbers.logit_crc import logit_crc
 from glintfpga.quant.numbers.sampler import Sampler
 from support.models import HashNumerics, random_image
 
@@ -26,10 +27,8 @@ STORED = {
     for section in Section
     for index, row in enumerate(START.sections[section])
 }
-POWER_UP = HelloInfo(
+POWER_UP = RowFacts().hello(
     flags=HelloFlag.MODEL | HelloFlag.DEFAULT_IMAGE,
-    lanes=4,
-    plan=12,
     image_crc=START.crc,
     image_header=START.header,
 )
@@ -53,7 +52,8 @@ class _Driver:
 class ToyCore:
     """The core's ports, driven from Python with the numerics and the sampler of the oracle.
 
-    The first operations are the self-test's, and are answered with ``golden``.
+    The first operations, and those after an image, are the self-test's and are answered with
+    ``golden``.
     """
 
     def __init__(
@@ -76,8 +76,8 @@ class ToyCore:
         self.rng = random.Random(seed)
         self.rows = []
 
-    async def run(self, ctx, dut):
-        core = dut.core
+    async def run(self, ctx, core, load):
+        """Drive the ports of a core, and the load port as the memories behind it do."""
         drive = _Driver(ctx).drive
         busy, logits = 0, np.zeros(1, np.int64)
         result: Any = None
@@ -91,10 +91,10 @@ class ToyCore:
                 core.seed.payload,
                 core.temperature,
                 core.logits.id,
-                core.load.valid,
-                core.load.target,
-                core.load.index,
-                core.load.data,
+                load.valid,
+                load.target,
+                load.index,
+                load.data,
             )
         )
         while True:
@@ -110,10 +110,11 @@ class ToyCore:
             drive(core.seed.ready, self.rng.random() < 0.1)
             sampled = await anext(ticks)
             _, _, asked, op, taken, clear, seeded, seed, temperature, at, *row = sampled
-            drive(core.load.stored, self.stored.get((row[1], row[2]), 0))
+            drive(load.stored, self.stored.get((row[1], row[2]), 0))
             drive(core.logits.value, int(logits[at]) if at < len(logits) else 0)
             if row[0]:
                 self.rows.append(tuple(row[1:]))
+                self.tested = 0
             busy = max(0, busy - 1)
             if taken:
                 result = None

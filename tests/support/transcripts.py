@@ -21,10 +21,10 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from glintfpga.firmware.device.numerics import reference_model
+from glintfpga.firmware.blink.device_config import DeviceConfig
+from glintfpga.firmware.blink.numerics import reference_model
 from glintfpga.firmware.device.software_device import SoftwareDevice
-from glintfpga.firmware.device_config import DeviceConfig
-from glintfpga.firmware.wire.messages import generate, message, prompt, score, set_baud
+from glintfpga.firmware.wire.messages import generate, load, message, prompt, score, set_baud
 from glintfpga.firmware.wire.protocol import Op
 from glintfpga.firmware.wire.session import Session
 from glintfpga.quant.blink.spec import ModelSpec
@@ -74,8 +74,17 @@ def _conversations() -> Iterator[tuple[str, Conversation]]:
     text, wrong_token = prompt([3, 1, 4, 1, 5], vocab), prompt([vocab], vocab + 1)
     sampled = generate(6, temperature=205, seed=7, crc=True)
     more = generate(3, temperature=205)
-    no_crc, no_command = message(Op.LOAD, other[:-1] + b"\0"), bytes([9, 0, 0])
+    parts, no_crc = load(other, part=1000), load(other[:-1] + b"\0", part=1000)
+    no_command = bytes([11, 0, 0])
     yield "hello", Conversation("two sessions", [hello, Action(nonce=0xA0B0C0D0)])
+    yield (
+        "versions",
+        Conversation(
+            "of three greetings only the one of version 1 arrives, as from a host of that version",
+            [hello, _ask(count)],
+            damaged={"host": (0, 1)},
+        ),
+    )
     yield (
         "answer",
         Conversation(
@@ -90,13 +99,15 @@ def _conversations() -> Iterator[tuple[str, Conversation]]:
             [hello, _ask(score([3, 1, 4], vocab)), _ask(score([2], vocab, logits=True))],
         ),
     )
-    load = [_ask(message(Op.LOAD, other)), Action(nonce=5), _ask(text, sampled)]
-    spoil = [_ask(no_crc), _ask(generate(1)), Action(nonce=6)]
+    begin, *_, end = parts
+    new = [_ask(*parts), Action(nonce=5), _ask(text, sampled)]
+    spoil = [_ask(*no_crc), _ask(generate(1)), Action(nonce=6)]
+    unfinished = [_ask(begin, parts[1], end), _ask(end)]
     yield (
         "load",
         Conversation(
-            "another model; then an image that is damaged, after which there is none",
-            [hello, *load, *spoil],
+            "another model; then an image that is damaged, and one that is not whole",
+            [hello, *new, *spoil, *unfinished],
         ),
     )
     refused = _ask(wrong_token, message(Op.GENERATE, b"short"), set_baud(9), no_command)
@@ -138,7 +149,7 @@ CONVERSATIONS = dict(_conversations())
 def _device() -> SoftwareDevice:
     load = partial(reference_model, config=CONFIG)
     model = load(random_image(SPEC, seed=1).data)
-    return SoftwareDevice(model=model, load=load, sampler=Sampler(), config=CONFIG)
+    return SoftwareDevice(model=model, load=load, sampler=Sampler(), info=CONFIG.hello())
 
 
 class _Recorder:

@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
+from glintfpga.firmware.blink.device_config import DeviceConfig
 from glintfpga.firmware.blink.image import Image
-from glintfpga.firmware.device.numerics import reference_model
+from glintfpga.firmware.blink.numerics import reference_model
 from glintfpga.firmware.device.software_device import SoftwareDevice
-from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.protocol import BAUDS, FALLBACK_ERRORS
 from glintfpga.quant.numbers.sampler import Sampler
 from support.line_faults import ResettableLine
@@ -153,6 +153,9 @@ def reference_line(image: Image, *, lanes: int) -> VirtualUart:
     """The software device of an image behind a UART: what a right device answers."""
     config = DeviceConfig(lanes=lanes, plan=image.model.plan)
     load = partial(reference_model, config=config)
-    return VirtualUart(
-        lambda: SoftwareDevice(model=load(image.data), load=load, sampler=Sampler(), config=config)
-    )
+    info = config.hello()
+
+    def power_up() -> SoftwareDevice:
+        return SoftwareDevice(model=load(image.data), load=load, sampler=Sampler(), info=info)
+
+    return VirtualUart(power_up)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from glintfpga.firmware.blink.image import Image
-from glintfpga.firmware.device.numerics import FloatNumerics, ReferenceNumerics
+from glintfpga.firmware.blink.numerics import FloatNumerics, ReferenceNumerics
 from glintfpga.quant.blink.checkpoint import read_checkpoint
 from glintfpga.quant.blink.plan import DEFAULT_PLAN, plan_of
 from glintfpga.quant.blink.quantize import quantize

@@ -3,7 +3,8 @@
 
 from typing import Any
 
-from glintfpga.firmware.device.numerics import FloatNumerics, Numerics, ReferenceNumerics
+from glintfpga.firmware.blink.numerics import FloatNumerics, ReferenceNumerics
+from glintfpga.firmware.device.loaded_model import Numerics
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.chat_template import question
 from glintfpga.quant.numbers.formats import TEMPERATURE

@@ -17,7 +17,8 @@ from glintfpga.boards.export.verilog import export
 from glintfpga.boards.gowin.bram_patch import cells_of
 from glintfpga.boards.gowin.resources import check
 from glintfpga.boards.toolchain import YOSYS
-from glintfpga.firmware.device_config import DeviceConfig
+from glintfpga.firmware.blink.device_config import DeviceConfig
+from glintfpga.firmware.blink.row_facts import RowFacts
 from glintfpga.firmware.wire.messages import generate, prompt
 from glintfpga.host.files.output_folder import fill
 from glintfpga.quant.blink.plan import PLAN12, plan_of
@@ -155,7 +156,7 @@ def test_it_answers_as_the_software_device(tmp_path):
     messages = (prompt(list(b"To be"), SPEC.vocab), generate(24, temperature=205, seed=7, crc=True))
     assert answers(device, *messages) == answers(oracle, *messages)
     assert device.info.image_crc == image().crc
-    assert (device.info.lanes, device.info.clock_hz) == (2, 54_000_000)
+    assert (RowFacts.of(device.info).lanes, device.info.clock_hz) == (2, 54_000_000)
 
 
 @pytest.mark.skipif(shutil.which("apio") is None, reason="needs the extra `apio`")

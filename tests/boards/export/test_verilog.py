@@ -20,7 +20,7 @@ from glintfpga.boards.export.tool_commands import without
 from glintfpga.boards.export.verilog import export, verilog_of
 from glintfpga.boards.gowin.bram_signatures import bits_of, split
 from glintfpga.boards.gowin.steps import Steps
-from glintfpga.firmware.device_config import DeviceConfig
+from glintfpga.firmware.blink.device_config import DeviceConfig
 from glintfpga.quant.blink.spec import PRESETS
 from glintfpga.quant.errors import EnvironmentProblem, InputError
 from support.models import random_image

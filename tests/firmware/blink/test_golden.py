@@ -4,14 +4,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from glintfpga.firmware.blink.device_config import DeviceConfig
 from glintfpga.firmware.blink.golden import GOLDEN_LANES, GOLDEN_TOKENS, golden_crc, golden_crcs
 from glintfpga.firmware.blink.image import Image
-from glintfpga.firmware.device.numerics import reference_model
-from glintfpga.firmware.device_config import DeviceConfig
+from glintfpga.firmware.blink.numerics import reference_model
 from glintfpga.firmware.wire.messages import generate, message
 from glintfpga.firmware.wire.protocol import Op, SelfTest, Status
-from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
+from glintfpga.quant.blink.reference import ReferenceModel
 from glintfpga.quant.blink.spec import ModelSpec
+from glintfpga.quant.numbers.logit_crc import logit_crc
 from support.models import random_image
 
 
@@ -73,15 +74,15 @@ def test_a_reference_device_computes_it_at_power_up(make_bench, image, wrong):
 
 def test_a_reference_device_computes_it_after_a_load(make_bench, image, wrong):
     bench = make_bench(load=load)
-    for good, status, result in (
-        (wrong, Status.SELF_TEST, SelfTest.TOKEN_FAILED),
-        (image, Status.OK, SelfTest.PASSED),
-        (None, Status.BAD_IMAGE, SelfTest.NO_MODEL),
+    ok = Status.OK
+    for data, told, result in (
+        (wrong.data, [ok, ok, Status.SELF_TEST], SelfTest.TOKEN_FAILED),
+        (image.data, [ok, ok, ok], SelfTest.PASSED),
+        (b"bad", [ok, Status.BAD_IMAGE, Status.NO_LOAD], SelfTest.NO_MODEL),
     ):
-        data = good.data if good else b"bad"
-        assert bench.ask(message(Op.LOAD, data))[1].status == status
+        assert bench.load(data) == told
         info = bench.hello()
-        assert (info.self_test, bool(info.flags)) == (result, status == Status.OK)
+        assert (info.self_test, bool(info.flags)) == (result, told[-1] == ok)
 
 
 def test_a_model_without_a_golden_value_is_not_tested(bench):

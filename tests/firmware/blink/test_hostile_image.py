@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glintfpga.firmware.blink.device_config import DeviceConfig
 from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.blink.image_format import HEADER_BYTES, MAX_BYTES
-from glintfpga.firmware.device.numerics import reference_model
-from glintfpga.firmware.device_config import DeviceConfig
-from glintfpga.firmware.wire.messages import generate, message, prompt
-from glintfpga.firmware.wire.protocol import HelloFlag, Op, Status
+from glintfpga.firmware.blink.numerics import reference_model
+from glintfpga.firmware.wire.messages import generate, prompt
+from glintfpga.firmware.wire.protocol import HelloFlag, Status
 from glintfpga.quant.blink.plan import PLANS
 from glintfpga.quant.blink.reference import ReferenceModel
 from glintfpga.quant.blink.spec import ModelSpec
@@ -112,17 +112,24 @@ def test_a_device_is_never_the_worse_for_it(make_bench, rng):
     good = IMAGES[0, 12]
     bench = make_bench(load=lambda data: reference_model(data, DeviceConfig()))
     data = sealed(damaged(rng, good)) if rng.random() < 0.5 else damaged(rng, good)
-    _, done = bench.ask(message(Op.LOAD, data))
+    began, *parts, end = bench.load(data, part=rng.choice([60, 500, 65535]))
     info = bench.hello()
-    if done.status == Status.OK:
+    assert began == Status.OK
+    if end == Status.OK:
+        assert set(parts) == {Status.OK}
         assert info.image_header == data[:HEADER_BYTES]
         assert bench.ask(prompt([1], 2))[1].count == 1
     else:
         # SELF_TEST: an image as it should be, but for its golden value.
-        assert done.status in (Status.BAD_IMAGE, Status.SELF_TEST)
+        if parts:
+            assert set(parts[:-1]) <= {Status.OK}
+            assert (parts[-1], end) in (
+                (Status.BAD_IMAGE, Status.NO_LOAD),
+                (Status.OK, Status.SELF_TEST),
+            )
         assert not info.flags & HelloFlag.MODEL
         assert bench.ask(prompt([1], 2))[1].status == Status.NO_MODEL
-    assert bench.ask(message(Op.LOAD, good))[1].status == Status.OK
+    assert set(bench.load(good)) == {Status.OK}
     assert bench.hello().image_header == good[:HEADER_BYTES]
     assert bench.ask(generate(3))[1].count == 3
 

@@ -8,7 +8,6 @@ from glintfpga.firmware.wire.messages import (
     Counters,
     Generate,
     decode_tokens,
-    encode_tokens,
     generate,
     message,
     prompt,
@@ -16,7 +15,7 @@ from glintfpga.firmware.wire.messages import (
     set_baud,
 )
 from glintfpga.firmware.wire.protocol import Op, Reason, Status
-from glintfpga.quant.blink.reference import logit_crc
+from glintfpga.quant.numbers.logit_crc import logit_crc
 
 EOS = 256
 
@@ -30,7 +29,7 @@ class TestRefusals:
         ("asked", "status"),
         [
             (b"\x00\x00\x00", Status.UNKNOWN_OP),
-            (b"\x09\x02\x00ab", Status.UNKNOWN_OP),
+            (b"\x0b\x02\x00ab", Status.UNKNOWN_OP),
             (b"\x10\x01\x00a", Status.UNKNOWN_OP),
             (b"\xff\xff\xff" + bytes(65535), Status.UNKNOWN_OP),
             (message(Op.RESET, b"x"), Status.BAD_LENGTH),
@@ -45,8 +44,13 @@ class TestRefusals:
             (message(Op.SCORE, b"\x02abc"), Status.BAD_ARGUMENT),
             (generate(1, temperature=1024), Status.BAD_ARGUMENT),
             (message(Op.GENERATE, Generate(count=1, flags=8).encode()), Status.BAD_ARGUMENT),
-            (message(Op.LOAD), Status.BAD_IMAGE),
-            (message(Op.LOAD, bytes(60_000)), Status.BAD_IMAGE),
+            (message(Op.LOAD), Status.BAD_LENGTH),
+            (message(Op.LOAD, bytes(3)), Status.BAD_LENGTH),
+            (message(Op.LOAD, bytes(5)), Status.BAD_LENGTH),
+            (message(Op.LOAD_END, b"x"), Status.BAD_LENGTH),
+            (message(Op.LOAD_PART), Status.NO_LOAD),
+            (message(Op.LOAD_PART, bytes(60_000)), Status.NO_LOAD),
+            (message(Op.LOAD_END), Status.NO_LOAD),
         ],
     )
     def test_status_and_next_command(self, bench, asked, status):
@@ -231,49 +235,6 @@ class TestScore:
         ids = [i % 256 for i in range(5000)]
         bodies, done = bench.ask(score(ids, 257))
         assert done.count == 5000 and len(bodies[Op.SCORES]) == 20000
-
-
-class TestLoad:
-    GOOD = message(Op.LOAD, b"good" + (300).to_bytes(2, "little"))
-
-    def test_good(self, bench):
-        bench.ask(prompt(b"abc", 257))
-        assert bench.ask(self.GOOD)[1].status == Status.OK
-        assert bench.ask(message(Op.PROMPT, encode_tokens([299], 300)))[1].count == 1
-        assert bench.hello().flags == 1
-
-    def test_bad_leaves_no_model(self, bench):
-        assert bench.hello().flags == 3
-        assert bench.ask(message(Op.LOAD, b"bad"))[1].status == Status.BAD_IMAGE
-        info = bench.hello()
-        assert (info.flags, info.image_crc, info.image_header) == (0, 0, bytes(96))
-        for asked in (
-            message(Op.RESET),
-            prompt(b"a", 257),
-            generate(1),
-            score(b"a", 257),
-            message(Op.ABORT),
-        ):
-            assert bench.ask(asked)[1].status == Status.NO_MODEL
-        assert bench.ask(message(Op.COUNTERS))[1].status == Status.OK
-        assert bench.ask(set_baud(0))[1].status == Status.OK
-        assert bench.ask(self.GOOD)[1].status == Status.OK
-        assert bench.ask(generate(3))[1].count == 3
-
-    def test_hello_within_a_load_leaves_no_model(self, bench):
-        bench.send(self.GOOD[:-1])
-        bench.wait(0.01)
-        assert bench.hello().flags == 0
-
-    def test_without_a_model_at_power_up(self, make_bench):
-        bench = make_bench(model=None)
-        assert bench.hello().flags == 0
-        assert bench.ask(generate(1))[1].status == Status.NO_MODEL
-
-    def test_refused(self, make_bench):
-        bench = make_bench(load=None)
-        assert bench.ask(self.GOOD)[1].status == Status.UNSUPPORTED
-        assert bench.ask(generate(3))[1].count == 3
 
 
 class TestCounters:

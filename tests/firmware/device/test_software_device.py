@@ -3,6 +3,7 @@ import random
 
 import pytest
 
+from glintfpga.firmware.blink.row_facts import RowFacts
 from glintfpga.firmware.wire.messages import (
     decode_tokens,
     generate,
@@ -12,7 +13,27 @@ from glintfpga.firmware.wire.messages import (
     set_baud,
     take_message,
 )
-from glintfpga.firmware.wire.protocol import FALLBACK_S, FLUSH_S, MAX_MESSAGE_BODY, Op, Status
+from glintfpga.firmware.wire.protocol import (
+    BAUDS,
+    FALLBACK_S,
+    FLUSH_S,
+    MAX_PAYLOAD,
+    MESSAGE_HEADER,
+    SHORT_PAYLOAD,
+    Op,
+    Status,
+    frame_bytes,
+    payload_limit,
+)
+from glintfpga.quant.blink.plan import PLAN12
+
+
+def at_rate(bench, index):
+    """Go to a rate, as the host and its line do."""
+    if index:
+        bench.ask(set_baud(index))
+        bench.until(lambda: bench.device.baud_index == index)
+        bench.host.payload_limit = payload_limit(BAUDS[index])
 
 
 def collect_chunks(bench, asked, **pump):
@@ -31,7 +52,9 @@ def collect_chunks(bench, asked, **pump):
 class TestHello:
     def test_info(self, bench):
         info = bench.hello()
-        assert (info.lanes, info.plan, info.clock_hz, info.baud_index) == (4, 12, 0, 0)
+        facts = RowFacts.of(info)
+        assert (facts.lanes, facts.plan) == (4, PLAN12)
+        assert (info.clock_hz, info.baud_index) == (0, 0)
         assert info.image_header[:4] == b"GLNT" and info.image_crc == 0x12345678
         assert info.build_id == b"software"
 
@@ -64,21 +87,27 @@ class TestChunks:
     @pytest.mark.parametrize(
         ("vocab", "crc", "unit"), [(256, False, 1), (256, True, 5), (300, False, 2), (300, True, 6)]
     )
-    def test_full_ones(self, make_bench, vocab, crc, unit):
+    @pytest.mark.parametrize("index", [0, 1, 4])
+    def test_full_ones(self, make_bench, vocab, crc, unit, index):
         bench = make_bench(vocab=vocab, eos=None)
-        chunks = collect_chunks(bench, generate(400, crc=crc), steps=1000)
+        at_rate(bench, index)
+        count = 400 if index == 0 else 4000
+        chunks = collect_chunks(bench, generate(count, crc=crc), steps=10_000)
         sizes = [len(body) for _, body in chunks]
-        assert set(sizes[:-1]) == {MAX_MESSAGE_BODY // unit * unit}
-        assert sum(sizes) == 400 * unit
+        most = payload_limit(BAUDS[index]) - MESSAGE_HEADER
+        assert set(sizes[:-1]) == {most // unit * unit}
+        assert sum(sizes) == count * unit
 
     def test_old_ones(self, bench):
         chunks = collect_chunks(bench, generate(20), seconds=1.01 * FLUSH_S)
         assert [len(body) for _, body in chunks] == [1] * 20
 
-    def test_scores_are_cut_at_words(self, bench):
+    @pytest.mark.parametrize(("index", "longest"), [(0, 188), (1, 1996)])
+    def test_scores_are_cut_at_words(self, bench, index, longest):
+        at_rate(bench, index)
         chunks = collect_chunks(bench, score(b"abc", 257, logits=True), steps=1000)
         assert [len(body) % 4 for _, body in chunks] == [0] * len(chunks)
-        assert max(len(body) for _, body in chunks) == 188
+        assert max(len(body) for _, body in chunks) == longest
 
 
 class TestBaud:
@@ -91,6 +120,28 @@ class TestBaud:
         assert bench.answer()[1].op == Op.SET_BAUD
         assert bench.answer()[1].status == Status.OK
         assert bench.device.baud_index == 4
+
+    def test_frames_grow_with_the_rate_and_shrink_with_the_fall_back(self, make_bench):
+        bench = make_bench(vocab=256, eos=None)
+
+        feed, seen = bench.host.feed, []
+
+        def watched(data, now):
+            seen.extend(map(len, data.split(b"\0")))
+            feed(data, now)
+
+        def longest():
+            seen.clear()
+            bench.ask(score(b"abcdef", 256, logits=True))
+            return max(seen)
+
+        bench.host.feed = watched
+        short, long = frame_bytes(SHORT_PAYLOAD) - 1, frame_bytes(MAX_PAYLOAD) - 1
+        assert longest() <= short
+        at_rate(bench, 3)
+        assert short < longest() <= long
+        bench.device.fall_back()
+        assert longest() <= short
 
     def test_fall_back(self, bench):
         bench.ask(set_baud(2))
@@ -133,7 +184,8 @@ class TestSlowHost:
             bench.now += 0.0005
             bench.device.feed(bench.host.poll(bench.now), bench.now)
             bench.host.feed(bench.device.poll(bench.now, steps=9), bench.now)
-        assert len(bench.numerics.context) < 2000
+        # Both ends hold a ring of 8,192 bytes, and the device a message more, of 5 bytes a token.
+        assert len(bench.numerics.context) < 3500
         bodies, done = bench.answer()
         assert done.count * 5 == len(bodies[Op.TOKENS]) == 30_000
 

@@ -8,13 +8,14 @@ from glintfpga.firmware.wire.messages import (
     decode_tokens,
     encode_tokens,
     generate,
+    load,
     message,
     prompt,
     score,
     set_baud,
     take_message,
 )
-from glintfpga.firmware.wire.protocol import FrameError, Op
+from glintfpga.firmware.wire.protocol import MAX_MESSAGE, MESSAGE_HEADER, FrameError, Op
 from glintfpga.quant.errors import InputError
 
 
@@ -23,8 +24,8 @@ from glintfpga.quant.errors import InputError
     [
         (message(Op.RESET), "010000"),
         (message(Op.ABORT), "050000"),
-        (message(Op.COUNTERS), "070000"),
-        (message(Op.LOAD, b"\x01\x02"), "0602000102"),
+        (message(Op.COUNTERS), "090000"),
+        (message(Op.LOAD_PART, b"\x01\x02"), "0702000102"),
         (prompt([], 257), "020000"),
         (prompt([0, 255], 257), "02020000ff"),
         (prompt([0, 299], 300), "02040000002b01"),
@@ -36,7 +37,7 @@ from glintfpga.quant.errors import InputError
         (generate(1, seed=0), "030f00" + "01000000" + "0000" + "01" + "00" * 8),
         (score([65], 257), "0402000041"),
         (score([65], 257, logits=True), "0402000141"),
-        (set_baud(4), "08010004"),
+        (set_baud(4), "0a010004"),
     ],
 )
 def test_layout(built, expected):
@@ -73,9 +74,29 @@ def test_tokens_round_trip(vocab):
 
 
 def test_body_limit():
-    assert len(message(Op.LOAD, bytes(65535))) == 65538
-    with pytest.raises(InputError, match="LOAD body of 65536"):
-        message(Op.LOAD, bytes(65536))
+    assert len(message(Op.LOAD_PART, bytes(65535))) == 65538
+    with pytest.raises(InputError, match="LOAD_PART body of 65536"):
+        message(Op.LOAD_PART, bytes(65536))
+
+
+@pytest.mark.parametrize(
+    ("image", "part", "expected"),
+    [
+        (b"", 2, ["06040000000000", "080000"]),
+        (b"abc", 2, ["06040003000000", "0702006162", "07010063", "080000"]),
+        (b"abcd", 2, ["06040004000000", "0702006162", "0702006364", "080000"]),
+        (b"abcd", 9, ["06040004000000", "07040061626364", "080000"]),
+    ],
+)
+def test_load_in_parts(image, part, expected):
+    assert [one.hex() for one in load(image, part=part)] == expected
+
+
+def test_a_long_image_is_cut_where_messages_end():
+    begin, *parts, end = load(bytes(2 * MAX_MESSAGE + 1))
+    assert begin[3:] == (2 * MAX_MESSAGE + 1).to_bytes(4, "little")
+    assert [len(part) - MESSAGE_HEADER for part in parts] == [MAX_MESSAGE, MAX_MESSAGE, 1]
+    assert end == message(Op.LOAD_END)
 
 
 @pytest.mark.quick

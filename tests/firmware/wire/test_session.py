@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 import pytest
 
+from glintfpga.firmware.blink.row_facts import RowFacts
 from glintfpga.firmware.wire.endpoint import Endpoint, Role
 from glintfpga.firmware.wire.messages import Done, message
-from glintfpga.firmware.wire.protocol import MAX_MESSAGE, RING, HelloInfo, Op
+from glintfpga.firmware.wire.protocol import MAX_MESSAGE, TO_DEVICE_RING, TO_HOST_RING, Op
 from glintfpga.firmware.wire.session import Session
+
+BODY = bytes(TO_HOST_RING + 2 * TO_DEVICE_RING)
 
 
 class Pair:
@@ -12,7 +15,7 @@ class Pair:
 
     def __init__(self):
         self.session = Session()
-        self.device = Endpoint(Role.DEVICE, info=lambda: HelloInfo(lanes=4, plan=12))
+        self.device = Endpoint(Role.DEVICE, info=lambda: RowFacts().hello())
         self.now = 0.0
         self.greet(1)
 
@@ -47,17 +50,17 @@ def test_done_when_each_message_had_its_done(pair):
 def test_messages_wait_for_the_session_and_for_room():
     session = Session()
     session.start(1, 0.0)
-    session.send(message(Op.PROMPT, bytes(3 * RING)))
-    assert session.unwritten == session.unconfirmed == 3 + 3 * RING
+    session.send(message(Op.PROMPT, BODY))
+    assert session.unwritten == session.unconfirmed == 3 + len(BODY)
     pair = Pair()
-    pair.session.send(message(Op.PROMPT, bytes(3 * RING)))
-    assert pair.session.unwritten == 3 + 2 * RING
+    pair.session.send(message(Op.PROMPT, BODY))
+    assert pair.session.unwritten == 3 + len(BODY) - TO_HOST_RING
     arrived = b""
-    while len(arrived) < 3 + 3 * RING:
+    while len(arrived) < 3 + len(BODY):
         pair.step()
         arrived += pair.device.read()
     pair.step(2)
-    assert arrived == message(Op.PROMPT, bytes(3 * RING))
+    assert arrived == message(Op.PROMPT, BODY)
     assert pair.session.unwritten == pair.session.unconfirmed == 0
 
 
@@ -66,7 +69,7 @@ def test_replies_that_nobody_takes_make_the_device_wait(pair):
     for _ in range(2000):
         rest = rest[pair.device.write(rest) :]
         pair.step()
-    assert MAX_MESSAGE < pair.session.stored <= MAX_MESSAGE + RING + 3
+    assert MAX_MESSAGE < pair.session.stored <= MAX_MESSAGE + TO_HOST_RING + 3
     assert rest
     pair.session.receive_all()
     before = len(rest)
@@ -76,7 +79,7 @@ def test_replies_that_nobody_takes_make_the_device_wait(pair):
 
 
 def test_a_new_session_drops_what_was_under_way(pair):
-    pair.session.send(message(Op.PROMPT, bytes(3 * RING)))
+    pair.session.send(message(Op.PROMPT, BODY))
     pair.device.write(message(Op.TOKENS, bytes(9)))
     pair.step()
     pair.greet(2)

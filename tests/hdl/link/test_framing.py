@@ -3,21 +3,34 @@ import random
 
 import pytest
 from amaranth.sim import Simulator
+from cobs import cobs
 
-from glintfpga.firmware.wire.protocol import (
-    DATA_HEADER,
-    MAX_PAYLOAD,
+from glintfpga.firmware.blink.row_facts import RowFacts
+from glintfpga.firmware.wire.frames import (
     Data,
-    FrameError,
     FrameSplitter,
     Hello,
-    HelloInfo,
     HelloReply,
     decode_frame,
     encode_frame,
     parse_frame,
 )
+from glintfpga.firmware.wire.protocol import (
+    CRC_BYTES,
+    DATA_HEADER,
+    HELLO_HEADER,
+    MAX_PAYLOAD,
+    TO_DEVICE_PAYLOAD,
+    FrameError,
+    frame_bytes,
+)
 from glintfpga.hdl.link.framing import FIRST_BYTE, FrameReceiver, FrameTransmitter
+
+RECEIVED = (0, 1, 2, 17, TO_DEVICE_PAYLOAD - 1, TO_DEVICE_PAYLOAD)
+SENT = (0, 1, 2, 17, 253, 300)
+EDGES = (*range(240, 248), 253, 254, 255, *range(495, 502), 507, 508, 509, 512)
+"""Payloads around one and two blocks of 254 bytes, from the header's last zero to within the CRC,
+and around as many bytes themselves."""
 
 
 def simulate(dut, *benches, background=()):
@@ -30,25 +43,39 @@ def simulate(dut, *benches, background=()):
     sim.run()
 
 
-def random_data(rng, size=None):
-    size = rng.choice([0, 1, 2, 17, MAX_PAYLOAD - 1, MAX_PAYLOAD]) if size is None else size
+def random_data(rng, size=None, sizes=RECEIVED):
+    size = rng.choice(sizes) if size is None else size
     zeros = rng.choice([0.0, 0.1, 1.0])
     payload = bytes(0 if rng.random() < zeros else rng.randrange(256) for _ in range(size))
-    return Data(
+    return data(
+        payload,
         session=rng.randrange(256),
         flags=rng.randrange(2),
         offset=rng.randrange(65536),
         ack=rng.randrange(65536),
-        credit=rng.randrange(129),
-        payload=payload,
+        credit=rng.randrange(256),
     )
+
+
+def data(payload, **fields):
+    whole = {"session": 7, "flags": 0, "offset": 0x1234, "ack": 0x5678, "credit": 9} | fields
+    return Data(payload=payload, **whole)
+
+
+def without_zeros(rng, size):
+    return bytes(rng.randrange(1, 256) for _ in range(size))
+
+
+def full_blocks(frame):
+    """How many blocks of 254 bytes a frame has: COBS adds a byte for each, one more, a zero."""
+    return len(frame) - len(decode_frame(frame[:-1])) - CRC_BYTES - 2
 
 
 def expected_events(line):
     events = []
-    for raw in FrameSplitter().feed(line):
+    for raw in FrameSplitter(TO_DEVICE_PAYLOAD).feed(line):
         try:
-            frame = parse_frame(raw)
+            frame = parse_frame(raw, max_payload=TO_DEVICE_PAYLOAD)
         except FrameError as error:
             events.append("damaged" if error.damaged else "foreign")
             continue
@@ -86,7 +113,8 @@ def received_events(line, *, errors=()):
                     events.append(name)
             header = ctx.get(dut.header)
             if ctx.get(dut.hello):
-                events.append(Hello(header.session | header.flags << 8 | header.offset << 16))
+                nonce = header.session | header.flags << 8 | header.offset << 16
+                events.append(Hello(nonce, header.first >> 4))
             if ctx.get(dut.data_frame):
                 size = ctx.get(dut.length)
                 assert len(payload) == size + 4
@@ -107,18 +135,68 @@ def received_events(line, *, errors=()):
 
 def test_receives_what_the_protocol_module_receives():
     rng = random.Random(1)
-    info = HelloInfo(lanes=4, plan=12)
+    info = RowFacts().hello()
     frames = [random_data(rng) for _ in range(12)]
     pieces = [frame.encode() for frame in frames]
     pieces += [Hello(0x12003400).encode(), HelloReply(7, info).encode(), b"\0\0"]
-    pieces += [encode_frame(bytes([0x22]) + bytes(11)), encode_frame(bytes([0x13]) + bytes(11))]
+    pieces += [encode_frame(bytes([first]) + bytes(11)) for first in (0x32, 0x12, 0x23)]
     firsts = [bytes([first]) for first in FIRST_BYTE.values()]
     pieces += [encode_frame(first + bytes(n)) for first in firsts for n in (0, 5, 6)]
-    pieces += [encode_frame(bytes([0x12]) + bytes(DATA_HEADER + MAX_PAYLOAD)), b"\1\0", b"\5\1\0"]
+    pieces += [encode_frame(b"\x22" + bytes(DATA_HEADER + TO_DEVICE_PAYLOAD)), b"\1\0", b"\5\1\0"]
     pieces += [bytes(rng.randrange(1, 256) for _ in range(n)) + b"\0" for n in (1, 40, 300, 1000)]
     rng.shuffle(pieces)
     line = b"".join(pieces) + Hello(5).encode()
     assert received_events(line) == expected_events(line)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("version", [0, 1, 2, 15])
+def test_a_hello_of_a_host_is_one_in_any_version(version):
+    """And no other frame is: not a longer HELLO, not a DATA."""
+    first = bytes([version << 4 | 1])
+    line = Hello(0x89ABCDEF, version).encode()
+    line += encode_frame(first + bytes(HELLO_HEADER)) + encode_frame(first + bytes(100))
+    wanted = [Hello(0x89ABCDEF, version), "foreign", "foreign"]
+    if version != 2:
+        line += encode_frame(bytes([version << 4 | 2]) + bytes(20))
+        wanted.append("foreign")
+    assert received_events(line) == wanted
+
+
+def test_receives_full_blocks():
+    """Blocks of 254 bytes without a zero, with and without the CRC behind them in a new one."""
+    rng = random.Random(6)
+    frames = [data(without_zeros(rng, size)) for size in EDGES]
+    zeros = [data(bytes(at) + without_zeros(rng, 254) + bytes(3), flags=0) for at in (0, 1, 2)]
+    pieces = [frame.encode() for frame in frames + zeros]
+    assert {full_blocks(piece) for piece in pieces} == {0, 1, 2}
+    assert received_events(b"".join(pieces)) == frames + zeros
+
+
+def test_a_full_block_may_have_an_empty_one_behind_it():
+    """As some encoders write it: there is no byte and no zero in it."""
+    rng = random.Random(0)
+    fields = 254 - DATA_HEADER - CRC_BYTES
+    while True:
+        frame = data(without_zeros(rng, fields), flags=1, credit=255)
+        raw = frame.encode()[:-1]
+        if len(raw) == 255 and raw[0] == 255:
+            break
+    line = raw + b"\1\0" + raw + b"\0" + raw + b"\2\0" + raw + b"\1\1\0"
+    assert received_events(line) == [frame, frame, "damaged", "damaged"] == expected_events(line)
+
+
+@pytest.mark.parametrize("fill", [0, 1])
+def test_a_payload_that_is_too_long_is_damaged(fill):
+    """By one byte and by many, whatever its CRC; the next frame is read."""
+    longest, long, longer = (
+        data(bytes([fill]) * size).encode()
+        for size in (TO_DEVICE_PAYLOAD, TO_DEVICE_PAYLOAD + 1, MAX_PAYLOAD)
+    )
+    line = longest + long + longer + Hello(3).encode()
+    events = received_events(line)
+    assert events == [data(bytes([fill]) * TO_DEVICE_PAYLOAD), "damaged", "damaged", Hello(3)]
+    assert events == expected_events(line)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -149,6 +227,17 @@ def test_a_framing_error_damages_the_frame():
     assert received_events(line, errors=[size + 4]) == [Hello(1), "damaged", Hello(3)]
 
 
+@pytest.mark.parametrize("more", [b"\1", b"\0", b"more"])
+def test_bytes_behind_an_intact_frame_damage_it(more):
+    """Even where there is no place to count them: behind the longest one."""
+    line = b""
+    for size in (3, TO_DEVICE_PAYLOAD):
+        whole = cobs.decode(data(bytes(size)).encode()[:-1])
+        line += cobs.encode(whole + more) + b"\0"
+    events = received_events(line + Hello(2).encode())
+    assert events == ["damaged", "damaged", Hello(2)]
+
+
 async def feed_body(ctx, dut, rng, body):
     for index, byte in enumerate(body):
         if rng.random() < 0.1:
@@ -176,12 +265,10 @@ async def read_wire(ctx, dut, rng, out, every):
         ctx.set(dut.o.ready, rng.randrange(every) == 0)
 
 
-@pytest.mark.parametrize("every", [1, 12])
-def test_sends_what_the_protocol_module_sends(every):
-    rng = random.Random(every)
+def sent_bytes(frames, *, every=1, seed=0):
+    """What the bodies of frames become on the wire, a byte each ``every`` cycles."""
+    rng = random.Random(seed)
     dut = FrameTransmitter()
-    frames = [random_data(rng).encode() for _ in range(10)]
-    frames += [encode_frame(bytes(5)), encode_frame(bytes(200)), encode_frame(b"\1" * 200)]
     out = bytearray()
 
     async def feed(ctx):
@@ -194,7 +281,47 @@ def test_sends_what_the_protocol_module_sends(every):
         await read_wire(ctx, dut, rng, out, every)
 
     simulate(dut, feed, background=[read])
-    assert bytes(out) == b"".join(frames)
+    return bytes(out)
+
+
+@pytest.mark.parametrize("every", [1, 12])
+def test_sends_what_the_protocol_module_sends(every):
+    rng = random.Random(every)
+    frames = [random_data(rng, sizes=SENT).encode() for _ in range(10)]
+    frames += [encode_frame(bytes(5)), encode_frame(bytes(200)), encode_frame(b"\1" * 200)]
+    assert sent_bytes(frames, every=every, seed=every) == b"".join(frames)
+
+
+def test_sends_full_blocks():
+    """Payloads without a zero: the codes of full blocks fall into header, payload and CRC."""
+    rng = random.Random(8)
+    frames = [data(without_zeros(rng, size)).encode() for size in EDGES]
+    frames += [data(without_zeros(rng, size), flags=3).encode() for size in range(237, 246)]
+    assert {full_blocks(frame) for frame in frames} == {0, 1, 2}
+    assert sent_bytes(frames) == b"".join(frames)
+
+
+def test_sends_zeros_around_full_blocks():
+    """A zero as the last byte of 254, the one behind them, the one behind that."""
+    rng = random.Random(9)
+    frames = []
+    for size in (252, 253, 254, 255, 508, 509):
+        piece = without_zeros(rng, size)
+        frames += [data(b"\0" + piece + b"\0" + end).encode() for end in (b"", b"\0", b"x")]
+    assert sent_bytes(frames) == b"".join(frames)
+
+
+@pytest.mark.parametrize("fill", [0, 1, None], ids=["zeros", "ones", "random"])
+def test_sends_the_longest_frames(fill):
+    """Two of them in a row fill both halves."""
+    rng = random.Random(2)
+    bodies = [
+        rng.randbytes(size) if fill is None else bytes([fill]) * size
+        for size in (MAX_PAYLOAD, MAX_PAYLOAD - 1, MAX_PAYLOAD)
+    ]
+    frames = [data(body).encode() for body in bodies]
+    assert max(map(len, frames)) <= frame_bytes(MAX_PAYLOAD)
+    assert sent_bytes(frames) == b"".join(frames)
 
 
 @pytest.mark.parametrize("strobe", ["abort", "flush"])

@@ -2,175 +2,16 @@
 import random
 
 import pytest
-from amaranth.hdl import Module
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
-from amaranth.sim import Simulator
 
-from glintfpga.firmware.wire.endpoint import Endpoint, Role
+from glintfpga.firmware.wire.frames import FrameSplitter, Hello, parse_frame
 from glintfpga.firmware.wire.protocol import (
     BAUDS,
-    RING,
-    Data,
-    DataFlag,
-    FrameSplitter,
-    Hello,
-    HelloInfo,
-    HelloReply,
-    parse_frame,
+    MAX_PAYLOAD,
+    SHORT_PAYLOAD,
+    TO_DEVICE_RING,
+    payload_limit,
 )
-from glintfpga.hdl.link.link import Link
-
-CLK_HZ = 200_000  # a millisecond is 200 cycles
-BYTE = 5  # cycles that a byte takes on the line
-INFO = HelloInfo(lanes=4, plan=12, build_id=b"test\0run", image_header=bytes(range(96)))
-
-
-class Echo(wiring.Component):
-    """A link whose application sends everything back, ``step`` added, while ``enable`` is set."""
-
-    enable: In(1, init=1)
-    dropped: Out(16)
-    damaged: Out(16)
-    retry: Out(16)
-
-    def __init__(self, clk_hz):
-        super().__init__()
-        self.link = Link(clk_hz=clk_hz)
-
-    def elaborate(self, platform):
-        m = Module()
-        m.submodules.link = link = self.link
-        m.d.comb += [
-            link.o.ready.eq(self.enable & ((link.ring.committed - link.ring.oldest)[:12] != RING)),
-            link.ring.valid.eq(link.o.valid & link.o.ready),
-            link.ring.address.eq(link.ring.committed),
-            link.ring.data.eq(link.o.payload + 1),
-        ]
-        with m.If(link.ring.valid):
-            m.d.sync += link.ring.committed.eq(link.ring.committed + 1)
-        with m.If(link.hello):
-            m.d.sync += link.ring.committed.eq(0)
-        m.d.sync += [
-            self.dropped.eq(self.dropped + link.dropped),
-            self.damaged.eq(self.damaged + link.damaged),
-            self.retry.eq(self.retry + link.retry),
-        ]
-        return m
-
-
-class Line:
-    """Byte-timed wire between a simulated link and Python, with faults in both directions."""
-
-    def __init__(self, *, seed=0, faults=0.0, clk_hz=CLK_HZ):
-        self.rng = random.Random(seed)
-        self.faults = faults
-        self.clk_hz = clk_hz
-        self.dut = Echo(clk_hz)
-        self.to_device = bytearray()
-        self.from_device = bytearray()
-        self.cycle = 0
-
-    @property
-    def now(self):
-        return self.cycle / self.clk_hz
-
-    def counts(self, ctx):
-        return [ctx.get(self.dut.dropped), ctx.get(self.dut.damaged), ctx.get(self.dut.retry)]
-
-    def damage(self, data):
-        out = bytearray()
-        for byte in data:
-            dice = self.rng.random()
-            if dice < self.faults / 3:
-                out.append(byte ^ 1 << self.rng.randrange(8))
-            elif dice < self.faults * 2 / 3:
-                pass
-            elif dice < self.faults:
-                out += bytes([byte, self.rng.randrange(256)])
-            else:
-                out.append(byte)
-        return out
-
-    def send(self, data):
-        self.to_device += self.damage(data)
-
-    async def byte_time(self, ctx):
-        """Pass the time of one byte: one byte in, at most one out."""
-        link = self.dut.link
-        if self.to_device:
-            ctx.set(link.rx.data, self.to_device.pop(0))
-            ctx.set(link.rx.valid, 1)
-        ctx.set(link.tx.ready, 1)
-        _, _, valid, byte = await ctx.tick().sample(link.tx.valid, link.tx.payload)
-        ctx.set(link.rx.valid, 0)
-        ctx.set(link.tx.ready, 0)
-        if valid:
-            self.from_device += self.damage(bytes([byte]))
-        await ctx.tick().repeat(BYTE - 1)
-        self.cycle += BYTE
-
-    def run(self, script):
-        async def info(ctx):
-            link = self.dut.link
-            data = INFO.encode()
-            async for _, _, enable, address in ctx.tick().sample(
-                link.info.enable, link.info.address
-            ):
-                if enable:
-                    ctx.set(link.info.data, data[address])
-
-        async def main(ctx):
-            ctx.set(self.dut.link.tx_idle, 1)
-            await script(ctx)
-
-        sim = Simulator(self.dut)
-        sim.add_clock(1 / self.clk_hz)
-        sim.add_testbench(main)
-        sim.add_testbench(info, background=True)
-        sim.run()
-
-
-class Host:
-    """The endpoint of the host on a `Line`."""
-
-    def __init__(self, line):
-        self.line = line
-        self.endpoint = Endpoint(Role.HOST)
-        self.endpoint.retry_s = 0.1
-
-    async def serve(self, ctx, byte_times=1):
-        for _ in range(byte_times):
-            line = self.line
-            if line.from_device:
-                self.endpoint.feed(bytes(line.from_device), line.now)
-                line.from_device.clear()
-            if not line.to_device:
-                line.send(self.endpoint.poll(line.now, frames=1))
-            await line.byte_time(ctx)
-
-    async def open(self, ctx, nonce):
-        self.endpoint.start_session(nonce, self.line.now)
-        for _ in range(40_000):
-            await self.serve(ctx)
-            if self.endpoint.open:
-                return
-        raise AssertionError("no answer to hello")
-
-    async def exchange(self, ctx, data, *, limit=200_000, stop=None):
-        """Write all of ``data``, read until as much has come back."""
-        out, left = bytearray(), bytearray(data)
-        for _ in range(limit):
-            del left[: self.endpoint.write(bytes(left))]
-            out += self.endpoint.read()
-            if len(out) >= (len(data) if stop is None else stop):
-                return bytes(out)
-            await self.serve(ctx)
-        raise AssertionError(f"{len(out)} of {len(data)} bytes came back")
-
-
-def echo_of(data):
-    return bytes((byte + 1) % 256 for byte in data)
+from support.link_bench import BYTE, INFO, Host, Line, data, echo_of, frames_of, switch_to
 
 
 def test_echo_through_a_clean_line():
@@ -209,12 +50,12 @@ def test_echo_through_a_noisy_line(seed):
 def test_a_stalled_application_stalls_the_host_and_nothing_is_lost():
     line = Line(seed=5)
     host = Host(line)
-    data = random.Random(3).randbytes(2 * RING + 500)
+    data = random.Random(3).randbytes(2 * TO_DEVICE_RING + 500)
 
     async def script(ctx):
         await host.open(ctx, 9)
         ctx.set(line.dut.enable, 0)
-        sent = host.endpoint.write(data)
+        sent = host.endpoint.write(data[:TO_DEVICE_RING])
         await host.serve(ctx, 3500)
         assert host.endpoint.unacked == 0
         sent += host.endpoint.write(data[sent:])
@@ -245,76 +86,6 @@ def test_a_new_session_at_any_time():
             # Half a frame, or noise, may be on the line when the next HELLO comes.
             del line.to_device[rng.randrange(1 + len(line.to_device)) :]
             line.to_device += rng.randbytes(rng.randrange(40))
-
-    line.run(script)
-
-
-async def frames_of(line, ctx, byte_times):
-    line.from_device.clear()
-    for _ in range(byte_times):
-        await line.byte_time(ctx)
-    return [parse_frame(raw) for raw in FrameSplitter().feed(bytes(line.from_device))]
-
-
-def data(**fields):
-    return Data(**{"session": 7, "offset": 0, "ack": 0, "credit": 128} | fields).encode()
-
-
-def test_answers_frame_by_frame():
-    """What is answered, and with what, without a host that hides it."""
-    line = Line()
-
-    async def script(ctx):
-        ctx.set(line.dut.enable, 0)
-
-        async def answer(*frames):
-            line.send(b"".join(frames))
-            return await frames_of(line, ctx, 260 + sum(map(len, frames)))
-
-        def empty(ack, credit=128, offset=0):
-            return Data(session=7, offset=offset, ack=ack, credit=credit)
-
-        # Nothing is said before a session.
-        assert await answer(data(flags=DataFlag.POLL), b"\1\2\3\0", data(payload=b"x")) == []
-        assert await answer(Hello(0x107).encode()) == [HelloReply(0x107, INFO)]
-        assert await answer(data()) == []
-        assert await answer(data(flags=DataFlag.POLL)) == [empty(0)]
-        assert await answer(data(session=8, flags=DataFlag.POLL)) == []
-        assert await answer(b"\1\2\3\0") == [empty(0)]
-        assert await answer(data(payload=b"abc")) == [empty(3, 127)]
-        assert await answer(data(payload=b"abc")) == [empty(3, 127)]
-        assert await answer(data(offset=4, payload=b"abc")) == [empty(3, 127)]
-        # Acks of bytes that never were, with and without a POLL.
-        assert await answer(data(offset=3, ack=1)) == []
-        assert await answer(data(offset=3, ack=65535, flags=DataFlag.POLL)) == [empty(3, 127)]
-        # Up to full, one byte too many, and full.
-        at = 3
-        while at < RING - 192:
-            assert await answer(data(offset=at, payload=bytes(192))) != []
-            at += 192
-        assert await answer(data(offset=at, payload=bytes(RING - at + 1))) == [
-            empty(at, (RING - at) // 16)
-        ]
-        assert await answer(data(offset=at, payload=bytes(RING - at))) == [empty(RING, 0)]
-        assert await answer(data(offset=RING, payload=b"x")) == [empty(RING, 0)]
-        # The application wakes: an echo in order.
-        ctx.set(line.dut.enable, 1)
-        frames = await frames_of(line, ctx, 3500)
-        sent = b""
-        for frame in frames:
-            assert frame.offset == len(sent)
-            sent += frame.payload
-        assert sent == echo_of(b"abc" + bytes(RING - 3))
-        assert frames[-1].credit == 128
-        # A repeated ack rewinds, once, and sending stays within the credit.
-        again = await answer(data(offset=RING, credit=20), bytes(300))
-        assert [(f.offset, len(f.payload)) for f in again] == [(0, 192), (192, 128)]
-        assert await answer(data(offset=RING, credit=20)) == []
-        (more,) = await answer(data(offset=RING, ack=320, credit=1))
-        assert (more.offset, more.payload) == (320, echo_of(bytes(16)))
-        # Dropped: two before and one wrong session, two damaged, three not next, one too big, one
-        # into a full ring.
-        assert line.counts(ctx) == [9, 2, 1]
 
     line.run(script)
 
@@ -389,5 +160,27 @@ def test_baud_switch_and_fall_back():
                 first = False
                 line.send(b"\0" + data(offset=1, ack=1))
                 await pass_time(0.005)
+
+    line.run(script)
+
+
+def test_long_frames_at_the_higher_rates():
+    """What comes while a frame is on its way out makes the next one."""
+    line = Line(byte=3)
+    host = Host(line)
+    text = random.Random(4).randbytes(5000)
+
+    async def script(ctx):
+        await host.open(ctx, 7)
+        for index, size in ((0, 700), (1, 5000), (0, 700)):
+            await host.serve(ctx, 300)
+            await switch_to(line, ctx, index)
+            host.endpoint.payload_limit = payload_limit(BAUDS[index])
+            host.heard.clear()
+            assert await host.exchange(ctx, text[:size]) == echo_of(text[:size])
+            frames = [parse_frame(raw) for raw in FrameSplitter().feed(bytes(host.heard))]
+            longest = max(len(frame.payload) for frame in frames)
+            assert longest <= MAX_PAYLOAD and (longest > SHORT_PAYLOAD) == bool(index)
+        assert line.counts(ctx) == [0, 0, 0]
 
     line.run(script)

@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 
+from glintfpga.firmware.blink.device_config import DeviceConfig
 from glintfpga.firmware.blink.image_format import Section
 from glintfpga.firmware.blink.schedule import token_cycles
-from glintfpga.firmware.device_config import DeviceConfig
-from glintfpga.hdl.core_port import READ_CYCLES
 from glintfpga.hdl.primitives.memory import pack_row
 from glintfpga.hdl.row.core import Core
+from glintfpga.hdl.row.load_port import READ_CYCLES
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
-from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
+from glintfpga.quant.blink.reference import ReferenceModel
 from glintfpga.quant.blink.spec import ModelSpec
+from glintfpga.quant.numbers.logit_crc import logit_crc
 from glintfpga.quant.numbers.sampler import Sampler
 from support.component_bench import Stalls, get, put, simulate
 from support.models import random_image

@@ -7,13 +7,12 @@ from dataclasses import replace
 import pytest
 from amaranth.sim import Simulator
 
+from glintfpga.firmware.blink.device_config import DeviceConfig
 from glintfpga.firmware.blink.golden import GOLDEN_LANES
 from glintfpga.firmware.blink.image_format import HEADER_BYTES, ROW_BYTES, Section
-from glintfpga.firmware.device_config import DeviceConfig
-from glintfpga.hdl.core_port import READ_CYCLES
-from glintfpga.hdl.hello_layout import CRC_AT, HEADER_AT
 from glintfpga.hdl.primitives.memory import pack_row
 from glintfpga.hdl.row.image_loader import ImageLoader
+from glintfpga.hdl.row.load_port import READ_CYCLES
 from glintfpga.quant.blink.limits import LIMITS
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
 from glintfpga.quant.blink.spec import ModelSpec
@@ -21,6 +20,11 @@ from support.models import random_image
 
 TINY = ModelSpec(loops=2, lora_targets=("q",), hidden=9, vocab=5, window=12, eos=4)
 WIDE = ModelSpec(loops=1, lora_targets=("q",), hidden=1, vocab=18, window=1, eos=None)
+
+
+IMAGE_AT = 44  # of the field in the info: its type and length, the CRC, the header
+CRC_AT = IMAGE_AT + 2
+HEADER_AT = CRC_AT + 4
 
 
 def image(spec=TINY, plan=PLAN12):
@@ -41,7 +45,7 @@ def patched(data, at, form, *values):
 
 def load(*bodies, stop_after=None, seed=0, limits=LIMITS):
     """Feed bodies; returns for each: ok, rows by (target, index), info bytes written."""
-    dut = ImageLoader(DeviceConfig(), limits=limits)
+    dut = ImageLoader(DeviceConfig(), image_at=IMAGE_AT, limits=limits)
     rng = random.Random(seed)
     results = []
 
@@ -122,7 +126,7 @@ def test_good_images(spec):
 
 def check(good, *, lanes=4, change=None):
     """Read ``good`` back from memories in which ``change`` was XORed: (ok, golden)."""
-    dut = ImageLoader(DeviceConfig(lanes=lanes))
+    dut = ImageLoader(DeviceConfig(lanes=lanes), image_at=IMAGE_AT)
     rows = {
         (section, index): pack_row(row, 16)
         for section in Section

@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 
+from glintfpga.firmware.blink.layout import MAX_VOCAB
 from glintfpga.hdl.sampling.argmax import ArgMax
 from glintfpga.hdl.sampling.gumbel import NOISE_WIDTH
 from glintfpga.quant.blink.plan import PLAN12
@@ -14,7 +15,8 @@ NOISE_LOW, NOISE_HIGH = -(1 << (NOISE_WIDTH - 1)), (1 << (NOISE_WIDTH - 1)) - 1
 
 def simulate_all(lanes, positions):
     """Ids of positions (logits, noise, pauses), each vocab long, on one component."""
-    dut, ids = ArgMax(plan=PLAN12, lanes=lanes), []
+    dut = ArgMax(lanes=lanes, logit_bits=PLAN12.logit.width, max_vocab=MAX_VOCAB)
+    ids = []
 
     async def testbench(ctx):
         for logits, noise, pauses in positions:

@@ -49,6 +49,20 @@ class TestParameters:
         with pytest.raises(ValueError, match="lanes must be at least 1, not 0"):
             LogitCrc(lanes=0)
 
+    @pytest.mark.parametrize("logit_bits", [8, 16, 24, 32])
+    def test_logit_bits(self, logit_bits):
+        dut = LogitCrc(lanes=4, logit_bits=logit_bits)
+        rng = random.Random(logit_bits)
+        low, high = -(1 << (logit_bits - 1)), (1 << (logit_bits - 1)) - 1
+
+        async def testbench(ctx):
+            groups = [[low, high, 0, -1]]
+            groups += [[rng.randint(low, high) for _ in range(4)] for _ in range(20)]
+            await absorb(ctx, dut, groups, rng, clear=True)
+            assert ctx.get(dut.crc) == checksum(groups)
+
+        simulate(dut, testbench)
+
 
 @pytest.mark.parametrize("lanes", [2, 4, 8])
 class TestSimulation:

@@ -2,15 +2,20 @@
 import numpy as np
 import pytest
 
+from glintfpga.firmware.blink.layout import MAX_VOCAB
 from glintfpga.hdl.sampling.sampler import Sampler
 from glintfpga.quant.blink.plan import PLAN12
-from glintfpga.quant.blink.reference import logit_crc
+from glintfpga.quant.numbers.logit_crc import logit_crc
 from glintfpga.quant.numbers.sampler import Sampler as Reference
 from support.component_bench import put, simulate
 
 all_lanes = pytest.mark.parametrize("lanes", [2, 4, 8])
 DRAW_AHEAD = 3
 ID_AFTER, CRC_AFTER = 4, 3
+
+
+def build(lanes):
+    return Sampler(lanes=lanes, logit_bits=PLAN12.logit.width, max_vocab=MAX_VOCAB)
 
 
 async def position(ctx, dut, logits, temperature, draw):
@@ -43,9 +48,9 @@ async def position(ctx, dut, logits, temperature, draw):
 async def read(ctx, dut, vocab):
     logits = []
     for index in range(vocab):
-        ctx.set(dut.logits.id, index)
+        ctx.set(dut.read_id, index)
         await ctx.tick()
-        logits.append(ctx.get(dut.logits.value))
+        logits.append(ctx.get(dut.read_value))
     return logits
 
 
@@ -54,7 +59,7 @@ class TestSampler:
     @pytest.mark.parametrize("vocab", [2, 16, 33, 130])
     def test_best_of_plain_logits(self, lanes, vocab):
         rng = np.random.default_rng(vocab)
-        dut = Sampler(plan=PLAN12, lanes=lanes)
+        dut = build(lanes)
 
         async def testbench(ctx):
             for _ in range(3):
@@ -65,10 +70,25 @@ class TestSampler:
 
         simulate(dut, testbench)
 
+    def test_a_larger_vocabulary_and_wider_logits(self, lanes):
+        """The sizes of another family: every id is reached, and every bit is kept."""
+        rng = np.random.default_rng(lanes)
+        dut = Sampler(lanes=lanes, logit_bits=24, max_vocab=1024)
+
+        async def testbench(ctx):
+            for best in (1023, 1000, 512, 0):
+                logits = rng.integers(-(1 << 23), (1 << 23) - 1, 1024)
+                logits[best] = (1 << 23) - 1
+                got, crc = await position(ctx, dut, logits, 0, draw=False)
+                assert (got, crc) == (best, logit_crc(logits))
+            assert await read(ctx, dut, 1024) == logits.tolist()
+
+        simulate(dut, testbench)
+
     @pytest.mark.quick
     def test_draws_like_the_reference(self, lanes):
         rng = np.random.default_rng(lanes)
-        dut = Sampler(plan=PLAN12, lanes=lanes)
+        dut = build(lanes)
 
         async def testbench(ctx):
             reference = Reference(0)  # at power-up

@@ -4,16 +4,28 @@ from amaranth.sim import Simulator
 
 from glintfpga.firmware.blink.golden import GOLDEN_TOKENS
 from glintfpga.firmware.wire.protocol import SelfTest as Result
-from glintfpga.hdl.service.self_test import ANSWER_MS, SelfTest
+from glintfpga.hdl.core_port import GoldenRun
+from glintfpga.hdl.row.machine import RowMachine
+from glintfpga.hdl.service.self_test import SelfTest
 
 GOLDEN = 0x12345678
+LIMIT_MS = RowMachine.golden_run.limit_ms
 
 
 class World:
     """A self-test with a loader and a core that do what a test tells them."""
 
-    def __init__(self, *, has_model=True, memory_ok=True, crc=GOLDEN, silent_after=None):
-        self.dut = SelfTest(has_model=has_model)
+    def __init__(
+        self,
+        *,
+        has_model=True,
+        memory_ok=True,
+        crc=GOLDEN,
+        silent_after=None,
+        golden_run=RowMachine.golden_run,
+    ):
+        self.dut = SelfTest(has_model=has_model, golden_run=golden_run)
+        self.asked = golden_run.tokens
         self.memory_ok = memory_ok
         self.crc = crc
         self.silent_after = silent_after
@@ -48,7 +60,7 @@ class World:
             if not asked:
                 continue
             self.tokens.append(op.id)
-            assert op.enter and not op.sample and op.logits == (len(self.tokens) % 8 == 0)
+            assert op.enter and not op.sample and op.logits == (len(self.tokens) % self.asked == 0)
             ctx.set(dut.core.i.ready, 0)
             ctx.set(dut.core.idle, 0)
             for _ in range(7):
@@ -124,9 +136,28 @@ def test_a_silent_core_has_failed(silent_after):
     async def script(ctx, dut):
         result, cycles = await end(ctx, dut)
         assert result == Result.TOKEN_FAILED
-        assert 10 * (ANSWER_MS - 2) < cycles < 10 * (ANSWER_MS + 15)
+        assert 10 * (LIMIT_MS - 2) < cycles < 10 * (LIMIT_MS + 15)
 
     world.run(script)
+
+
+@pytest.mark.parametrize("tokens", [1, 5, 64])
+def test_the_golden_run_is_the_machines(tokens):
+    limit_ms = 10 + tokens
+    run = GoldenRun(tokens=tokens, limit_ms=limit_ms)
+    good, silent = World(golden_run=run), World(golden_run=run, silent_after=tokens)
+
+    async def passes(ctx, dut):
+        assert (await end(ctx, dut))[0] == Result.PASSED
+
+    async def fails(ctx, dut):
+        result, cycles = await end(ctx, dut)
+        assert result == Result.TOKEN_FAILED
+        assert 10 * (limit_ms - 2) < cycles < 10 * (limit_ms + 15)
+
+    good.run(passes)
+    silent.run(fails)
+    assert good.tokens == silent.tokens == [place & 1 for place in range(tokens)]
 
 
 def test_it_follows_the_models():

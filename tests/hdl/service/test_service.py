@@ -6,28 +6,31 @@ import pytest
 
 from glintfpga.firmware.blink.golden import GOLDEN_TOKENS
 from glintfpga.firmware.blink.image_format import Section
+from glintfpga.firmware.blink.row_facts import RowFacts
+from glintfpga.firmware.wire.frames import FrameSplitter, Hello, HelloReply, parse_frame
 from glintfpga.firmware.wire.messages import (
     Counters,
     Done,
     decode_tokens,
     generate,
+    load,
     message,
     prompt,
     score,
     set_baud,
 )
 from glintfpga.firmware.wire.protocol import (
-    MAX_RAW,
-    FrameSplitter,
-    Hello,
+    BAUDS,
+    SHORT_PAYLOAD,
     HelloFlag,
-    HelloInfo,
     Op,
     Reason,
     SelfTest,
     Status,
-    parse_frame,
+    frame_bytes,
+    payload_limit,
 )
+from glintfpga.hdl.link_sizes import LARGE, SMALL
 from support.service_bench import BYTE, Bench, oracle
 from support.toy_core import GOLDEN, POWER_UP, START, STORED, ToyCore
 
@@ -124,7 +127,8 @@ def test_refusals():
             message(Op.SET_BAUD, b"\5"),
             message(Op.SET_BAUD, b"\1\1"),
             b"\0\3\0abc",
-            b"\x09\0\0",
+            b"\x0b\0\0",
+            b"\x10\0\0",
             b"\xff\1\1" + bytes(257),
             generate(2),
         ]
@@ -132,10 +136,10 @@ def test_refusals():
 
 
 def test_no_model():
-    bench = Bench(ToyCore(vocab=0), info=HelloInfo(lanes=4, plan=12, image_header=b"\7" * 96))
+    bench = Bench(ToyCore(vocab=0), info=RowFacts().hello(image_header=b"\7" * 96))
 
     async def script(ctx):
-        assert bench.host.info == HelloInfo(lanes=4, plan=12, self_test=SelfTest.NO_MODEL)
+        assert bench.host.info == RowFacts().hello(self_test=SelfTest.NO_MODEL)
         for command in (message(Op.RESET), prompt(b"a", 257), score(b"a", 257), generate(1)):
             refused = Done(op=command[0], status=Status.NO_MODEL)
             assert await bench.ask(ctx, command) == ({}, refused)
@@ -190,7 +194,7 @@ def test_hello_ends_anything_and_keeps_the_context():
             score(b"uvwxyz" * 20, 257, logits=True),
             generate(2**32 - 1),
             message(Op.COUNTERS) * 5,
-            message(Op.LOAD, bytes(500)),
+            b"".join(load(bytes(500))),
         ]
         for nonce, command in enumerate(commands, 2):
             await bench.send(ctx, command + bytes(rng.randrange(3)))
@@ -245,7 +249,7 @@ def test_self_test_at_power_up(fault):
             assert (await bench.ask(ctx, prompt(b"a", 257)))[1].status == Status.OK
             return
         bad = SelfTest.TOKEN_FAILED if fault == "golden" else SelfTest.MEMORY_FAILED
-        assert said == HelloInfo(lanes=4, plan=12, self_test=bad)
+        assert said == RowFacts().hello(self_test=bad)
         assert ctx.get(bench.dut.self_test) == bad and not ctx.get(bench.dut.model)
         for command in (message(Op.RESET), prompt(b"a", 257), score(b"a", 257), generate(1)):
             assert (await bench.ask(ctx, command))[1].status == Status.NO_MODEL
@@ -256,60 +260,33 @@ def test_self_test_at_power_up(fault):
     assert bench.core.tested == (0 if fault in ("row", "header", "crc") else GOLDEN_TOKENS)
 
 
-@pytest.mark.parametrize("golden", [GOLDEN, GOLDEN ^ 1 << 31])
-def test_self_test_after_a_load(golden):
-    """The DONE of the LOAD and a HELLO in between wait for it."""
-    bench = Bench(ToyCore(), info=HelloInfo(lanes=4, plan=12))
-    bench.core.golden = golden
-    right = golden == GOLDEN
-    result = SelfTest.PASSED if right else SelfTest.TOKEN_FAILED
+@pytest.mark.parametrize(
+    ("sizes", "index", "byte", "times"),
+    [
+        pytest.param(LARGE, 0, 16, 1600, id="short"),
+        pytest.param(LARGE, 1, 8, 8500, id="long"),
+        pytest.param(SMALL, 1, 8, 3000, id="small", marks=pytest.mark.slow),
+    ],
+)
+def test_keeps_the_wire_busy_when_the_model_outruns_it(sizes, index, byte, times):
+    bench = Bench(ToyCore(script=[65] * 100_000, cycles=6), byte=byte, sizes=sizes)
 
     async def script(ctx):
-        for nonce in range(2, 5):
-            bench.core.tested = 0
-            await bench.send(ctx, message(Op.LOAD, START.data))
-            if nonce == 3:
-                while not bench.core.tested:
-                    await bench.serve(ctx)
-                assert not bench.held
-            else:
-                status = Status.OK if right else Status.SELF_TEST
-                assert await bench.answer(ctx) == ({}, Done(op=Op.LOAD, status=status))
-            said = await bench.open(ctx, nonce)
-            assert said.self_test == result and bench.core.tested == GOLDEN_TOKENS
-            assert said.flags == (HelloFlag.MODEL if right else 0)
-        status = Status.OK if right else Status.NO_MODEL
-        assert (await bench.ask(ctx, generate(1)))[1].status == status
-
-    bench.run(script)
-
-
-def test_unreadable_images_are_refused():
-    bench = Bench(ToyCore())
-
-    async def script(ctx):
-        for body in (b"", b"GLNT", bytes(400)):
-            assert await bench.ask(ctx, message(Op.LOAD, body)) == (
-                {},
-                Done(op=Op.LOAD, status=Status.BAD_IMAGE),
-            )
-        assert (await bench.ask(ctx, generate(1)))[1].status == Status.NO_MODEL
-
-    bench.run(script)
-
-
-def test_keeps_the_wire_busy_when_the_model_outruns_it():
-    bench = Bench(ToyCore(script=[65] * 100_000, cycles=6), byte=16)
-
-    async def script(ctx):
-        await bench.send(ctx, generate(2**32 - 1))
-        await bench.serve(ctx, 700)
+        await bench.ask(ctx, set_baud(index))
+        while ctx.get(bench.dut.baud) != index:
+            await bench.serve(ctx)
+        bench.host.payload_limit = payload_limit(BAUDS[index])
+        # Five bytes a token where the wire is faster.
+        await bench.send(ctx, generate(2**32 - 1, crc=bool(index)))
+        longest = frame_bytes(bench.longest(ctx))
+        await bench.serve(ctx, 300 + 2 * longest)
         bench.wire.clear()
-        await bench.serve(ctx, 1600)
+        await bench.serve(ctx, times)
         frames = FrameSplitter().feed(bytes(bench.wire).partition(b"\0")[2])
         loaded = sum(len(frame) + 1 for frame in frames if parse_frame(frame).payload)
-        assert loaded >= 0.95 * 1600 - 2 * MAX_RAW
-        assert len(bench.wire) >= 0.99 * 1600
+        assert loaded >= 0.95 * times - 2 * longest
+        assert max(map(len, frames)) > 0.9 * longest
+        assert len(bench.wire) >= 0.99 * times
         assert bench.host.dropped == 0
 
     bench.run(script)
@@ -335,7 +312,8 @@ def test_answers_hello_at_once_after_any_garbage(seed):
             # The first byte comes when the frame on the wire is over.
             start = bench.cycle
             await bench.open(ctx, nonce)
-            assert bench.cycle - start < BYTE * (2 * MAX_RAW + 10 + 140) + 400
+            reply = len(HelloReply(nonce, bench.info).encode())
+            assert bench.cycle - start < BYTE * (2 * frame_bytes(SHORT_PAYLOAD) + 10 + reply) + 400
             assert [await bench.ask(ctx, command) for command in commands] == expected
 
     bench.run(script)

@@ -198,7 +198,7 @@ def scripted(new_world, new_image, monkeypatch):
         image = new_image(chat=chat)
         world = new_world(image)
         load = world.load
-        world.load = lambda data: replace(load(data), numerics=model, golden=None)
+        world.load = lambda data: replace(load(data), numerics=model, is_golden=None)
         world.reset()
         model.told.clear()
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))

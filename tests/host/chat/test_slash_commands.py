@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from glintfpga.firmware.blink.row_facts import RowFacts
 from glintfpga.firmware.wire.byte_line import LinkLost
 from glintfpga.host.chat.slash_commands import HELP, LEAVE, SlashCommands
 
@@ -58,7 +59,7 @@ def test_settings(chat, line, seed, temperature):
     ],
 )
 def test_what_is_wrong_is_one_line_and_changes_nothing(chat, line, capsys):
-    chat.client = SimpleNamespace(info=SimpleNamespace(plan=12))
+    chat.client = SimpleNamespace(machine=RowFacts())
     assert SlashCommands(chat).run(line)
     err = capsys.readouterr().err
     assert err.startswith("error: ") and err.count("\n") == 1 and "\x1b" not in err

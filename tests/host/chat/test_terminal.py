@@ -111,7 +111,7 @@ def kept(tmp_path):
 def test_says_what_is_here(terminal):
     with terminal() as chat:
         greeting = chat.wait_for(rb"> ")
-        assert b"tiny on ref:: it goes on with what is typed." in greeting
+        assert b"tiny on ref: it goes on with what is typed." in greeting
         assert b"/help lists commands" in greeting
         chat.say(b"/help")
         told = chat.wait_for(rb"makes it text")
@@ -179,10 +179,10 @@ def test_another_model(terminal, tmp_path, new_image):
         chat.say(b"/load " + os.fsencode(wide))
         chat.wait_for(rb"error: the model has 300 tokens, which are not bytes")
         chat.say(b"/load " + os.fsencode(other))
-        chat.wait_for(rb"other on ref:: it answers what is typed\.")
+        chat.wait_for(rb"other on ref: it answers what is typed\.")
         assert chat.ask(b"the") != before
         chat.say(b"/load blink-base")
-        chat.wait_for(rb"blink-base on ref:: it goes on")
+        chat.wait_for(rb"blink-base on ref: it goes on")
         assert chat.leave() == 0
 
 

@@ -163,6 +163,8 @@ def _crc_that_slips(right):
 
 def test_verify_needs_the_device_to_hold_the_model(command, glint, monkeypatch, image):
     monkeypatch.setattr("glintfpga.host.models.image_of", _only_default_of(image))
+    code, _, err = command("verify", "float:")
+    assert (code, err.count("\n")) == (2, 1) and "verify ref:, sim: or a board" in err
     code, _, err = command("verify", "ref:")
     assert code == 2
     assert "not the shipped one; name it with --load" in err

@@ -67,7 +67,7 @@ def test_a_device(command, world, image, new_world):
     assert (facts["kind"], facts["lanes"], facts["clock_hz"]) == ("device", 4, None)
     assert facts["model"]["title"] == "blink-base"
     assert facts["self_test"] == "passed"
-    assert b"ref:: device, 2 lanes" in command("show", "ref:", "--lanes", 2)[1]
+    assert b"ref: device, 2 lanes" in command("show", "ref:", "--lanes", 2)[1]
     facts = device_facts(world.client())
     model = facts["model"]
     assert model["title"] == f"model {image.model_id[:16]}"

@@ -36,10 +36,34 @@ def numbers(value):
 
 
 @pytest.mark.parametrize(
-    "baud, vocab, rate", [(115_200, 257, 10_569), (3_000_000, 257, 275_242), (115_200, 512, 5_256)]
+    "baud, vocab, rate",
+    [
+        (115_200, 257, 10_569),
+        (1_000_000, 257, 99_155),
+        (3_000_000, 257, 297_467),
+        (115_200, 512, 5_256),
+    ],
 )
 def test_wire_bound(baud, vocab, rate):
     assert int(wire_bound(baud, vocab)) == rate
+
+
+def test_a_clock_that_never_stands_still_tells_the_same_rate(world, monkeypatch):
+    """Tokens of one message are looked at one after the other, and came at the same time."""
+
+    def rates():
+        result = bench(world.client(), how="simulated", tokens=400)
+        found = result["tokens_per_second_wire"].values()
+        return [entry["reached"]["value"] for entry in found]
+
+    standing = rates()
+
+    def clock(self):
+        self.world.now += 1e-6
+        return self.world.now
+
+    monkeypatch.setattr(type(world.open()), "clock", clock)
+    assert rates() == pytest.approx(standing, rel=0.03)
 
 
 def test_figures_of_a_device_with_a_clock(world, monkeypatch):
@@ -59,7 +83,7 @@ def test_figures_of_a_device_with_a_clock(world, monkeypatch):
     assert {item["how"] for item in numbers(result)} == {"simulated", "computed"}
     assert seen == sorted(seen)
     assert seen[-1] == STEPS
-    assert len(seen) == len(POSITIONS) + 2 + 2 * (400 // 100 + 1)
+    assert len(seen) == len(POSITIONS) + 2 + (400 // 100 + 1) + (2000 // 100 + 1)
 
 
 def test_software_has_no_figures_of_the_chip(world):

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: MIT
+from functools import partial
+
 import pytest
 
 from glintfpga.firmware.blink.image import Image
 from glintfpga.firmware.wire.byte_line import LinkLost
+from glintfpga.firmware.wire.messages import load
 from glintfpga.firmware.wire.protocol import Reason, SelfTest
-from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
+from glintfpga.quant.blink.reference import ReferenceModel
 from glintfpga.quant.errors import DeviceError, InputError
+from glintfpga.quant.numbers.logit_crc import logit_crc
 
 
 def ids(answer):
@@ -152,8 +156,24 @@ def test_arguments_are_checked(world):
         client.generate(1, temperature=5.0)
     with pytest.raises(InputError, match="baud must be one of 115200"):
         client.set_baud(9600)
-    with pytest.raises(InputError, match="at most 65535 bytes"):
-        client.load(bytes(70000))
+
+
+def test_images_of_any_size_are_sent(world):
+    """In parts; whether it is an image is for the device to say."""
+    client, seen = world.client(), []
+    with pytest.raises(DeviceError, match="refused load: the image is damaged or does not fit"):
+        client.load(bytes(140_000), progress=seen.append)
+    assert seen == sorted(seen) and len(set(seen)) > 20
+    assert 131_070 < seen[-1] <= 140_000
+
+
+def test_a_load_in_many_parts(world, new_image, monkeypatch):
+    monkeypatch.setattr("glintfpga.host.device.client.MAX_MESSAGE", 100)
+    monkeypatch.setattr("glintfpga.host.device.client.load", partial(load, part=100))
+    image, client, seen = new_image(seed=2), world.client(), []
+    client.load(image.data, progress=seen.append)
+    assert client.model_id == image.model_id
+    assert seen == sorted(seen) and seen[-1] <= len(image.data)
 
 
 def test_lost_in_the_middle_of_an_answer(world):

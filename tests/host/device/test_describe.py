@@ -13,14 +13,23 @@ def client(world):
     """What a client is to `device_facts`."""
     real = world.client()
     link = SimpleNamespace(line=SimpleNamespace(name="board"))
-    return SimpleNamespace(info=real.info, has_model=real.has_model, link=link)
+    return SimpleNamespace(
+        info=real.info, machine=real.machine, has_model=real.has_model, link=link
+    )
 
 
 def test_a_device_and_its_model(client, image):
     facts = device_facts(client)
     assert facts["model"]["image"]["model_id"] == image.model_id
     assert facts["model"]["image"]["crc32"] == f"{image.crc:08x}"
-    assert facts["limits"]["window"] == client.info.max_window
+    limits = client.machine.limits
+    assert facts["limits"] == {
+        "window": limits.window,
+        "vocab": limits.vocab,
+        "hidden": limits.hidden,
+        "passes": limits.passes,
+        "memory_rows": limits.rows,
+    }
     text = "\n".join(lines(facts))
     assert text.startswith("board: device, 4 lanes, 12-bit numbers, ")
     assert f"{image.golden[1]:08x} with 4 lanes" in text
@@ -35,7 +44,7 @@ def test_a_self_test_of_a_later_release_and_no_clock(client):
 
 def test_no_model(client):
     client.has_model = False
-    client.info = replace(client.info, image_header=bytes(96))
+    client.info = replace(client.info, image_header=b"")
     assert lines(device_facts(client))[-1] == "  no model"
 
 

@@ -7,9 +7,11 @@ from functools import partial
 
 import pytest
 
+from glintfpga.firmware.blink.row_facts import RowFacts
 from glintfpga.firmware.wire.byte_line import LinkLost
+from glintfpga.firmware.wire.frames import encode_frame
 from glintfpga.firmware.wire.messages import message
-from glintfpga.firmware.wire.protocol import BAUDS, RING, Kind, Op, encode_frame
+from glintfpga.firmware.wire.protocol import BAUDS, TO_DEVICE_RING, TO_HOST_RING, VERSION, Kind, Op
 from glintfpga.host.console import progress
 from glintfpga.host.device import link as link_module
 from glintfpga.host.device.link import Link
@@ -24,7 +26,7 @@ def new_world(new_world):
 def test_connect_tells_what_the_device_is(world, image):
     link = Link(opener=world.open)
     assert link.connect().image_header == image.header
-    assert link.info.lanes == 4
+    assert RowFacts.of(link.info).lanes == 4
 
 
 def test_info_before_connect(world):
@@ -157,7 +159,7 @@ def test_long_waits_are_told(world, notes, monkeypatch):
     assert notes == []
     link.receive()
     assert notes == ["waiting for an answer from 'board': 0:00"]
-    link.send(message(Op.PROMPT, bytes(3 * RING)))
+    link.send(message(Op.PROMPT, bytes(TO_HOST_RING + 2 * TO_DEVICE_RING)))
     assert len(notes) == 2
     assert re.fullmatch(r"sending to 'board': \d+ %.*", notes[1])
 
@@ -183,15 +185,17 @@ def test_unplugged_then_back(world):
         link.connect()
     world.plugged = True
     world.reset()
-    assert link.connect().lanes == 4
+    assert RowFacts.of(link.connect()).lanes == 4
 
 
 def test_foreign_version_is_refused(world):
     def other(data, arriving):
-        return encode_frame(bytes([2 << 4 | Kind.HELLO]) + bytes(132)) if arriving else data
+        return encode_frame(bytes([3 << 4 | Kind.HELLO]) + bytes(132)) if arriving else data
 
     world.damage = other
-    with pytest.raises(DeviceError, match="protocol version 2, this host version 1; flash"):
+    with pytest.raises(
+        DeviceError, match=f"version 3, this host version {VERSION}; update this program, or flash"
+    ):
         Link(opener=world.open).connect()
 
 

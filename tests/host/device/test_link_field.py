@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from glintfpga.firmware.blink.row_facts import RowFacts
 from glintfpga.firmware.wire.byte_line import ByteLine, LinkLost
 from glintfpga.firmware.wire.endpoint import HELLO_S
 from glintfpga.firmware.wire.protocol import BAUDS
@@ -160,7 +161,7 @@ def test_device_that_stays_away_after_a_reset(world):
     world.damage = lambda data, arriving: b""
     with pytest.raises(LinkLost, match="'board' does not answer; reset it"):
         link.greet()
-    assert link.info.lanes == 4
+    assert RowFacts.of(link.info).lanes == 4
 
 
 def test_board_unplugged_during_a_load_and_plugged_in_again(world, image):

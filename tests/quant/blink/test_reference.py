@@ -1,6 +1,4 @@
 # SPDX-License-Identifier: MIT
-import struct
-import zlib
 from dataclasses import replace
 from fractions import Fraction
 from math import floor
@@ -11,7 +9,7 @@ import pytest
 from glintfpga.quant.blink.blocks import MAX_RESCALE
 from glintfpga.quant.blink.limits import LANES
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
-from glintfpga.quant.blink.reference import ReferenceModel, logit_crc
+from glintfpga.quant.blink.reference import ReferenceModel
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.blink.tables import EPSILON_SUM, RECIPROCAL, RSQRT, exp2_table, silu_table
 from glintfpga.quant.errors import InputError
@@ -231,14 +229,3 @@ def test_results_depend_on_lanes():
 def test_refuses_lanes(lanes):
     with pytest.raises(InputError, match=rf"lanes must be one of \(2, 4, 8\), not {lanes}"):
         ReferenceModel(build(), lanes=lanes)
-
-
-class TestLogitCrc:
-    @pytest.mark.parametrize("vocab", [2, 15, 16, 17, 257, 512])
-    def test_int32_padded_to_16_ids(self, vocab):
-        logits = np.random.default_rng(vocab).integers(-(1 << 19), 1 << 19, vocab)
-        data = struct.pack(f"<{vocab}i", *logits.tolist()) + bytes(-vocab % 16 * 4)
-        assert logit_crc(logits) == zlib.crc32(data)
-
-    def test_known(self):
-        assert logit_crc(np.zeros(2, np.int64)) == zlib.crc32(bytes(64)) == 0x758D6336

@@ -40,7 +40,7 @@ def ends(parts, masked=True):
     writer = parts.get("MessageWriter", message_writer.MessageWriter)()
     m.submodules.message_writer = ResetInserter(ends.hello)(writer)
     wiring.connect(m, writer.ring, ends.ring)
-    m.d.comb += writer.tick_ms.eq(ends.tick_ms)
+    m.d.comb += [writer.tick_ms.eq(ends.tick_ms), writer.long.eq(ends.long)]
     # A reader takes the byte only when it is valid, if ``masked``. No register is a port itself:
     # it would lose its name.
     veil = Signal()
@@ -59,7 +59,7 @@ def ends(parts, masked=True):
     heard = [ends.o.ready, ends.tx.ready, ends.switch.valid, ends.switch.payload]
     heard += [writer.message.body.valid, writer.message.body.payload.as_value()]
     heard += [writer.message.op, writer.close]
-    heard += [ends.rx.valid, ends.rx.data, ends.rx.error, ends.info.data]
+    heard += [ends.rx.valid, ends.rx.data, ends.rx.error, ends.info.data, ends.info_length]
     return m, [domain.clk, veil, *heard, *(getattr(ends, name) for name in INPUTS), *seen]
 
 
@@ -110,15 +110,16 @@ def test_the_gateware_has_all_registers_that_are_named():
     module, ports = ends({})
     now = Named(rtlil.convert(module, ports=ports, name="top", emit_src=False))
     for ring in uninitialized_reads.RINGS:
-        assert now[ring.read_address] and ring.idle(now)
-        assert list(ring.invariants(now, now.logic.free(1)[0], now.logic.free(11)))
+        assert now[ring.read_address] and ring.idle(now, 0)
+        assert list(ring.invariants(now, now.logic.free(1)[0], now.logic.free(13)))
 
 
 def test_the_good_link(shown):
     assert shown() == RECEIVER | SENDER
 
 
-RECEIVER, SENDER = {"link.receiver.ring.0.0"}, {"link.sender.ring.0.0"}
+RECEIVER = {"link.receiver.ring.0.0"}
+SENDER = {f"link.sender.ring{block}.0.0" for block in range(4)}
 FAULTS = {
     "a frame that found no room is taken": (
         *("stream_receiver", "StreamReceiver", RECEIVER),
@@ -130,11 +131,11 @@ FAULTS = {
     ),
     "a byte is handed over when there is none": (
         *("stream_receiver", "StreamReceiver", RECEIVER),
-        *("with m.If(held != 0):", "with m.If(held < RING):"),
+        *("with m.If(held != 0):", "with m.If(held < TO_DEVICE_RING):"),
     ),
     "a frame's length counts its CRC": (
         *("framing", "FrameReceiver", RECEIVER),
-        *("raw - (1 + DATA_HEADER + CRC_BYTES)", "raw - (1 + DATA_HEADER)"),
+        *("count - (1 + DATA_HEADER + CRC_BYTES)", "count - (1 + DATA_HEADER)"),
     ),
     "more is sent than was written": (
         *("stream_sender", "StreamSender", SENDER),
@@ -205,7 +206,8 @@ def small(*, ready=SEEN, seen=0, enable=HIGH, shows=SAID_B[0], also=LOW):
 
 RING = uninitialized_reads._Ring(
     read_address="address",
-    idle=lambda now: -now.bit("ready"),
+    size=1,
+    idle=lambda now, block: -now.bit("ready"),
     invariants=lambda now, written, place: iter(
         [now.logic.any_of([-now.bit("seen"), written, *place])]  # of the one place there is
     ),

@@ -10,6 +10,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from glintfpga.firmware.blink.device_config import DeviceConfig
+from glintfpga.hdl.link_sizes import SMALL
 from support.formal.planted_fault import with_fault
 
 __all__ = ["PROOFS", "Fault", "Proof"]
@@ -31,7 +33,10 @@ class Fault:
 
 @dataclass(frozen=True)
 class Proof:
-    """``component`` of ``hdl.<module>``, and its statements in ``support.formal.hdl``."""
+    """``component`` of ``hdl.<module>``, and its statements in ``support.formal.hdl``.
+
+    It may be a function that adds something to a module, too.
+    """
 
     module: str
     component: str
@@ -50,9 +55,13 @@ class Proof:
         statements = self.module.rpartition(".")[2]
         properties = import_module(f"support.formal.hdl.{statements}")
         component = self.make(getattr(module, self.component))
-        return getattr(properties, f"{self.component}Properties")(component)
+        words = self.component.split("_")
+        camel = "".join(word[0].upper() + word[1:] for word in words)
+        return getattr(properties, f"{camel}Properties")(component)
 
 
+IMAGE_AT = 60
+"""Where the field of the image may lie in the info."""
 _SLOWEST_CLOCK_HZ = 24_000_000
 """Eight cycles per bit at 3 Mbaud: bytes come as close as they can."""
 
@@ -74,6 +83,10 @@ def _uart(component: str, fault: Fault, bounded: int) -> Proof:
     )
 
 
+def _small(module: str, component: str) -> Proof:
+    return Proof(module, component, (), make=lambda component: component(sizes=SMALL))
+
+
 PROOFS = {
     "sequencer, P = 2": _sequencer(2),
     "sequencer, P = 4": _sequencer(
@@ -92,6 +105,28 @@ PROOFS = {
         ),
     ),
     "sequencer, P = 8": _sequencer(8),
+    "byte RAM": Proof(
+        "primitives.memory",
+        "byte_ram",
+        (
+            Fault(
+                "write.enable & (write.address[at_bits:] == block)",
+                "write.enable",
+                "a byte stays until the next is written there",
+                4,
+            ),
+            Fault(
+                "with m.If(read.enable):",
+                "with m.If(1):",
+                "",
+                0,
+            ),
+        ),
+        make=lambda byte_ram: byte_ram,
+        k=1,
+        bounded=2,
+        reach=5,
+    ),
     "frame receiver": Proof(
         "link.framing",
         "FrameReceiver",
@@ -103,11 +138,12 @@ PROOFS = {
                 12,
             ),
             Fault(
-                "m.d.sync += ending.eq(raw != 0)",
-                "m.d.sync += ending.eq(raw > 1)",
+                "m.d.sync += ending.eq(count != 0)",
+                "m.d.sync += ending.eq(count > 1)",
                 "an end is an end",
                 12,
             ),
+            Fault(" & ~((left == 0) & after_full)", "", "", 0),
         ),
     ),
     "frame transmitter": Proof(
@@ -120,9 +156,28 @@ PROOFS = {
                 "nor in half 0 while it is filled",
                 14,
             ),
-            Fault("self.i.ready.eq(~full[filling])", "self.i.ready.eq(1)", "", 0),
+            Fault(
+                "with m.If(split):\n            m.d.sync += [code.eq(1), code_place.eq(place)]",
+                "with m.If(split):\n            m.d.sync += code.eq(1)",
+                "",
+                0,
+            ),
+            Fault("self.i.ready.eq(~full[filling] & ", "self.i.ready.eq(", "", 0),
+            Fault(
+                "self.i.ready.eq(~full[filling] & (code != FULL_CODE))",
+                "self.i.ready.eq(~full[filling])",
+                "",
+                0,
+            ),
+            Fault(
+                "with m.If(code == FULL_CODE):",
+                "with m.If(0):",
+                "",
+                0,
+            ),
         ),
     ),
+    "frame transmitter, small": _small("link.framing", "FrameTransmitter"),
     "frame writer": Proof(
         "link.frame_writer",
         "FrameWriter",
@@ -142,7 +197,7 @@ PROOFS = {
             Fault(
                 "with m.If(held != 0):", "with m.If(1):", "nothing is read from an empty ring", 4
             ),
-            Fault("Mux(free[8:].any(), 255, free)", "255", "", 0),
+            Fault("room.eq(free)", "room.eq(TO_DEVICE_RING)", "", 0),
         ),
         k=1,
     ),
@@ -152,6 +207,12 @@ PROOFS = {
         (
             Fault("known.eq(step <= held)", "known.eq(1)", "a known ack is kept", 8),
             Fault(
+                "Mux(rest > payload, payload, rest)",
+                "Mux(rest > self.sizes.payload, self.sizes.payload, rest)",
+                "nor than the rate allows",
+                10,
+            ),
+            Fault(
                 "self.settled.eq(quiet.all() & ~stages.any())",
                 "self.settled.eq(1)",
                 "no frame is begun while credits change",
@@ -159,6 +220,7 @@ PROOFS = {
             ),
         ),
     ),
+    "stream sender, small": _small("link.stream_sender", "StreamSender"),
     "message writer": Proof(
         "link.message_writer",
         "MessageWriter",
@@ -170,7 +232,34 @@ PROOFS = {
                 14,
             ),
             Fault("room.eq(~(used[-1] | used[SPARE_BITS:-1].all()))", "room.eq(1)", "", 0),
+            Fault(
+                "m.d.sync += length_place.eq(length_place + 1)",
+                "",
+                "byte 2 of the header tells it",
+                12,
+            ),
+            Fault("Mux(self.long, long_body, short_body)", "long_body", "", 0),
         ),
+    ),
+    "message writer, small": _small("link.message_writer", "MessageWriter"),
+    "image loader": Proof(
+        "row.image_loader",
+        "ImageLoader",
+        (
+            Fault(
+                "self.ok.eq((self.end | self.check) & ~self.stop & crc.match)",
+                "self.ok.eq((self.end | self.check) & crc.match)",
+                "",
+                0,
+            ),
+            Fault(
+                "with m.Elif(self.end & ~self.check):",
+                "with m.Elif(self.end):",
+                "a check only behind a byte",
+                6,
+            ),
+        ),
+        make=lambda component: component(DeviceConfig(), image_at=IMAGE_AT),
     ),
     "command parser": Proof(
         "service.command_parser",
@@ -182,8 +271,27 @@ PROOFS = {
                 "a command goes on unless it waits",
                 12,
             ),
+            Fault(
+                "pass_body(self.body_end | self.image_end)",
+                "pass_body(self.body_end)",
+                "",
+                0,
+            ),
+            Fault(
+                "[status.eq(Status.BAD_LENGTH), whole.eq(0)]",
+                "status.eq(Status.BAD_LENGTH)",
+                "",
+                0,
+            ),
+            Fault(
+                "with m.If(self.load_take | self.load_stop | self.stop):",
+                "with m.If(self.load_take | self.load_stop):",
+                "no load outlives a stop",
+                20,
+            ),
         ),
         make=lambda component: component(has_model=True),
+        reach=27,
     ),
     "token loops": Proof(
         "service.token_loops",

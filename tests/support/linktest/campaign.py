@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+from glintfpga.firmware.blink.device_config import DeviceConfig
 from glintfpga.firmware.device.software_device import SoftwareDevice
-from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.firmware.wire.messages import Counters
 from glintfpga.host.console.progress import counting
 from glintfpga.host.models import image_of
@@ -95,7 +95,7 @@ class Campaign:
 
         def power_up() -> SoftwareDevice:
             device = MonitoredDevice(
-                model=load(self._image), load=load, sampler=Sampler(), config=CONFIG
+                model=load(self._image), load=load, sampler=Sampler(), info=CONFIG.hello()
             )
             return device.attach(monitors)
 

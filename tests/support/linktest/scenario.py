@@ -17,7 +17,8 @@ from support.linktest.watched_line import LinkMonitors, MonitoredLink
 __all__ = ["LIMIT_S", "Item", "Outcome", "Script", "run_script", "undamaged"]
 
 LIMIT_S = 300.0
-"""Of the device's time. The worst lines lose seven frames of eight, so that each takes 0.4 s."""
+"""Of the device's time. The worst lines lose seven frames of eight at the first rate, so that each
+takes 0.4 s, and nearly all long ones at the others."""
 WAIT_S = 0.4
 """Before the next attempt to reach a device that was lost."""
 

@@ -20,8 +20,8 @@ from glintfpga.host.device.client import Client
 from glintfpga.host.device.link import Link
 from glintfpga.host.models import image_of
 from glintfpga.host.ports.open_port import port_opener
-from glintfpga.quant.blink.reference import logit_crc
 from glintfpga.quant.errors import DeviceError
+from glintfpga.quant.numbers.logit_crc import logit_crc
 from glintfpga.quant.numbers.sampler import Sampler
 from support.c_model import Follower
 from support.linktest.doc_section import write_section
@@ -154,11 +154,11 @@ def main(arguments: list[str] | None = None) -> int:
         path = Path(folder) / "model.glint"
         path.write_bytes(image.data)
         with Client(Link(opener=port_opener("sim:", model=None, lanes=4))) as client:
-            info = client.connect()
+            client.connect()
             if client.model_id != image.model_id:
                 client.load(image.data)
             client.fastest()
-            with Follower(path, lanes=info.lanes, vocab=image.model.vocab) as follower:
+            with Follower(path, lanes=client.machine.lanes, vocab=image.model.vocab) as follower:
                 done = soak(client, follower, image, asked.tokens, progress=_tell)
     print(done, flush=True)
     if asked.write:

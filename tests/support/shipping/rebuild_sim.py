@@ -13,8 +13,8 @@ from importlib import resources
 from pathlib import Path
 
 from glintfpga.boards.tangnano20k.board import TANGNANO20K
+from glintfpga.firmware.blink.device_config import DeviceConfig
 from glintfpga.firmware.blink.image import Image
-from glintfpga.firmware.device_config import DeviceConfig
 from glintfpga.hdl.device import Device
 from glintfpga.hdl.row.machine import RowMachine
 from glintfpga.quant.errors import EnvironmentProblem

@@ -26,7 +26,7 @@ from glintfpga.boards.gowin.steps import Steps
 from glintfpga.boards.manifest import MANIFEST, Manifest, gateware_facts, manifest_beside
 from glintfpga.boards.shipped import BITSTREAM, PACKED, read_release, release_folder, shipped
 from glintfpga.boards.tangnano20k.board import TANGNANO20K
-from glintfpga.firmware.device_config import DeviceConfig
+from glintfpga.firmware.blink.device_config import DeviceConfig
 from glintfpga.quant.blink.plan import plan_of
 from glintfpga.quant.errors import GlintError, InputError
 

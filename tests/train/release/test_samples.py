@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from glintfpga.firmware.blink.image import Image
-from glintfpga.firmware.device.numerics import FloatNumerics, ReferenceNumerics
+from glintfpga.firmware.blink.numerics import FloatNumerics, ReferenceNumerics
 from glintfpga.quant.blink.quantize import quantize
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.train.engine.parameters import checkpoint_of, initial

@@ -5,7 +5,8 @@ from typing import Any
 
 from amaranth.hdl import Cover, Elaboratable, Module, Mux, Signal
 
-from glintfpga.firmware.wire.protocol import DATA_HEADER, HELLO_HEADER, HELLO_INFO, MAX_PAYLOAD
+from glintfpga.firmware.wire.protocol import DATA_HEADER, HELLO_HEADER, MAX_PAYLOAD
+from glintfpga.hdl.hello_layout import MAX_INFO
 from glintfpga.hdl.link.frame_writer import FrameWriter
 from support.formal.environment import Inside, always, assume, before, leave_free, stream_keeps
 
@@ -15,8 +16,8 @@ __all__ = ["FrameWriterProperties"]
 class FrameWriterProperties(Elaboratable):
     """For any requests, and a transmitter that may wait.
 
-    Assumed: ``sendable`` is at most 192 (`StreamSenderProperties`), the nonce changes only with a
-    reset of the component, and the memories keep what they read.
+    Assumed: ``sendable`` is at most 2,000 (`StreamSenderProperties`) and ``info_length`` 256, the
+    nonce changes only with a reset of the component, and the memories keep what they read.
     """
 
     def __init__(self, writer: FrameWriter) -> None:
@@ -29,6 +30,7 @@ class FrameWriterProperties(Elaboratable):
         m.submodules.dut = inside.fragment
         leave_free(m, dut)
         assume(m, dut.sendable <= MAX_PAYLOAD)
+        assume(m, dut.info_length <= MAX_INFO)
         assume(m, dut.nonce == before(m, dut.nonce))
         # The read ports keep their data until the next read.
         for enable, data in ((dut.ring.enable, dut.ring.data), (dut.info.enable, dut.info.data)):
@@ -46,14 +48,20 @@ class FrameWriterProperties(Elaboratable):
         always(m, "the header has its length", ~header | (at < size))
         always(m, "a byte on show is one of the payload", ~byte | (left != 0))
         always(m, "a frame at rest has no work", (work == 0) == idle)
-        always(m, "payloads are of data or info", left <= Mux(is_hello, HELLO_INFO, MAX_PAYLOAD))
+        always(m, "payloads are of data or info", left <= Mux(is_hello, MAX_INFO, MAX_PAYLOAD))
         stream_keeps(m, dut.o)
 
-        sent = Signal(8)
+        asked = Signal(range(MAX_PAYLOAD + 1))  # bytes behind the header
+        with m.If(dut.hello_accepted | dut.data_accepted):
+            m.d.sync += asked.eq(Mux(dut.hello_accepted, dut.info_length, dut.sendable))
+        sent = Signal(range(DATA_HEADER + MAX_PAYLOAD + 1))
         taken = dut.o.valid & dut.o.ready
         m.d.sync += sent.eq(Mux(dut.hello_accepted | dut.data_accepted, 0, sent + taken))
         rest = Mux(header, size - at, 0) + Mux(idle, 0, left)
-        always(m, "a body has at most 200 bytes", idle | (sent + rest <= DATA_HEADER + MAX_PAYLOAD))
+        always(m, "a body has all bytes that were asked for", idle | (sent + rest == size + asked))
+        always(m, "and at most 2,008", idle | (size + asked <= DATA_HEADER + MAX_PAYLOAD))
+        within = inside["address"] + left == asked
+        always(m, "info is read from its start to its length", idle | ~is_hello | within)
         last = taken & dut.o.payload.last
         always(
             m,

@@ -6,11 +6,19 @@ from typing import Any
 from amaranth.asserts import AnyConst
 from amaranth.hdl import Cover, Elaboratable, Module, Mux, Signal, Value
 
-from glintfpga.firmware.wire.protocol import CRC_BYTES, CREDIT_UNIT, MAX_PAYLOAD, RING
+from glintfpga.firmware.wire.protocol import (
+    CRC_BYTES,
+    CREDIT_UNIT,
+    TO_DEVICE_PAYLOAD,
+    TO_DEVICE_RING,
+)
 from glintfpga.hdl.link.stream_receiver import StreamReceiver
 from support.formal.environment import Inside, always, assume, before, leave_free, stream_keeps
 
 __all__ = ["FrameTiming", "StreamReceiverProperties"]
+
+LONGEST = TO_DEVICE_PAYLOAD + CRC_BYTES
+RING_BITS = TO_DEVICE_RING.bit_length() - 1
 
 
 class FrameTiming:
@@ -22,7 +30,8 @@ class FrameTiming:
     def __init__(
         self, m: Module, *, start: Value, valid: Value, take: Value, clear: Value, length: Value
     ) -> None:
-        self.count, self.active = Signal(8, name="count"), Signal(name="active")
+        self.count = Signal(range(LONGEST + 2), name="frame_count")
+        self.active = Signal(name="active")
         with m.If(start):
             m.d.sync += [self.count.eq(0), self.active.eq(1)]
         with m.Elif(take | clear):
@@ -34,9 +43,8 @@ class FrameTiming:
             "a frame's strobes come one by one": start + valid + take + clear <= 1,
             "payload belongs to a frame": ~valid | self.active,
             "a verdict counts the payload": ~take
-            | (self.active & (length <= MAX_PAYLOAD) & (self.count == length + CRC_BYTES)),
-            "a frame has at most 196 bytes of payload and CRC": self.count
-            <= MAX_PAYLOAD + CRC_BYTES,
+            | (self.active & (length <= TO_DEVICE_PAYLOAD) & (self.count == length + CRC_BYTES)),
+            "a frame has at most 516 bytes of payload and CRC": self.count <= LONGEST,
             "the next frame leaves time after a verdict": ~(start & self.taken),
         }
 
@@ -64,44 +72,57 @@ class StreamReceiverProperties(Elaboratable):
         )
         for promise in frame.promises.values():
             assume(m, promise)
-        expected, position = dut.expected[:12], inside["position"]
+        expected, position = dut.expected[: RING_BITS + 1], inside["position"]
         held, free, room = inside["held"], inside["free"], inside["room"]
-        at_start = Signal(8)  # room when the frame began
-        m.d.sync += at_start.eq(Mux(dut.start, Mux(free > 255, 255, free), at_start))
-        kept = Signal(8)
-        m.d.comb += kept.eq(Mux(frame.count < at_start, frame.count, at_start))
+        at_start = Signal.like(free)  # room when the frame began
+        m.d.sync += at_start.eq(Mux(dut.start, free, at_start))
+        kept = Signal.like(frame.count)
+        with m.If(dut.start):
+            m.d.sync += kept.eq(0)
+        with m.Elif(inside["write__en"]):
+            m.d.sync += kept.eq(kept + 1)
 
         # The ring.
-        always(m, "the ring never overflows", held <= RING)
+        always(m, "the ring never overflows", held <= TO_DEVICE_RING)
         always(m, "nothing is read from an empty ring", ~inside["read__en"] | (held != 0))
         always(m, "a byte on show is in the ring", ~dut.o.valid | (held != 0))
         writing = inside["write__en"]
-        behind = (inside["write__addr"] - position)[:11]
-        always(m, "unread bytes are never overwritten", ~writing | (held < RING) & (behind >= held))
+        behind = (inside["write__addr"] - position)[:RING_BITS]
+        always(
+            m,
+            "unread bytes are never overwritten",
+            ~writing | (held < TO_DEVICE_RING) & (behind >= held),
+        )
         always(
             m,
             "the two ports never meet",
             ~(writing & inside["read__en"]) | (inside["write__addr"] != inside["read__addr"]),
         )
         took = frame.taken
-        always(m, "free room is never overrated", took | (free + held <= RING))
+        always(m, "free room is never overrated", took | (free + held <= TO_DEVICE_RING))
         always(
             m,
             "credit promises no more than there is",
-            took | before(m, took) | (dut.credit * CREDIT_UNIT + held <= RING),
+            took | before(m, took) | (dut.credit * CREDIT_UNIT + held <= TO_DEVICE_RING),
         )
         moved = (dut.expected - before(m, dut.expected))[:16]
         always(
             m,
             "offsets only grow",
-            (moved <= MAX_PAYLOAD) | before(m, dut.clear) & (dut.expected == 0),
+            (moved <= TO_DEVICE_PAYLOAD) | before(m, dut.clear) & (dut.expected == 0),
         )
 
         # What makes it so.
         active = frame.active
-        always(m, "room was there when the frame began", ~active | (at_start + held <= RING))
+        always(
+            m, "room was there when the frame began", ~active | (at_start + held <= TO_DEVICE_RING)
+        )
+        counted = Mux(frame.count < at_start, frame.count, at_start)
+        always(m, "what is kept is what came, or fills the room", ~active | (kept == counted))
         always(m, "room is what is left of it", ~active | (room == at_start - kept))
-        always(m, "the next byte's place", ~active | (inside["place"] == (expected + kept)[:11]))
+        always(
+            m, "the next byte's place", ~active | (inside["place"] == (expected + kept)[:RING_BITS])
+        )
         over = frame.count - kept
         always(
             m,
@@ -109,15 +130,17 @@ class StreamReceiverProperties(Elaboratable):
             ~active | (inside["over"] == Mux(over > CRC_BYTES, CRC_BYTES + 1, over)),
         )
 
+        lies = ~(dut.take & inside["fits"]) | (dut.length <= kept)
+        always(m, "a payload that is taken was kept", lies)
+
         # Any one byte, followed through the ring.
-        number = AnyConst(12)
-        m.d.comb += stored.addr.eq(number[:11])
+        number = AnyConst(RING_BITS + 1)
+        m.d.comb += stored.addr.eq(number[:RING_BITS])
         byte = Signal(8)
         here = Signal()
-        m.d.comb += here.eq(
-            ((number - position)[:12] < held) | active & ((number - expected)[:12] < kept)
-        )
-        with m.If(writing & ((expected + kept)[:12] == number)):
+        unread = (number - position)[: RING_BITS + 1] < held
+        m.d.comb += here.eq(unread | active & ((number - expected)[: RING_BITS + 1] < kept))
+        with m.If(writing & ((expected + kept)[: RING_BITS + 1] == number)):
             m.d.sync += byte.eq(dut.data)
         always(m, "a byte stays in the ring", ~here | (stored.data == byte))
         shown = dut.o.valid & (position == number)

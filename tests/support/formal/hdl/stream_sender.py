@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The sender never has more under way than there is, than it was allowed, or than 2,048 bytes."""
+"""The sender never has more under way than there is, than it was allowed, or than its ring."""
 
 from typing import Any
 
 from amaranth.hdl import Cat, Cover, Elaboratable, Module, Mux, Signal
 
-from glintfpga.firmware.wire.protocol import DEVICE_RETRIES, MAX_PAYLOAD, RING
+from glintfpga.firmware.wire.protocol import DEVICE_RETRIES, SHORT_PAYLOAD, TO_HOST_RING
 from glintfpga.hdl.link.stream_sender import RETRY_TICKS, StreamSender
 from support.formal.environment import Inside, always, assume, before, leave_free
 
@@ -15,7 +15,7 @@ __all__ = ["StreamSenderProperties"]
 class StreamSenderProperties(Elaboratable):
     """For any acks and credits, true or not.
 
-    Assumed: who writes the ring keeps ``committed`` within 2,048 bytes of ``oldest`` and lets it
+    Assumed: who writes the ring keeps ``committed`` within the ring behind ``oldest`` and lets it
     go back only after ``clear`` (`MessageWriterProperties`); an ack keeps its fields for two
     cycles, and four cycles pass to the next (`FrameReceiverProperties`); a frame is taken only
     while ``settled`` (`FrameWriter`).
@@ -27,6 +27,7 @@ class StreamSenderProperties(Elaboratable):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         dut = self.sender
+        size = dut.sizes
         inside = Inside(dut)
         m.submodules.dut = inside.fragment
         leave_free(m, dut)
@@ -34,8 +35,8 @@ class StreamSenderProperties(Elaboratable):
         m.d.comb += held.eq(dut.write.committed - dut.write.oldest)
         cleared = before(m, dut.clear)
         grown = (dut.write.committed - before(m, dut.write.committed))[:16]
-        assume(m, held <= RING)
-        assume(m, Mux(cleared, dut.write.committed == 0, grown <= RING))
+        assume(m, held <= size.ring)
+        assume(m, Mux(cleared, dut.write.committed == 0, grown <= size.ring))
         assume(m, ~dut.take | dut.settled)
         acks = [dut.ack_valid]
         for _ in range(3):
@@ -47,12 +48,14 @@ class StreamSenderProperties(Elaboratable):
         flight, window, step = dut.flight, inside["window"], inside["step"]
         allowed = Mux(held < window, held, window)
         always(m, "sent and not acked: at most what is kept", flight <= held)
-        always(m, "sent and not acked: at most 2048", flight <= RING)
-        always(m, "the window is at most 2048", window <= RING)
+        always(m, "sent and not acked: at most the ring", flight <= size.ring)
+        always(m, "the window is at most the host's ring", window <= TO_HOST_RING)
         acked = (dut.write.oldest - before(m, dut.write.oldest))[:16]
         fair = acked <= before(m, held)
         always(m, "offsets only grow, and not past what is kept", fair | cleared)
-        always(m, "no frame is longer than 192", dut.sendable <= MAX_PAYLOAD)
+        always(m, "no frame is longer than there is room for", dut.sendable <= size.payload)
+        short = ~before(m, dut.long)
+        always(m, "nor than the rate allows", ~short | (dut.sendable <= SHORT_PAYLOAD))
         ready = dut.sendable != 0
         always(m, "frames keep within window and ring", ~ready | (flight + dut.sendable <= allowed))
         always(
@@ -90,7 +93,9 @@ class StreamSenderProperties(Elaboratable):
         always(m, "nor is the limit", ~quiet[1] | (limit <= allowed))
         always(m, "nor is the rest", ~quiet[2] | (rest + flight <= allowed))
 
-        m.d.comb += Cover(dut.take & (dut.sendable == MAX_PAYLOAD), "a long frame is sent")
+        longest = dut.sendable == Mux(short, SHORT_PAYLOAD, size.payload)
+        m.d.comb += Cover(dut.take & longest & ~short, "a long frame is sent")
+        m.d.comb += Cover(dut.take & longest & short, "the longest at a slow rate")
         m.d.comb += Cover(before(m, inside["apply"]) & (acked == 7), "bytes are acked")
         m.d.comb += Cover(dut.retry, "a rewind")
         return m

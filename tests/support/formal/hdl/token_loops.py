@@ -7,12 +7,14 @@ from amaranth.hdl import Cat, Const, Cover, Elaboratable, Module, Mux, Signal
 
 from glintfpga.firmware.wire.messages import GENERATE_BYTES
 from glintfpga.firmware.wire.protocol import Op
+from glintfpga.hdl.core_port import ID_BITS
 from glintfpga.hdl.link.message_writer import LONGEST_UNIT
 from glintfpga.hdl.service.token_loops import ONE_BYTE_VOCAB, TokenLoops
 from support.formal.environment import Inside, always, assume, before, leave_free, stream_keeps
 
 __all__ = ["TokenLoopsProperties"]
 
+LAST_ID = (1 << ID_BITS) - 1
 ORDER = (
     ("IDLE",),
     ("ABANDON",),
@@ -37,8 +39,8 @@ class TokenLoopsProperties(Elaboratable):
 
     In every cycle the work left of the round gets less, or the loops wait for one of what
     ``waits`` lists, or a round ends: a token was entered, scored or written.
-    Assumed: ``op``, ``vocab`` (2 to 512) and ``eos`` stay while busy, no start and no clear_context
-    while busy, the core shows the same logit as long as it is asked for the same.
+    Assumed: ``op``, ``vocab`` (2 or more) and ``eos`` stay while busy, no start and no
+    clear_context while busy, the core shows the same logit as long as it is asked for the same.
     """
 
     def __init__(self, loops: TokenLoops) -> None:
@@ -57,7 +59,7 @@ class TokenLoopsProperties(Elaboratable):
         assume(
             m, (dut.run.op == Op.PROMPT) | (dut.run.op == Op.SCORE) | (dut.run.op == Op.GENERATE)
         )
-        assume(m, (dut.facts.vocab > 1) & (dut.facts.vocab <= 512))
+        assume(m, dut.facts.vocab > 1)
         asked = before(m, dut.logits.id)
         assume(m, (dut.logits.id != asked) | (dut.logits.value == before(m, dut.logits.value)))
 
@@ -92,10 +94,10 @@ class TokenLoopsProperties(Elaboratable):
         # Within a state: bytes of the request; or logits, and bytes of a word.
         shown = state("WORD", "LOGIT", "LOOK_UP")
         step = Mux(state("LOOK_UP"), 5, Mux(state("WORD"), 4 - part, 0))
-        logits = Mux(is_logit | state("LOOK_UP"), dut.facts.vocab - 1 - dut.logits.id, 1023)
+        logits = Mux(is_logit | state("LOOK_UP"), dut.facts.vocab - 1 - dut.logits.id, LAST_ID)
         request = Mux(state("ASK"), GENERATE_BYTES - request_count, 0)
-        detail = Mux(shown, Cat(step[:3], logits[:10]), request)
-        work = Cat(detail[:13], rank)
+        detail = Mux(shown, Cat(step[:3], logits[:ID_BITS]), request)
+        work = Cat(detail[: ID_BITS + 3], rank)
         past = before(m, work)
         round_ends = before(
             m,

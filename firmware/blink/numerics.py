@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""What a software device needs of a model, for the integer reference and the float model."""
-
-from dataclasses import dataclass
-from typing import Protocol
+"""A blink model in a software device: the integer reference and the float model."""
 
 import numpy as np
 
-from glintfpga.firmware.blink.golden import GOLDEN_LANES
+from glintfpga.firmware.blink.device_config import DeviceConfig
+from glintfpga.firmware.blink.golden import GOLDEN_LANES, golden_crc
 from glintfpga.firmware.blink.image import Image
-from glintfpga.firmware.device_config import DeviceConfig
+from glintfpga.firmware.device.loaded_model import LoadedModel, Numerics
 from glintfpga.quant.blink.checkpoint import Checkpoint
 from glintfpga.quant.blink.float_model import FloatModel
 from glintfpga.quant.blink.reference import ReferenceModel
@@ -16,41 +14,10 @@ from glintfpga.quant.errors import InputError
 
 __all__ = [
     "FloatNumerics",
-    "LoadedModel",
-    "Numerics",
     "ReferenceNumerics",
     "float_model",
     "reference_model",
 ]
-
-
-class Numerics(Protocol):
-    """One sequence of a model: what the core of the gateware does."""
-
-    def clear(self) -> None:
-        """Empty the context."""
-
-    def enter(self, token: int) -> None:
-        """Take a token through all passes."""
-
-    def logits(self) -> np.ndarray:
-        """Think, if the model does, and return (vocab,) int64 logits, base 2, 8 fractional bits.
-
-        Calling it again thinks again.
-        """
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LoadedModel:
-    """A model in a device: its numerics and what the hello reports of it."""
-
-    numerics: Numerics
-    vocab: int
-    eos: int | None
-    image_header: bytes
-    image_crc: int
-    golden: int | None
-    """What the self-test compares with; None: there is no self-test."""
 
 
 class ReferenceNumerics:
@@ -115,11 +82,14 @@ def float_model(data: bytes, checkpoint: Checkpoint) -> LoadedModel:
 
 
 def _loaded(image: Image, numerics: Numerics, golden: int | None) -> LoadedModel:
+    def is_golden(numerics: Numerics) -> bool:
+        return golden_crc(numerics.enter, numerics.logits) == golden
+
     return LoadedModel(
         numerics=numerics,
         vocab=image.model.vocab,
         eos=image.model.eos,
         image_header=image.header,
         image_crc=image.crc,
-        golden=golden,
+        is_golden=None if golden is None else is_golden,
     )
