@@ -29,7 +29,7 @@ def flip(monkeypatch):
     def prepare(place):
         bank, row = places()[place]
         sim = shipped_sim()
-        item = sim.item(f"core lane{row % CONFIG.lanes} {bank}")
+        item = sim.item(f"machine core lane{row % CONFIG.lanes} {bank}")
         before = item.peek(row // CONFIG.lanes)
         item.poke(before ^ 1 << BIT, row // CONFIG.lanes)
         assert item.peek(row // CONFIG.lanes) == before ^ 1 << BIT
