@@ -101,7 +101,9 @@ class Sender:
         Behind a rewind it is short: of a line that damages a byte in 100, no long one would come.
         """
         offset = self.oldest + self.sent
-        size = min(self.sendable, limit, SHORT_PAYLOAD if self._is_careful else MAX_PAYLOAD)
+        if self._is_careful:
+            limit = min(limit, SHORT_PAYLOAD)
+        size = min(self.sendable, limit)
         payload = bytes(self._ring[self.sent : self.sent + size])
         self.sent += size
         if payload:

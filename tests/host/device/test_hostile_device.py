@@ -15,6 +15,7 @@ from glintfpga.firmware.wire.messages import Done, take_message
 from glintfpga.firmware.wire.protocol import TO_HOST_RING, HelloFlag, Op, Reason, Status
 from glintfpga.host.device import link
 from glintfpga.host.device.bench import bench
+from glintfpga.host.device.client import Client
 from glintfpga.quant.blink.plan import PLANS
 from glintfpga.quant.errors import DeviceError
 from support.damage import attempt, damaged
@@ -274,3 +275,22 @@ def test_a_model_that_never_says_a_word(new_world, image):
     result = bench(world.client(), how="software", tokens=50)
     rates = result["tokens_per_second_wire"].values()
     assert [entry["reached"] for entry in rates] == [None, None]
+
+
+class Endless:
+    """A link to a device that sends tokens whatever it is told."""
+
+    info = INFO
+
+    def send(self, data, **options):
+        pass
+
+    def receive(self, **options):
+        return Op.TOKENS, b"a" * 1000
+
+
+def test_tokens_for_ever_behind_an_abort():
+    client = Client(Endless())
+    next(client.generate(2**32 - 1))
+    with pytest.raises(DeviceError, match="tokens for ever to ABORT; reset it"):
+        client.reset()
