@@ -6,7 +6,7 @@ Read in this order:
     protocol    the rules in one page, and the numbers
     frames, hello    bodies to bytes on the wire; what a device reports of itself
     messages    the bodies of commands and answers
-    endpoint    one end of the link: acks, retries, credit; bytes in, bytes out
+    streams, endpoint    rings of bytes with acks and credit; session, timers, retries
     session     the host's side on top of it: whole messages out, replies in
     byte_line   what carries the bytes: read, write, set_baud, clock
 

@@ -26,9 +26,9 @@ def command(pty: bool, trace: Path | None, prompt: str) -> None:
     """Run the simulated board: the gateware, clock by clock, without a board.
 
     With --pty it gets a serial port of its own, for other programs, until Ctrl-C; they speak its
-    binary protocol, as glintfpga chat does, and a terminal program shows nothing. With --trace it
-    answers one prompt and leaves a waveform. chat, generate, verify and bench need neither: give
-    them the port sim:.
+    binary protocol, as glintfpga chat does, and a terminal program shows nothing. It runs about a
+    hundred times slower than the chip. With --trace it answers one prompt and leaves a waveform.
+    chat, generate, verify and bench need neither: give them the port sim:.
 
     \b
     glintfpga sim --pty

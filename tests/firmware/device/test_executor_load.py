@@ -17,21 +17,11 @@ from glintfpga.firmware.wire.messages import (
     set_baud,
 )
 from glintfpga.firmware.wire.protocol import Op, Status
+from support.load_cases import END, begin, part
 
 IMAGE = b"good" + (300).to_bytes(2, "little") + b"rest"
 SIZE = len(IMAGE)
 OK = Status.OK
-
-
-def begin(size=SIZE):
-    return message(Op.LOAD, size.to_bytes(4, "little"))
-
-
-def part(data):
-    return message(Op.LOAD_PART, data)
-
-
-END = message(Op.LOAD_END)
 
 
 def statuses(bench, *messages):
@@ -54,7 +44,7 @@ class TestGood:
         bench = make_bench()
         cuts = [0, *sorted(cuts), SIZE]
         pieces = [part(IMAGE[at:end]) for at, end in pairwise(cuts)]
-        assert statuses(bench, begin(), *pieces, END) == [OK] * (2 + len(pieces))
+        assert statuses(bench, begin(SIZE), *pieces, END) == [OK] * (2 + len(pieces))
         assert has_wide_tokens(bench)
 
     @pytest.mark.quick
@@ -77,7 +67,7 @@ class TestGood:
         assert answers[0] == answers[1]
 
     def test_there_is_no_model_before_the_end(self, bench):
-        assert statuses(bench, begin()) == [OK]
+        assert statuses(bench, begin(SIZE)) == [OK]
         assert bench.ask(generate(1))[1].status == Status.NO_MODEL
         assert statuses(bench, part(IMAGE)) == [OK]
         assert bench.ask(generate(1))[1].status == Status.NO_MODEL
@@ -87,14 +77,14 @@ class TestGood:
     def test_other_commands_may_come_between(self, bench):
         between = [message(Op.COUNTERS), set_baud(0), message(Op.LOAD, b"x"), bytes([11, 0, 0])]
         told = []
-        for one in (begin(), part(IMAGE[:3]), part(IMAGE[3:]), END):
+        for one in (begin(SIZE), part(IMAGE[:3]), part(IMAGE[3:]), END):
             told += statuses(bench, one, *between)
         assert told == [OK, OK, OK, Status.BAD_LENGTH, Status.UNKNOWN_OP] * 4
         assert has_wide_tokens(bench)
 
     def test_another_load_begins_again(self, bench):
-        assert statuses(bench, begin(99), part(b"junk"), begin(), part(IMAGE)) == [OK] * 4
-        assert statuses(bench, begin(), part(IMAGE), END) == [OK] * 3
+        assert statuses(bench, begin(99), part(b"junk"), begin(SIZE), part(IMAGE)) == [OK] * 4
+        assert statuses(bench, begin(SIZE), part(IMAGE), END) == [OK] * 3
         assert has_wide_tokens(bench)
 
 
@@ -128,13 +118,13 @@ class TestBad:
     @pytest.mark.parametrize("missing", [1, SIZE])
     def test_bytes_missing(self, bench, missing):
         pieces = [part(IMAGE[:-missing])] * (missing < SIZE)
-        assert statuses(bench, begin(), *pieces) == [OK] * (1 + len(pieces))
+        assert statuses(bench, begin(SIZE), *pieces) == [OK] * (1 + len(pieces))
         assert statuses(bench, END, END) == [Status.BAD_LENGTH, Status.NO_LOAD]
         assert bench.hello().flags == 0
 
     @pytest.mark.parametrize("cut", [0, 4, SIZE - 1])
     def test_more_bytes_than_announced(self, bench, cut):
-        told = statuses(bench, begin(), part(IMAGE[:cut]), part(IMAGE[cut:] + b"x"), END)
+        told = statuses(bench, begin(SIZE), part(IMAGE[:cut]), part(IMAGE[cut:] + b"x"), END)
         assert told == [OK, OK, Status.BAD_LENGTH, Status.NO_LOAD]
         assert bench.hello().flags == 0
 
@@ -144,7 +134,7 @@ class TestBad:
 
     def test_a_part_behind_the_last_byte(self, bench):
         """The load is not open any more; the image waits for its end."""
-        assert statuses(bench, begin(), part(IMAGE), part(b"x")) == [OK, OK, Status.NO_LOAD]
+        assert statuses(bench, begin(SIZE), part(IMAGE), part(b"x")) == [OK, OK, Status.NO_LOAD]
         assert statuses(bench, END) == [OK]
         assert has_wide_tokens(bench)
 
@@ -165,13 +155,13 @@ class TestBad:
         assert statuses(bench, part(b"x"), END) == [Status.NO_LOAD] * 2
 
     def test_a_hello_within_a_part(self, bench):
-        bench.send(begin() + part(IMAGE)[:-1])
+        bench.send(begin(SIZE) + part(IMAGE)[:-1])
         bench.wait(0.01)
         assert bench.hello().flags == 0
         assert statuses(bench, END) == [Status.NO_LOAD]
 
     def test_a_hello_within_the_size_changes_nothing(self, bench):
-        bench.send(begin()[:-1])
+        bench.send(begin(SIZE)[:-1])
         bench.wait(0.01)
         assert bench.hello().flags == 3
 

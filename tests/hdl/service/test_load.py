@@ -10,6 +10,7 @@ from glintfpga.firmware.blink.image_format import HEADER_BYTES
 from glintfpga.firmware.blink.row_facts import RowFacts
 from glintfpga.firmware.wire.messages import Done, generate, load, message, prompt, set_baud
 from glintfpga.firmware.wire.protocol import HelloFlag, Op, SelfTest, Status
+from support.load_cases import END, begin, part
 from support.models import hash_model
 from support.service_bench import Bench, oracle
 from support.toy_core import GOLDEN, START, ToyCore
@@ -18,16 +19,7 @@ IMAGE = START.data
 SIZE = len(IMAGE)
 NO_MODEL = RowFacts().hello(image_header=bytes(HEADER_BYTES))
 BYTE = 3  # cycles that a byte takes on the line
-END = message(Op.LOAD_END)
 ASK = generate(2, temperature=256, seed=5, crc=True)
-
-
-def begin(size=SIZE):
-    return message(Op.LOAD, size.to_bytes(4, "little"))
-
-
-def part(data):
-    return message(Op.LOAD_PART, data)
 
 
 def model_of(data):
@@ -62,16 +54,16 @@ def test_many_parts():
     cuts = sorted(rng.sample(range(1, SIZE), 12))
     cuts = [0, 1, 2, *cuts, SIZE - 1, SIZE]
     parts = [part(IMAGE[at:end]) for at, end in zip(cuts, cuts[1:])]
-    commands = [begin(), *parts, END, ASK, *load(IMAGE), ASK, *load(IMAGE, part=200), ASK]
+    commands = [begin(SIZE), *parts, END, ASK, *load(IMAGE), ASK, *load(IMAGE, part=200), ASK]
     assert set(statuses(commands)) == {Status.OK}
 
 
 def test_empty_parts_change_nothing():
     empty = part(b"")
-    commands = [begin(), empty, part(IMAGE[:99]), empty, part(IMAGE[99:]), END, ASK]
+    commands = [begin(SIZE), empty, part(IMAGE[:99]), empty, part(IMAGE[99:]), END, ASK]
     assert set(statuses(commands)) == {Status.OK}
     # Behind the last byte there is nothing to add to, not even nothing.
-    assert statuses([begin(), part(IMAGE), empty, END, ASK])[2:] == [
+    assert statuses([begin(SIZE), part(IMAGE), empty, END, ASK])[2:] == [
         Status.NO_LOAD,
         Status.OK,
         Status.OK,
@@ -110,8 +102,8 @@ def test_more_bytes_than_the_size():
     """Behind a good image: BAD_LENGTH, and the load is over; behind a bad one BAD_IMAGE."""
     commands = []
     for more in (1, 300):
-        commands += [begin(), part(IMAGE[:50]), part(IMAGE[50:] + bytes(more)), END]
-    found = statuses([*commands, ASK, begin(), part(changed(SIZE - 1) + b"x"), END])
+        commands += [begin(SIZE), part(IMAGE[:50]), part(IMAGE[50:] + bytes(more)), END]
+    found = statuses([*commands, ASK, begin(SIZE), part(changed(SIZE - 1) + b"x"), END])
     refused = [Status.OK, Status.OK, Status.BAD_LENGTH, Status.NO_LOAD]
     assert found == refused * 2 + [*(Status.NO_MODEL, Status.OK, Status.BAD_IMAGE, Status.NO_LOAD)]
 
@@ -128,7 +120,7 @@ def test_an_image_of_no_bytes():
 def test_the_end_too_early():
     commands = []
     for came in (0, 1, 96, SIZE - 1):
-        commands += [begin(), part(IMAGE[:came]), END, part(IMAGE[came:]), END]
+        commands += [begin(SIZE), part(IMAGE[:came]), END, part(IMAGE[came:]), END]
     refused = [Status.OK, Status.OK, Status.BAD_LENGTH, Status.NO_LOAD, Status.NO_LOAD]
     assert statuses([*commands, ASK]) == refused * 4 + [Status.NO_MODEL]
 
@@ -149,7 +141,7 @@ def test_commands_between_the_parts():
         *(message(Op.LOAD, b"123"), message(Op.LOAD, b"12345"), message(Op.LOAD_END, b"x")),
         *(b"\x0b\1\0x", set_baud(0)),
     ]
-    commands = [begin(), part(IMAGE[:70]), *between, part(IMAGE[70:]), *between, END, ASK]
+    commands = [begin(SIZE), part(IMAGE[:70]), *between, part(IMAGE[70:]), *between, END, ASK]
     found = statuses(commands)
     bad = [Status.NO_MODEL] * 4 + [Status.BAD_ARGUMENT] + [Status.BAD_LENGTH] * 3
     bad += [Status.UNKNOWN_OP, Status.OK]
@@ -159,7 +151,7 @@ def test_commands_between_the_parts():
 def test_another_load_begins_again():
     commands = []
     for came in (0, 1, 70, 200, SIZE):
-        commands += [begin(), part(IMAGE[:came])]
+        commands += [begin(SIZE), part(IMAGE[:came])]
     assert set(statuses([*commands, *load(IMAGE, part=300), ASK])) == {Status.OK}
 
 
@@ -168,7 +160,7 @@ def test_a_wrong_crc():
     commands = []
     for at in (HEADER_BYTES + 20, SIZE - 5, SIZE - 1):
         bad = changed(at)
-        commands += [begin(), part(bad[:-1]), part(bad[-1:]), END, ASK]
+        commands += [begin(SIZE), part(bad[:-1]), part(bad[-1:]), END, ASK]
     refused = [Status.OK, Status.OK, Status.BAD_IMAGE, Status.NO_LOAD, Status.NO_MODEL]
     assert statuses([*commands, *load(IMAGE), ASK]) == refused * 3 + [Status.OK] * 4
 
@@ -193,7 +185,7 @@ def test_a_session_that_ends_between_the_parts():
     """Or within one, or within LOAD: there is no model, no image in the hello, and no load."""
     bench = Bench(ToyCore(), byte=BYTE)
     rng = random.Random(3)
-    whole = begin() + part(IMAGE[:150]) + part(IMAGE[150:])
+    whole = begin(SIZE) + part(IMAGE[:150]) + part(IMAGE[150:])
     sent = [7, 7 + 3 + 100, 7 + 3 + 150, len(whole) - 1, len(whole)]
 
     async def script(ctx):
@@ -221,7 +213,7 @@ def test_a_session_that_ends_before_the_size_keeps_the_model():
 
     async def script(ctx):
         before = bench.host.info
-        await bench.send(ctx, begin()[:-1])
+        await bench.send(ctx, begin(SIZE)[:-1])
         await bench.serve(ctx, 100)
         assert await bench.open(ctx, 2) == before
         assert (await bench.ask(ctx, ASK))[1].status == Status.OK
