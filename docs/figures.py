@@ -194,7 +194,7 @@ def table(figures: dict[str, Any]) -> str:
         )
     rows.append(
         (
-            "one CPU core, one stream, the same integers in C (`tests/support/blink.c`)",
+            "one CPU core, one stream, the same integers in C (`firmware/blink/blink.c`)",
             f"{figures['cpu_tokens_per_second']:,.0f} tokens/s",
             "measured on a shared x86-64 server core",
         )

@@ -7,7 +7,8 @@ checks them; `golden` computes what the self-test compares with. `schedule` gene
 words that the machine plays, and counts their cycles; `listing` prints a model and its cycles.
 
 `device_config` says what a row machine is as a device, `row_facts` how its hello reports that;
-`numerics` puts a model into a software device, `software` opens it. What a machine can hold is in
-`quant.blink.limits`. Imports ``firmware.device``, ``firmware.wire``, ``quant.blink``, where the
-numbers themselves are defined, ``quant.errors``, ``quant.files`` and ``quant.numbers``.
+`numerics` puts a model into a software device, `software` opens it; `c_model` runs the same
+integers in C. What a machine can hold is in `quant.blink.limits`. Imports ``firmware.device``,
+``firmware.wire``, ``quant.blink``, where the numbers themselves are defined, ``quant.errors``,
+``quant.files`` and ``quant.numbers``.
 """

@@ -1,31 +1,15 @@
 # SPDX-License-Identifier: MIT
 """The processor's turn: ``blink.c`` compiled and run, as a second opinion and as a yardstick."""
 
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
 
-from glintfpga.quant.errors import DeviceError, EnvironmentProblem
-from glintfpga.quant.files.native import compile_cached
+from glintfpga.firmware.blink.c_model import compile_blink
+from glintfpga.quant.errors import DeviceError
 
-__all__ = ["Follower", "compile_blink", "run_blink", "tokens_per_second"]
-
-
-def compile_blink() -> Path:
-    """Compile ``blink.c`` with ``$CC`` (else cc, gcc) and -O2; cached by its text.
-
-    Raises ``EnvironmentProblem`` without a C compiler.
-    """
-    compiler = shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc")
-    if compiler is None:
-        raise EnvironmentProblem("no C compiler for blink.c; apt install gcc")
-    text = Path(__file__).with_name("blink.c").read_text(encoding="utf-8")
-    return compile_cached(
-        "blink", [compiler, "-O2"], {"blink.c": text}, what="blink.c", libraries=["-lm"]
-    )
+__all__ = ["Follower", "run_blink", "tokens_per_second"]
 
 
 def run_blink(image: Path, *, lanes: int, count: int, text: bytes = b"") -> list[tuple[int, int]]:

@@ -6,6 +6,7 @@
 //     blink MODEL.glint LANES COUNT [TEXT]     greedy tokens after TEXT, a line each: id crc
 //     blink -s MODEL.glint LANES COUNT [TEXT]  the same work, printed: tokens per second
 //     blink -f MODEL.glint LANES               follows: for each token on stdin, two bytes, all logits
+//     blink -a MODEL.glint LANES               answers what it is asked on stdin, see answer()
 //
 // The same integers as a board with LANES lanes: softmax adds up groups of LANES ring slots.
 
@@ -52,6 +53,14 @@ static struct {
 
 static int64_t rsqrt_table[1024], reciprocal_table[1024], exp2_table[8], silu_table[1024];
 static uint32_t crc_table[256];
+
+// The sampler of quant/numbers/sampler.py: Trivium, newest bit of each register in bit 0, and noise by entry.
+typedef unsigned __int128 Register;
+
+static struct {
+    Register a, b, c;
+    int64_t gumbel[1024];
+} noise;
 
 // --- numbers ---
 
@@ -252,6 +261,66 @@ static uint32_t logit_crc(void) {
     return ~crc;
 }
 
+// --- sampler ---
+
+// The next 64 bits of the stream; tap s[i] of 64 steps is the 64 bits from bit i - 64 of its register up.
+static uint64_t trivium(void) {
+    Register a = noise.a, b = noise.b, c = noise.c;
+    uint64_t t1 = (uint64_t)(a >> 2 ^ a >> 29);
+    uint64_t t2 = (uint64_t)(b >> 5 ^ b >> 20);
+    uint64_t t3 = (uint64_t)(c >> 2 ^ c >> 47);
+    uint64_t word = t1 ^ t2 ^ t3;
+    t1 ^= (uint64_t)((a >> 27 & a >> 28) ^ b >> 14);
+    t2 ^= (uint64_t)((b >> 18 & b >> 19) ^ c >> 23);
+    t3 ^= (uint64_t)((c >> 45 & c >> 46) ^ a >> 5);
+    noise.a = (a << 64 | t3) & (((Register)1 << 93) - 1);
+    noise.b = (b << 64 | t1) & (((Register)1 << 84) - 1);
+    noise.c = (c << 64 | t2) & (((Register)1 << 111) - 1);
+    return word;
+}
+
+static void reseed(uint64_t seed) {
+    noise.a = noise.b = 0;
+    noise.c = (Register)7 << 108;
+    for (int i = 0; i < 64; i++)
+        noise.a |= (Register)(seed >> i & 1) << (79 - i);
+    for (int i = 0; i < 1152 / 64; i++)
+        trivium();
+}
+
+// Of a 16-bit word: 192 s + m, where s, pairs of leading zeros less, is the least with m = word >> 2 s < 256.
+static int entry(int word) {
+    int pairs = (word >= 256) + (word >= 1024) + (word >= 4096) + (word >= 16384);
+    return 192 * pairs + (word >> 2 * pairs);
+}
+
+static void make_gumbel(void) {
+    double sum[1024] = {0};
+    int count[1024] = {0};
+    for (int word = 0; word < 65536; word++) {
+        sum[entry(word)] += -log2(-log1p(-(word + 0.5) / 65536));
+        count[entry(word)]++;
+    }
+    for (int i = 0; i < 1024; i++)
+        noise.gumbel[i] = saturate((int64_t)floor(sum[i] / count[i] * 1024 + 0.5), 16);
+}
+
+// The highest of logit + round(T * G), the lowest id of equals; 16 bits of the stream an id, 16 ids at a time.
+static int sample(int temperature) {
+    int best = 0;
+    int64_t highest = INT64_MIN;
+    uint64_t bits = 0;
+    for (int i = 0; i < (model.vocab + 15) / 16 * 16; i++) {
+        bits = i % 4 || !temperature ? bits << 16 : trivium();
+        if (i >= model.vocab)
+            continue;
+        int64_t value = state.logits[i] + shift_round(temperature * noise.gumbel[entry(bits >> 48)], 10);
+        if (value > highest)
+            highest = value, best = i;
+    }
+    return best;
+}
+
 // --- image ---
 
 static int u16(const uint8_t *at) { return at[0] | at[1] << 8; }
@@ -316,19 +385,71 @@ static int follow(void) {
     return 0;
 }
 
+static uint64_t number(int bytes) {
+    uint64_t value = 0;
+    for (int i = 0; i < bytes; i++)
+        value |= (uint64_t)(getchar() & 255) << 8 * i;
+    return value;
+}
+
+static void put(uint64_t value, int bytes) {
+    for (; bytes; bytes--, value >>= 8)
+        putchar((int)(value & 255));
+}
+
+// What a device does with RESET, SCORE and GENERATE, for whoever asks on stdin (numbers little-endian):
+//     R                                     empty the context
+//     K seed u64                            begin the noise of a seed
+//     S count u32, count x token u16        enter tokens; the CRC of the logits after each, u32
+//     G count u32, temperature u16          sample; for each token id u16, CRC u32; EOS ends nothing
+static int answer(void) {
+    int pending = -1, empty = 1;
+    for (int op; (op = getchar()) != EOF; fflush(stdout)) {
+        if (op == 'R') {
+            state.position = 0;
+            pending = -1, empty = 1;
+            continue;
+        }
+        if (op == 'K') {
+            reseed(number(8));
+            continue;
+        }
+        uint32_t count = (uint32_t)number(4);
+        int temperature = op == 'G' ? (int)number(2) : 0;
+        for (; count && !feof(stdin); count--, empty = 0) {
+            if (pending >= 0)
+                enter(pending);
+            else if (op == 'G' && empty)
+                enter(model.eos == 0xFFFF ? 0 : model.eos);
+            pending = -1;
+            if (op == 'S')
+                enter((int)number(2) % model.vocab);
+            next_token();
+            if (op == 'G')
+                put((uint64_t)(pending = sample(temperature)), 2);
+            put(logit_crc(), 4);
+        }
+    }
+    return 0;
+}
+
 int main(int count, char **arguments) {
     int speed = count > 1 && strcmp(arguments[1], "-s") == 0;
     int follows = count > 1 && strcmp(arguments[1], "-f") == 0;
-    arguments += speed + follows;
+    int answers = count > 1 && strcmp(arguments[1], "-a") == 0;
+    arguments += speed + follows + answers;
     if (count - speed < 4)
-        fail("usage", "blink [-s] MODEL.glint LANES COUNT [TEXT], or blink -f MODEL.glint LANES");
+        fail("usage", "blink [-s] MODEL.glint LANES COUNT [TEXT], or blink -f|-a MODEL.glint LANES");
     read_image(arguments[1]);
     model.lanes = atoi(arguments[2]);
     if (model.lanes != 2 && model.lanes != 4 && model.lanes != 8)
         fail("LANES must be 2, 4 or 8, not", arguments[2]);
     make_tables();
+    make_gumbel();
     if (follows)
         return follow();
+    if (answers)
+        return answer();
 
     const char *text = count - speed > 4 ? arguments[4] : "";
     int tokens = atoi(arguments[3]), token = model.eos == 0xFFFF ? 0 : model.eos;
