@@ -31,7 +31,7 @@ from glintfpga.boards.board import Board
 from glintfpga.quant.errors import InputError
 from glintfpga.quant.files.bounded import read_head
 
-__all__ = ["check_bitstream", "crc16", "footer", "header", "read_frames"]
+__all__ = ["check_bitstream", "crc16", "footer", "header", "read_frames", "text_of"]
 
 MAX_BYTES = 16 << 20
 """Of text; one of a whole chip has 7.3 MB."""
@@ -118,6 +118,17 @@ def read_frames(path: Path, *, board: Board) -> list[bytes]:
     except InputError as error:
         raise InputError(f"the bitstream {str(path)!r} {error}") from None
     return frames
+
+
+def text_of(frames: Sequence[bytes], *, board: Board) -> bytes:
+    """The bitstream with these frames, as text; the inverse of `read_frames`, without comments."""
+    lines = header(board, len(frames))
+    covered = _covered(lines)
+    for contents in frames:
+        lines.append(contents + crc16(covered + contents).to_bytes(2, "little") + _FILL)
+        covered = _FILL
+    lines += footer(frames[: board.tile_frames])
+    return b"".join(f"{int.from_bytes(line):0{8 * len(line)}b}\n".encode() for line in lines)
 
 
 def _lines(text: bytes) -> Iterator[bytes | None]:

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glintfpga.boards.catalog import board_of
-from glintfpga.boards.gowin.bitstream_file import MAX_BYTES, check_bitstream, crc16, footer, header
+from glintfpga.boards.gowin.bitstream_file import (
+    MAX_BYTES,
+    check_bitstream,
+    crc16,
+    footer,
+    header,
+    read_frames,
+    text_of,
+)
 from glintfpga.quant.errors import InputError
 from support.damage import attempt, damaged, sealed
 
@@ -50,6 +58,15 @@ def test_comments_come_first(accepts, fs, line, text):
     """Elsewhere another reader may take them for something."""
     lines = fs.splitlines(keepends=True)
     assert accepts(b"".join([*lines[:line], text, *lines[line:]])) is None
+
+
+def test_written_as_it_was_read(accepts, fs, frames, small_board, tmp_path):
+    data = text_of(frames, board=small_board)
+    assert data.splitlines() == fs.splitlines()[1:]
+    assert accepts(data)
+    path = tmp_path / "x.fs"
+    path.write_bytes(text_of(frames[:3], board=small_board))
+    assert read_frames(path, board=small_board) == frames[:3]
 
 
 def test_without_block_rams(accepts, frames, small_board):
