@@ -7,7 +7,9 @@ from typing import Protocol
 from glintfpga.firmware.wire.protocol import BAUDS
 from glintfpga.quant.errors import DeviceError
 
-__all__ = ["ByteLine", "LinkLost"]
+__all__ = ["BRIDGE_DIVIDER", "ByteLine", "LinkLost"]
+
+BRIDGE_DIVIDER = 4
 
 
 class LinkLost(DeviceError):
@@ -26,8 +28,9 @@ class ByteLine(Protocol):
     """Whether `clock` goes on while nobody reads: then an idle session needs keep-alives."""
     slowness: float = 1.0
     """Wall-clock seconds per second of `clock`; measure time only where it is 1."""
-    rate_factors: tuple[int, ...] = (1,)
-    """What a rate may have to be multiplied with; some bridges divide it by four."""
+    rate_factors: tuple[float, ...] = (1,)
+    """What a rate may have to be multiplied with: some bridges divide it by `BRIDGE_DIVIDER`, and
+    the rates of a device grow with its clock where that is not the one it was built for."""
     first_baud: int = BAUDS[0]
     """Rate of both ends when the line is opened."""
 

@@ -92,7 +92,8 @@ def bench(
     step()
     result["tokens_per_second_wire"] = {}
     slowest = min((item["value"] for item in speed.values()), default=None)
-    for baud, steps in zip(RATES, RATE_STEPS, strict=True):
+    for nominal, steps in zip(RATES, RATE_STEPS, strict=True):
+        baud = client.link.bit_rate(nominal)  # more in a tuned device
         bound = wire_bound(baud, client.vocab)
         chip = min(bound, slowest) if slowest else bound
         entry: dict[str, Number | None] = {
@@ -100,8 +101,8 @@ def bench(
             "reached": None,
             "busy": None,
         }
-        if timed and client.set_baud(baud):
-            count = tokens * (LONG_TOKENS if payload_limit(baud) > SHORT_PAYLOAD else 1)
+        if timed and client.set_baud(nominal):
+            count = tokens * (LONG_TOKENS if payload_limit(nominal) > SHORT_PAYLOAD else 1)
             rate = _rate(client, count, _part(progress, done, steps / count))
             if rate:
                 busy = rate * token_bytes(client.vocab) * 10 / baud
@@ -156,7 +157,7 @@ def _first_byte(client: Client, how: str) -> dict[str, Any]:
     for _ in client.generate(1, temperature=0.0):
         pass
     return {
-        "baud": client.link.baud,
+        "baud": client.link.bit_rate(client.link.baud),
         "seconds": {"value": client.link.clock() - began, "how": how},
     }
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from glintfpga.boards.flash.failures import UPDATE_PAGE
-from glintfpga.firmware.wire.byte_line import ByteLine, LinkLost
+from glintfpga.firmware.wire.byte_line import BRIDGE_DIVIDER, ByteLine, LinkLost
 from glintfpga.firmware.wire.endpoint import retry_seconds
 from glintfpga.firmware.wire.hello import HelloInfo
 from glintfpga.firmware.wire.messages import Done, message, set_baud
@@ -50,7 +50,7 @@ class Link:
 
     Members:
         info: what the device reported when it was last greeted.
-        baud: the rate now.
+        baud: the rate now, one of ``BAUDS``; `bit_rate` is that of the wire.
         line: the open line; its ``clock`` is the link's time.
         session: state of the protocol on it.
 
@@ -58,7 +58,7 @@ class Link:
     """
 
     def __init__(self, *, opener: Callable[[], ByteLine]):
-        self._factor = 1
+        self._factor: float = 1
         self._opener = opener
         self._open()
         self._info: HelloInfo | None = None
@@ -83,6 +83,10 @@ class Link:
         """Times this end sent something again."""
         return self.session.endpoint.retries
 
+    def bit_rate(self, baud: int) -> int:
+        """What a rate of ``BAUDS`` is at this end of the line, in bits per second."""
+        return round(baud * self._factor)
+
     def clock(self) -> float:
         """Seconds of the device's time."""
         return self.line.clock()
@@ -96,7 +100,8 @@ class Link:
         """Greet the device; opens the line again if it was lost.
 
         It has the rate with which the line was opened, or 115200 baud, or comes back to that.
-        Bridges that divide the rate are found, and told to the user.
+        Bridges that divide the rate are found, and told to the user; tuned devices, whose rates
+        have grown with their clock, where the line knows by how much.
         Raises ``LinkLost`` when no device answers and ``DeviceError`` when the protocol version is
         foreign.
         """
@@ -121,7 +126,7 @@ class Link:
         for seconds, factor in itertools.product(GREETINGS_S, factors):
             self._factor = factor
             if self._use_rate(BAUDS[0]) and self._greet(seconds, probe):
-                if factor not in (1, known):
+                if factor == BRIDGE_DIVIDER != known:
                     self._tell_factor()
                 return True
         self._factor = known
@@ -152,8 +157,8 @@ class Link:
             "the USB bridge of %s divides rates by %d: other programs need %d baud to get %d; "
             "update the board's debugger firmware as %s says",
             self.line.name,
-            self._factor,
-            self._factor * BAUDS[0],
+            BRIDGE_DIVIDER,
+            BRIDGE_DIVIDER * BAUDS[0],
             BAUDS[0],
             UPDATE_PAGE,
         )
@@ -200,7 +205,7 @@ class Link:
         """Go to this rate of ``BAUDS`` and test it; on failure both ends are at 115200 again."""
         if baud == self.baud:
             return True
-        if self._factor != 1:
+        if self._factor == BRIDGE_DIVIDER:
             return False  # no bridge does four times the next rate
         self.send(set_baud(BAUDS.index(baud)))
         op, body = self.receive()
@@ -304,7 +309,7 @@ class Link:
 
     def _use_rate(self, baud: int) -> bool:
         """Change this end's rate; returns whether the port can."""
-        rate = baud * self._factor
+        rate = self.bit_rate(baud)
         if rate != self._line_rate:
             self._line_rate = 0
             with self._noticing_loss():

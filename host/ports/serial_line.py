@@ -11,11 +11,13 @@ from pathlib import Path
 
 import serial
 
-from glintfpga.firmware.wire.byte_line import ByteLine, LinkLost
+from glintfpga.firmware.wire.byte_line import BRIDGE_DIVIDER, ByteLine, LinkLost
 from glintfpga.host.ports.user_groups import access_step
 from glintfpga.quant.errors import DeviceError
 
-__all__ = ["SerialLine"]
+__all__ = ["RATE_FACTORS", "SerialLine"]
+
+RATE_FACTORS: tuple[float, ...] = (1, BRIDGE_DIVIDER)
 
 _PYSERIAL: tuple[type[Exception], ...] = (
     *(OSError, ValueError),  # its own, and those of a handle that is gone or beyond `select`
@@ -43,17 +45,18 @@ _log = logging.getLogger("glintfpga.link")
 class SerialLine(ByteLine):
     """A serial port, 8N1, opened for this process alone.
 
-    Parameters: ``name`` as ``/dev/ttyUSB1``, ``COM5`` or a pyserial URL; ``baud`` at the start.
+    Parameters: ``name`` as ``/dev/ttyUSB1``, ``COM5`` or a pyserial URL; ``baud`` at the start;
+    ``rate_factors`` as of `ByteLine`.
 
     Raises ``DeviceError`` when it is missing, busy or not permitted.
     """
 
     real_time = True
-    rate_factors = (1, 4)
 
-    def __init__(self, *, name: str, baud: int):
+    def __init__(self, *, name: str, baud: int, rate_factors: tuple[float, ...] = RATE_FACTORS):
         self.name = name
         self.first_baud = baud
+        self.rate_factors = rate_factors
         self.slowness = PSEUDO_SLOWNESS if name.startswith(PSEUDO_TERMINALS) else 1.0
         try:
             self._port = serial.serial_for_url(name, do_not_open=True)

@@ -8,7 +8,7 @@ from collections import Counter
 from enum import StrEnum
 from typing import Protocol
 
-from glintfpga.firmware.wire.byte_line import ByteLine, LinkLost
+from glintfpga.firmware.wire.byte_line import BRIDGE_DIVIDER, ByteLine, LinkLost
 
 __all__ = ["BRIDGE_DIVIDER", "MAX_EVENTS", "Fault", "FaultyLine", "HungError", "ResettableLine"]
 
@@ -22,7 +22,6 @@ MAX_EVENTS = 8
 """Disconnections and resets in one conversation, so that one with a rate of 1 in 100 can end."""
 AWAY_S = 0.3
 """How long a line that was lost cannot be opened."""
-BRIDGE_DIVIDER = 4
 
 
 class Fault(StrEnum):

@@ -49,6 +49,51 @@ def test_bridge_that_does_not_divide_is_not_mentioned(world, notes):
     assert notes == []
 
 
+def tuned_by(world, factor):
+    """The device runs so much faster than it was built for, and the host knows of it."""
+    world.divider = factor  # seen from the device the line is that much slower
+    real = world.open
+
+    def open_line():
+        line = real()
+        line.rate_factors = (1, factor, 4)
+        return line
+
+    world.open = open_line
+
+
+@pytest.mark.parametrize(
+    ("factor", "fastest", "rate"),
+    [
+        (1.25, 2_000_000, 2_500_000),
+        (1.5, 2_000_000, 3_000_000),
+        (1.75, 1_500_000, 2_625_000),
+        (2, 1_500_000, 3_000_000),
+    ],
+)
+def test_a_tuned_device(world, notes, factor, fastest, rate):
+    tuned_by(world, factor)
+    world.fastest = 3_000_000
+    client = world.client()
+    assert world.now < 0.5
+    assert client.link.bit_rate(BAUDS[0]) == world.line_baud == factor * BAUDS[0]
+    assert client.fastest() == fastest
+    assert client.link.bit_rate(fastest) == world.line_baud == rate
+    assert works(client)
+    assert notes == []
+    client.connect()
+    assert works(client)
+
+
+def test_a_tuned_device_that_has_the_clock_of_its_build_now(world, notes):
+    tuned_by(world, 1.5)
+    world.divider = 1
+    client = world.client()
+    assert world.now < 0.1
+    assert client.fastest() == BAUDS[-1] == world.line_baud
+    assert notes == []
+
+
 @pytest.mark.parametrize("baud", BAUDS[1:])
 def test_device_left_at_a_higher_rate_is_found_at_once(world, baud):
     world.device._executor.baud_index = BAUDS.index(baud)
