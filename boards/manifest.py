@@ -2,7 +2,7 @@
 """manifest.json, the file beside a bitstream that describes it."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,33 @@ from glintfpga.quant.errors import InputError
 from glintfpga.quant.files.bounded import cannot_read, read_limited
 from glintfpga.quant.files.strict_json import parse_object
 
-__all__ = ["MANIFEST", "Manifest", "gateware_facts", "manifest_beside", "read_manifest"]
+__all__ = [
+    *("MANIFEST", "Manifest", "Retimed"),
+    *("gateware_facts", "manifest_beside", "read_manifest"),
+]
 
 MANIFEST = "manifest.json"
 MAX_BYTES = 1 << 20
+_AGAIN = "build the bitstream again"
 _LOGIC = ("top.il", "top.ys", "top.cst", "top.sdc")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retimed:
+    """What ``glintfpga tune`` changed in a finished bitstream: the settings of the PLL.
+
+    f_out = f_in * multiplier / divider;  VCO = f_out * vco_divider
+    """
+
+    from_sha256: str
+    """Of the bitstream as it was built."""
+    divider: int
+    multiplier: int
+    vco_divider: int
+    band: int
+    """Of the phase detector, by its reference."""
+    charge_pump_ua: int
+    loop_resistor: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +63,14 @@ class Manifest:
     """Of the model's ``.glint`` file, as ``sha256sum`` prints it; its header has another."""
     gateware_sha256: str
     contents_sha256: str
+    """Of the memories as they were built; a tuned bitstream has another clock in its hello."""
+    retimed: Retimed | None = None
+    """Only in the manifest of a tuned bitstream."""
 
     def __str__(self) -> str:
+        tuned = "" if self.retimed is None else " (tuned)"
         return (
-            f"{self.model or 'no model'}, {self.clock_mhz:g} MHz, {self.lanes} lanes, "
+            f"{self.model or 'no model'}, {self.clock_mhz:g} MHz{tuned}, {self.lanes} lanes, "
             f"{self.plan}-bit numbers, build {self.build_id}"
         )
 
@@ -67,14 +93,23 @@ def read_manifest(path: Path) -> Manifest:
     try:
         facts = parse_object(data)
     except InputError as error:
-        raise InputError(f"{str(path)!r} is {error}: build the bitstream again") from None
-    for field in fields(Manifest):
-        value = facts.get(field.name)
-        if field.name not in facts or not _FORMS[field.name](value):
-            raise InputError(
-                f"{str(path)!r} says {value!r:.80} for {field.name!r}: build the bitstream again"
-            )
-    return Manifest(**{field.name: facts[field.name] for field in fields(Manifest)})
+        raise InputError(f"{str(path)!r} is {error}: {_AGAIN}") from None
+    retimed = facts.pop("retimed", None)
+    if retimed is not None:
+        if not isinstance(retimed, dict):
+            raise InputError(f"{str(path)!r} says {retimed!r:.80} for 'retimed': {_AGAIN}")
+        retimed = Retimed(**_checked(path, retimed, [field.name for field in fields(Retimed)]))
+    names = [field.name for field in fields(Manifest) if field.name != "retimed"]
+    return Manifest(**_checked(path, facts, names), retimed=retimed)
+
+
+def _checked(path: Path, facts: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """The values of these names, each in its form."""
+    for name in names:
+        value = facts.get(name)
+        if name not in facts or not _FORMS[name](value):
+            raise InputError(f"{str(path)!r} says {value!r:.80} for {name!r}: {_AGAIN}")
+    return {name: facts[name] for name in names}
 
 
 def manifest_beside(bitstream: Path, *, board: str) -> Manifest | None:
@@ -137,4 +172,11 @@ _FORMS: Mapping[str, Callable[[Any], bool]] = {
     "image_sha256": lambda value: value is None or _is_sha256(value),
     "gateware_sha256": _is_sha256,
     "contents_sha256": _is_sha256,
+    "from_sha256": _is_sha256,
+    "divider": _is_count,
+    "multiplier": _is_count,
+    "vco_divider": _is_count,
+    "band": _is_count,
+    "charge_pump_ua": _is_count,
+    "loop_resistor": _is_name,
 }

@@ -7,7 +7,7 @@ has one file per command. The other folders are what commands are made of, by pu
     console     the terminal: errors, progress, signals, streams, text
     files       input and output files that a user names
     ports, device, chat    serial ports, the client of a device, conversations
-    doctor, report, training, proof    what `doctor`, `report`, `train`, `merge`, `prove` do
+    doctor, report, training, proof, tuning    what commands of such names do
 
 `models` finds the model that a user means. Imports ``boards``, ``firmware``, ``quant``, ``sim`` and
 ``train``, inside functions where that is slow; ``--help`` loads neither NumPy nor Amaranth.

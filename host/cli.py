@@ -35,6 +35,7 @@ COMMANDS = {
     "data": "data",
     "report": "report",
     "timing": "timing",
+    "tune": "tune",
     "prove": "prove",
     "doctor": "doctor",
     "export": "export",

@@ -107,6 +107,10 @@ class HelloInfo:
             bytes([field, len(value)]) + value for field, value in fields.items()
         )
 
+    def clock_and_build(self) -> bytes:
+        """The bytes of clock_hz and build_id, which end the fixed part."""
+        return _FIXED.pack(0, 0, 0, self.clock_hz, self.build_id)[-(4 + BUILD_ID_BYTES) :]
+
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """The inverse; raises `FrameError`, not ``damaged``, for what cannot be read."""

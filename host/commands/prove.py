@@ -26,6 +26,9 @@ _log = logging.getLogger("glintfpga")
     "--shipped", "release", is_flag=True, help="The shipped bitstream, even where there is a build."
 )
 @click.option(
+    "--tuned", is_flag=True, help="At the clock that glintfpga tune found for this board."
+)
+@click.option(
     "--out",
     type=options.PATH,
     metavar="FILE",
@@ -69,6 +72,7 @@ def command(
     bitstream: Path | None,
     board: str,
     release: bool,
+    tuned: bool,
     out: Path | None,
     model: Path | None,
     tokens: int,
@@ -89,6 +93,7 @@ def command(
     \b
     glintfpga prove
     glintfpga prove --shipped --out proof.json
+    glintfpga prove --tuned
     glintfpga prove build/tangnano20k/blink.fs --mutants 512
     """
     from glintfpga.host.files.outputs import PROOF as KIND
@@ -98,8 +103,10 @@ def command(
     from glintfpga.quant.errors import DeviceError
 
     importlib.import_module("apycula")  # here, so that a missing package is reported for prove
-    with _chosen(bitstream, board, release) as (path, title):
-        if bitstream is not None or (not release and path.parent == Path("build", board)):
+    with _chosen(bitstream, board, release) as (built, name), _at(built, board, tuned) as path:
+        title = f"{name}, tuned" if tuned else name
+        own = bitstream is not None or (not release and path.parent == Path("build", board))
+        if own and not tuned:  # a tuned file is a temporary one
             out = out or path.parent / PROOF
         sources = [path, model, netlist, vendor]
         output = Output(path=out, kind=KIND, sources=sources) if out else None
@@ -118,6 +125,18 @@ def command(
             output.write((json.dumps(proof, indent=1) + "\n").encode())
     if proof["differences"]:
         raise DeviceError(f"{proof['differences']} stages differ: {proof['first_difference']}")
+
+
+@contextlib.contextmanager
+def _at(path: Path, board: str, tuned: bool) -> Iterator[Path]:
+    """The file at the clock of the board, where that is asked for."""
+    from glintfpga.host.tuning.use import record_of, tuned_file
+
+    if not tuned:
+        yield path
+        return
+    with tuned_file(path, record_of(None)[1], board=board) as other:
+        yield other
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ EXTRAS_OF = {
     "scipy": ("train",),
     "datasets": ("data",),
     "pysat": ("prove",),
-    "apycula": ("build", "prove"),
+    "apycula": ("build", "prove", "tune"),
     "amaranth": ("build",),
     "amaranth_boards": ("build",),
 }

@@ -7,6 +7,6 @@
     user_groups    who may open a port, and how to let a user in
     port_probe     what answers at a port where no device does
 
-Imports ``boards``, ``firmware``, ``quant``, ``sim`` and ``host.models``; sim and the software
-device only once one is opened. The protocol is spoken by ``host.device``.
+Imports ``boards``, ``firmware``, ``quant``, ``sim``, ``host.models`` and ``host.tuning``; sim and
+the software device only once one is opened. The protocol is spoken by ``host.device``.
 """

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from glintfpga.firmware.wire.byte_line import ByteLine
 from glintfpga.firmware.wire.protocol import BAUDS
-from glintfpga.host.ports.serial_line import SerialLine
-from glintfpga.host.ports.usb import sibling_of, uart_ports, warnings_of
+from glintfpga.host.ports.serial_line import RATE_FACTORS, SerialLine
+from glintfpga.host.ports.usb import board_at, sibling_of, uart_ports, warnings_of
+from glintfpga.host.tuning.records import read_records
 from glintfpga.quant.errors import InputError
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "choose_port",
     "how_timed",
     "is_port",
+    "open_at_factor",
     "port_opener",
 ]
 
@@ -110,9 +112,30 @@ def port_opener(name: str, *, model: Path | None, lanes: int) -> Callable[[], By
             device = boards[0].device
         if device != name:
             _log.info("the board is now at %s", device)
-        return SerialLine(name=device, baud=BAUDS[0])
+        return SerialLine(name=device, baud=BAUDS[0], rate_factors=_rate_factors(device))
 
     return open_serial
+
+
+def open_at_factor(device: str, factor: float) -> ByteLine:
+    """A board whose clock is so many times that of its build, and nothing else at that port."""
+    return SerialLine(name=device, baud=BAUDS[0], rate_factors=(factor,))
+
+
+def _rate_factors(device: str) -> tuple[float, ...]:
+    """Those of any board, and that of the clock which ``glintfpga tune`` wrote down for this one.
+
+    Only the user's own choice (``flash --tuned``) gives it that clock, so it is tried second.
+    """
+    first, *others = RATE_FACTORS
+    board = board_at(device)
+    try:
+        record = None if board is None else read_records().get(board.serial_number)
+    except InputError as error:
+        _log.warning("%s", error)
+        record = None
+    tuned = () if record is None or record.rate_factor in RATE_FACTORS else (record.rate_factor,)
+    return (first, *tuned, *others)
 
 
 def _open_simulation() -> ByteLine:

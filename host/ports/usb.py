@@ -19,6 +19,7 @@ __all__ = [
     "NO_FIRMWARE",
     "UART_INTERFACE",
     "BridgePort",
+    "board_at",
     "bridge_ports",
     "serial_ports",
     "sibling_of",
@@ -86,6 +87,11 @@ def sibling_of(name: str, found: Iterable[ListPortInfo] | None = None) -> Bridge
         return None
     others = (p for p in ports if p.board == named.board and p.interface == UART_INTERFACE)
     return next(others, None)
+
+
+def board_at(name: str, found: Iterable[ListPortInfo] | None = None) -> BridgePort | None:
+    """The UART half of a board, by its name; None when no board is there."""
+    return next((port for port in uart_ports(found) if _same(port.device, name)), None)
 
 
 def warnings_of(found: Sequence[ListPortInfo] | None = None) -> list[str]:

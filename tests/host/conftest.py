@@ -133,6 +133,12 @@ class Line(ByteLine):
         return True
 
 
+@pytest.fixture(autouse=True)
+def no_tuned_boards(monkeypatch, tmp_path):
+    """The user's own list of tuned boards is not read."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+
+
 @pytest.fixture(scope="session")
 def image():
     return make_image()

@@ -7,7 +7,7 @@ of one tile), `routing` (from an input to its driver), `circuit` and `extract` (
 the output pads), `hard_cells` and `ram_ports` (block RAM, multipliers, PLL), with `blocks`, `pll`
 and `contents` for their fuses, on `attributes`. `pads`, `constants` and `settings` compare pads,
 banks and configuration. `account` refuses what nothing explains; `fuses` lists the fuses that
-matter, for `glintfpga.sim.gowin.faults`.
+matter, for `glintfpga.sim.gowin.faults`; `retime` gives a bitstream another clock.
 
 Imports ``boards``, ``quant`` and ``sim.gowin.netlist``.
 """

@@ -4,6 +4,7 @@ import logging
 import os
 import pty
 import termios
+from dataclasses import replace
 from unittest.mock import MagicMock
 
 import pytest
@@ -14,6 +15,7 @@ from glintfpga.firmware.wire.byte_line import LinkLost
 from glintfpga.host.ports import open_port, serial_line, usb
 from glintfpga.host.ports.open_port import choose_port, how_timed, port_opener
 from glintfpga.host.ports.serial_line import SerialLine
+from glintfpga.host.tuning.records import TunedBoard, records_file, write_record
 from glintfpga.quant.errors import DeviceError, InputError
 
 
@@ -149,7 +151,7 @@ def test_where_times_come_from(name, build_id, how):
 
 def test_a_found_board_may_come_back_under_another_name(plugged, monkeypatch):
     opened = []
-    monkeypatch.setattr(open_port, "SerialLine", lambda name, baud: opened.append(name))
+    monkeypatch.setattr(open_port, "SerialLine", lambda name, **rest: opened.append(name))
     plugged(LINUX)
     opener = port_opener(choose_port(None), model=None, lanes=4)
     opener()
@@ -158,12 +160,44 @@ def test_a_found_board_may_come_back_under_another_name(plugged, monkeypatch):
     assert opened == ["/dev/ttyUSB1", "/dev/ttyUSB3"]
 
 
+def test_the_rates_of_a_tuned_board(plugged, monkeypatch, notes):
+    opened = []
+    monkeypatch.setattr(open_port, "SerialLine", lambda **options: opened.append(options))
+    plugged(LINUX)
+    record = TunedBoard(
+        board="tangnano20k",
+        clock_mhz=81.0,
+        next_clock_mhz=94.5,
+        failed_clock_mhz=None,
+        built_clock_mhz=54.0,
+        bitstream_sha256="a" * 64,
+        tokens=2,
+        warmth="",
+        date="2026-01-31",
+    )
+    opener = port_opener("/dev/ttyUSB1", model=None, lanes=4)
+    opener()
+    write_record("S2", record)
+    opener()
+    write_record("S1", record)
+    opener()
+    write_record("S1", replace(record, clock_mhz=54.0))
+    opener()
+    open_port.open_at_factor("/dev/ttyUSB1", 1.25)
+    factors = [options["rate_factors"] for options in opened]
+    assert factors == [(1, 4), (1, 4), (1, 1.5, 4), (1, 4), (1.25,)]
+    records_file().write_text("{")
+    opener()
+    assert opened[-1]["rate_factors"] == (1, 4)
+    assert any("remove it and run glintfpga tune" in line for line in notes.messages)
+
+
 REPLUGGED = [info("/dev/ttyUSB2", "1-2:1.0"), info("/dev/ttyUSB3", "1-2:1.1")]
 
 
 def test_a_named_board_may_come_back_under_another_name(plugged, monkeypatch, notes):
     opened = []
-    monkeypatch.setattr(open_port, "SerialLine", lambda name, baud: opened.append(name))
+    monkeypatch.setattr(open_port, "SerialLine", lambda name, **rest: opened.append(name))
     plugged(LINUX)
     opener = port_opener(choose_port("/dev/ttyUSB0"), model=None, lanes=4)
     opener()
@@ -177,7 +211,7 @@ def test_a_named_board_may_come_back_under_another_name(plugged, monkeypatch, no
 
 def test_another_board_does_not_stand_in_for_a_named_one(plugged, monkeypatch):
     opened = []
-    monkeypatch.setattr(open_port, "SerialLine", lambda name, baud: opened.append(name))
+    monkeypatch.setattr(open_port, "SerialLine", lambda name, **rest: opened.append(name))
     other = [info("/dev/ttyUSB2", "1-3:1.0"), info("/dev/ttyUSB3", "1-3:1.1")]
     plugged([*LINUX, *other])
     opener = port_opener("/dev/ttyUSB1", model=None, lanes=4)
