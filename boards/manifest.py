@@ -32,6 +32,8 @@ class Retimed:
 
     from_sha256: str
     """Of the bitstream as it was built."""
+    built_clock_mhz: float
+    """Its clock, for which the rates of the line were computed."""
     divider: int
     multiplier: int
     vco_divider: int
@@ -173,6 +175,7 @@ _FORMS: Mapping[str, Callable[[Any], bool]] = {
     "gateware_sha256": _is_sha256,
     "contents_sha256": _is_sha256,
     "from_sha256": _is_sha256,
+    "built_clock_mhz": lambda value: type(value) in (int, float) and 0 < value < 1e6,
     "divider": _is_count,
     "multiplier": _is_count,
     "vco_divider": _is_count,

@@ -74,7 +74,14 @@ class BuiltFile:
             facts |= {
                 "bitstream_sha256": hashlib.sha256(data).hexdigest(),
                 "clock_mhz": clock_mhz,
-                "retimed": asdict(_pll(self.board, clock_mhz, self.manifest.bitstream_sha256)),
+                "retimed": asdict(
+                    _pll(
+                        self.board,
+                        clock_mhz,
+                        from_sha256=self.manifest.bitstream_sha256,
+                        built_clock_mhz=self.manifest.clock_mhz,
+                    )
+                ),
             }
             path.with_name(MANIFEST).write_text(f"{json.dumps(facts, indent=2)}\n", "utf-8")
             check_retimed(path, board=self.board.name)
@@ -102,8 +109,12 @@ def check_retimed(path: Path, *, board: str) -> None:
     from glintfpga.sim.gowin.decode.retime import content_flips
 
     chip = board_of(board)
-    if manifest.clock_mhz not in chip.dividers or manifest.retimed != _pll(
-        chip, manifest.clock_mhz, manifest.retimed.from_sha256
+    said = manifest.retimed
+    if {manifest.clock_mhz, said.built_clock_mhz} - set(chip.dividers) or said != _pll(
+        chip,
+        manifest.clock_mhz,
+        from_sha256=said.from_sha256,
+        built_clock_mhz=said.built_clock_mhz,
     ):
         raise InputError(
             f"the manifest of {str(path)!r} has other settings of the PLL than "
@@ -121,12 +132,13 @@ def check_retimed(path: Path, *, board: str) -> None:
         ) from None
 
 
-def _pll(board: Board, clock_mhz: float, from_sha256: str) -> Retimed:
+def _pll(board: Board, clock_mhz: float, *, from_sha256: str, built_clock_mhz: float) -> Retimed:
     from glintfpga.sim.gowin.decode.pll import attributes_for
 
     settings = attributes_for(board, clock_mhz)
     return Retimed(
         from_sha256=from_sha256,
+        built_clock_mhz=built_clock_mhz,
         divider=int(settings["IDIV"]),
         multiplier=int(settings["FDIV"]),
         vco_divider=int(settings["ODIV"]),

@@ -51,7 +51,7 @@ def test_a_manifest_of_its_own(built, tuned):
     assert str(manifest).startswith("blink-base, 81 MHz (tuned), 4 lanes")
     assert manifest.build_id == built.manifest.build_id
     pll = manifest.retimed
-    assert pll.from_sha256 == built.manifest.bitstream_sha256
+    assert pll.from_sha256 == built.manifest.bitstream_sha256 and pll.built_clock_mhz == 54.0
     assert (pll.divider, pll.multiplier, pll.vco_divider) == (1, 3, 8)
     assert (pll.band, pll.charge_pump_ua, pll.loop_resistor) == (16, 150, "R3")
     check_retimed(tuned, board=BOARD)
@@ -76,6 +76,7 @@ def test_only_few_lines_change(tuned, build):
         {"retimed": {"multiplier": 4}},
         {"retimed": {"charge_pump_ua": 160}},
         {"retimed": {"loop_resistor": "R4"}},
+        {"retimed": {"built_clock_mhz": 50.0}},
         {"build_id": "0" * 16},
     ],
     ids=str,
@@ -96,7 +97,8 @@ def test_a_manifest_that_lies(command, tuned, lie, monkeypatch):
     [
         (3, "says 3 for 'retimed'"),
         ({}, "says None for 'from_sha256'"),
-        ({"from_sha256": "a" * 64, "divider": -1}, "says -1 for 'divider'"),
+        ({"from_sha256": "a" * 64}, "says None for 'built_clock_mhz'"),
+        ({"from_sha256": "a" * 64, "built_clock_mhz": 54.0, "divider": -1}, "-1 for 'divider'"),
     ],
 )
 def test_a_damaged_manifest(command, tuned, retimed, text):
