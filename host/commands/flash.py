@@ -114,9 +114,9 @@ def _flash_tuned(path: Path, board: str, serial: str | None) -> float:
         try:
             write(tuned, f"the bitstream for the board {serial} ({manifest})")
             check_flashed(serial, manifest, factor=record.rate_factor)
-        except (DeviceError, KeyboardInterrupt) as error:
+        except (DeviceError, KeyboardInterrupt, SystemExit) as error:
             write(path, f"the bitstream for {record.built_clock_mhz:g} MHz")
-            if isinstance(error, KeyboardInterrupt):
+            if not isinstance(error, DeviceError):
                 raise
             raise DeviceError(
                 f"at {record.clock_mhz:g} MHz, which it was tuned to, {error}; it has "

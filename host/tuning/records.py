@@ -67,9 +67,12 @@ def is_serial(text: str) -> bool:
     return 0 < len(text) <= 128 and text.isprintable()
 
 
-def read_records() -> dict[str, TunedBoard]:
-    """All boards, none where there is no file. Raises ``InputError`` for a damaged one."""
-    path = records_file()
+def read_records(path: Path | None = None) -> dict[str, TunedBoard]:
+    """All boards of a file, else of `records_file`; none where there is no file.
+
+    Raises ``InputError`` for a damaged one.
+    """
+    path = path or records_file()
     if not path.exists():
         return {}
     try:

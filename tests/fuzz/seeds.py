@@ -8,6 +8,7 @@ found and what is to be kept.
 import json
 import lzma
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from glintfpga.firmware.wire.frames import Data
 from glintfpga.firmware.wire.messages import Counters, Done, generate, load, message, prompt, score
 from glintfpga.firmware.wire.protocol import DataFlag, HelloFlag, Op
 from glintfpga.host.models import image_of
+from glintfpga.host.tuning.records import TunedBoard
 from glintfpga.quant.blink.checkpoint import Checkpoint, write_checkpoint
 from glintfpga.quant.blink.spec import ModelSpec
 from support.damage import sealed
@@ -94,6 +96,19 @@ def data(payload, **fields):
     return Data(payload=payload, **fields).encode()
 
 
+TUNED = TunedBoard(
+    board="tangnano20k",
+    clock_mhz=67.5,
+    next_clock_mhz=81.0,
+    failed_clock_mhz=None,
+    built_clock_mhz=54.0,
+    bitstream_sha256="a" * 64,
+    tokens=1000,
+    warmth="22 C",
+    date="2026-01-31",
+)
+
+
 def info():
     return RowFacts().hello(flags=HelloFlag.MODEL, image_header=image_of(None).header).encode()
 
@@ -124,6 +139,7 @@ def seeds():
         "bitstream": {"good": bitstream()},
         "json": {"good": b'{"a": [1, 2.5, "b", null, {"c": true}]}'},
         "manifest": {"good": json.dumps(MANIFEST).encode()},
+        "tuned-boards": {"good": json.dumps({"boards": {"S1": asdict(TUNED)}}).encode()},
         "floorplan": {"good": json.dumps(FLOORPLAN).encode()},
         "record": {"good": json.dumps({"files": {"a/b.v": "1" * 64}}).encode()},
         "text": {"good": lzma.compress(b"to be or not to be ")},

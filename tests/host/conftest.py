@@ -134,9 +134,11 @@ class Line(ByteLine):
 
 
 @pytest.fixture(autouse=True)
-def no_tuned_boards(monkeypatch, tmp_path):
+def no_tuned_boards(tmp_path):
     """The user's own list of tuned boards is not read."""
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    with pytest.MonkeyPatch.context() as patch:  # a test's own `monkeypatch` ends before others
+        patch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -70,6 +70,8 @@ def test_ports(monkeypatch):
     monkeypatch.setattr("glintfpga.host.ports.usb.uart_ports", lambda: [board])
     assert words("chat") == ["/dev/ttyUSB1", "sim:", "ref:", "float:"]
     assert words("verify", incomplete="/dev/") == ["/dev/ttyUSB1"]
+    assert words("tune", incomplete="/dev/") == ["/dev/ttyUSB1"]
+    assert words("flash", incomplete="--t") == ["--tuned"]
 
 
 def test_models_and_boards():

@@ -39,6 +39,7 @@ from glintfpga.host.device.link import Link
 from glintfpga.host.files import output_folder
 from glintfpga.host.models import image_of
 from glintfpga.host.report.inputs import read_floorplan
+from glintfpga.host.tuning.records import read_records
 from glintfpga.quant.blink.checkpoint import read_checkpoint
 from glintfpga.quant.errors import GlintError
 from glintfpga.quant.evaluation.sets import read_set
@@ -255,6 +256,7 @@ TARGETS: dict[str, Target] = {
     "bitstream": _file("a.fs", _bitstream),
     "json": parse_object,
     "manifest": _file("manifest.json", read_manifest),
+    "tuned-boards": _file("tuned.json", read_records),
     "floorplan": _file("floorplan.json", read_floorplan),
     "record": _file(
         f"export/{output_folder.RECORD}", lambda path: output_folder.check(path.parent)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import struct
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,7 @@ class TunableBoard:
         fault: what it does above: "wrong" logits after a while, "self-test" or "silent".
 
     Members:
+        image: as above.
         loader: the program to flash it with.
         serial_number: of its USB bridge.
         on_token: called with the clock before each token of it.
@@ -65,7 +67,7 @@ class TunableBoard:
         self.fault = fault
         self.serial_number = SERIAL
         self.on_token = lambda clock_hz: None
-        self._image = image
+        self.image = image
         self._build_hz = build_hz
         self._known: dict[str, tuple[int, int, bytes]] = {}
         self._numerics = NumericsCache()
@@ -118,7 +120,10 @@ class TunableBoard:
         self.clock_hz, said_hz, build_id = self._known[digest]
         config = DeviceConfig(lanes=4, clock_hz=said_hz, build_id=build_id)
         self.device = SoftwareDevice(
-            model=self._model(config), load=None, sampler=Sampler(), info=config.hello()
+            model=self._model(self.image.data, config),
+            load=partial(self._model, config=config),
+            sampler=Sampler(),
+            info=config.hello(),
         )
 
     def _read(self) -> tuple[int, int, bytes]:
@@ -136,8 +141,8 @@ class TunableBoard:
                 return decoded.clock_hz, struct.unpack_from("<I", data, at - 4)[0], build_id
         raise AssertionError("the bitstream has no hello")
 
-    def _model(self, config: DeviceConfig) -> LoadedModel:
-        model = self._numerics.load(self._image.data, replace(config, clock_hz=0, build_id=b""))
+    def _model(self, data: bytes, config: DeviceConfig) -> LoadedModel:
+        model = self._numerics.load(data, replace(config, clock_hz=0, build_id=b""))
         right, count = model.numerics.logits, iter(range(1 << 40))
 
         def logits() -> np.ndarray:

@@ -55,7 +55,7 @@ def board(decoding, one_board, monkeypatch, tmp_path):
     monkeypatch.setattr("glintfpga.host.ports.usb.list_ports.comports", one_board.ports)
     monkeypatch.setattr("glintfpga.host.ports.open_port.SerialLine", one_board.open)
     yield one_board
-    one_board.limit_hz, one_board.fault = 85e6, "wrong"
+    one_board.limit_hz, one_board.fault, one_board.image = 85e6, "wrong", image_of(None)
     one_board.serial_number = "2023030621"
     one_board.on_token = lambda clock_hz: None
     one_board.break_loader(broken=False)

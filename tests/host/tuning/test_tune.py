@@ -2,11 +2,13 @@
 """``glintfpga tune`` and ``flash --tuned`` on a board that fails above some clock."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from glintfpga.firmware.wire.protocol import BAUDS
 from glintfpga.host.device.connect import open_connection
+from glintfpga.host.models import image_of
 from glintfpga.host.tuning.records import read_records, records_file
 from support.tunable_board import PORT, SERIAL
 
@@ -95,6 +97,19 @@ def test_a_board_that_fails_at_its_own_clock(command, board):
     assert (code, out) == (1, b"")
     assert "error: the device fails at 54 MHz, its own clock: token " in err
     assert read_records() == {}
+
+
+def test_another_model(command, board):
+    """One that is loaded is compared; one that was not named is not what fails."""
+    board.limit_hz = 60e6
+    arguments = ("tune", PORT, "--tokens", 140, "--load", "blink-instruct")
+    code, out, err = command(*arguments)
+    assert code == 0, err
+    assert out.decode().splitlines()[1].startswith("67.5 MHz failed: token ")
+    board.image = image_of(Path("blink-instruct"))
+    code, _, err = command("tune", PORT, *TOKENS)
+    assert code == 1
+    assert "it holds the model" in err and "name it with --load" in err
 
 
 def interrupt_above(board, clock_hz):
