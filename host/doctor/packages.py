@@ -20,6 +20,7 @@ PACKAGE = "glintfpga"
 NEEDED_BY = {
     "flash": "glintfpga flash",
     "build": "glintfpga build",
+    "tune": "glintfpga tune and flash --tuned",
     "prove": "glintfpga prove",
     "train": "glintfpga merge",
     "torch": "glintfpga train without g++ or for shapes of software only",
