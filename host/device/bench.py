@@ -15,11 +15,10 @@ from glintfpga.firmware.wire.protocol import (
 )
 from glintfpga.host.device.client import Client
 
-__all__ = ["POSITIONS", "RATES", "bench", "cycles_at", "wire_bound"]
+__all__ = ["POSITIONS", "bench", "cycles_at", "rates", "wire_bound"]
 
 POSITIONS = (1, 16, 64, 256)
 """Tokens in the context at which the cycles per token are measured."""
-RATES = (BAUDS[0], BAUDS[-1])
 PREFILL = 256
 TEMPERATURE = 0.8
 SEED = 1
@@ -44,6 +43,14 @@ def wire_bound(baud: int, vocab: int) -> float:
     payload = payload_limit(baud)
     tokens = (payload - MESSAGE_HEADER) // token_bytes(vocab)
     return baud / 10 * tokens / (DATA_HEADER + payload + CRC_BYTES + 2)
+
+
+def rates(bit_rate: Callable[[int], int]) -> tuple[int, int]:
+    """The slowest of ``BAUDS``, and the fastest that is at most the last of them on the wire.
+
+    No USB bridge need be faster, also where a tuned device has rates above that.
+    """
+    return BAUDS[0], max(baud for baud in BAUDS if bit_rate(baud) <= BAUDS[-1])
 
 
 def bench(
@@ -92,7 +99,7 @@ def bench(
     step()
     result["tokens_per_second_wire"] = {}
     slowest = min((item["value"] for item in speed.values()), default=None)
-    for nominal, steps in zip(RATES, RATE_STEPS, strict=True):
+    for nominal, steps in zip(rates(client.link.bit_rate), RATE_STEPS, strict=True):
         baud = client.link.bit_rate(nominal)  # more in a tuned device
         bound = wire_bound(baud, client.vocab)
         chip = min(bound, slowest) if slowest else bound

@@ -84,8 +84,11 @@ class Link:
         return self.session.endpoint.retries
 
     def bit_rate(self, baud: int) -> int:
-        """What a rate of ``BAUDS`` is at this end of the line, in bits per second."""
-        return round(baud * self._factor)
+        """What a rate of ``BAUDS`` is on the wire, in bits per second; more for a tuned device.
+
+        A bridge that divides has another rate only toward this program.
+        """
+        return baud if self._factor == BRIDGE_DIVIDER else round(baud * self._factor)
 
     def clock(self) -> float:
         """Seconds of the device's time."""
@@ -309,7 +312,7 @@ class Link:
 
     def _use_rate(self, baud: int) -> bool:
         """Change this end's rate; returns whether the port can."""
-        rate = self.bit_rate(baud)
+        rate = round(baud * self._factor)
         if rate != self._line_rate:
             self._line_rate = 0
             with self._noticing_loss():

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from glintfpga.host.device.bench import POSITIONS, STEPS, bench, wire_bound
+from glintfpga.host.device.bench import POSITIONS, STEPS, bench, rates, wire_bound
 
 
 def give_clock(world, monkeypatch):
@@ -99,3 +99,10 @@ def test_a_rate_that_does_not_work_is_not_reached(world):
     world.bad_rates = (3_000_000,)
     result = bench(world.client(), how="measured", tokens=300)
     assert result["tokens_per_second_wire"]["3000000"]["reached"] is None
+
+
+@pytest.mark.parametrize(
+    ("factor", "top"), [(1, 3_000_000), (1.25, 2_000_000), (1.5, 2_000_000), (2, 1_500_000)]
+)
+def test_rates_of_a_tuned_device(factor, top):
+    assert rates(lambda baud: round(baud * factor)) == (115_200, top)

@@ -35,7 +35,7 @@ def test_bridge_that_divides_by_four_is_found_and_told_once(world, notes):
     (line,) = notes
     assert re.search(r"of board divides rates by 4: other programs need 460800 baud", line)
     assert "update the board's debugger firmware as https://" in line
-    assert client.fastest() == BAUDS[0]
+    assert client.fastest() == BAUDS[0] == client.link.bit_rate(BAUDS[0])
     assert works(client)
     before = world.now
     client.connect()
