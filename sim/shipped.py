@@ -25,7 +25,8 @@ class SimManifest:
     wasm: str
     rtlil: str
     """Of the device's RTLIL without source paths."""
-    harness: str
+    recipe: str
+    """Of what it is made by from there on: scripts, options, and the C++ around the design."""
     image: str
     """Model id of the image of power-up."""
     lanes: int

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A component compiled to a program: Amaranth -> RTLIL -> CXXRTL C++ -> wasm or shared library.
 
-The C++ of the design is compiled together with ``harness.cpp``, which holds the clock, a UART and
-the flat C interface that `glintfpga.sim.compiled` speaks.
+The C++ of the design is rewritten so that it evaluates only what changed (`support.activity`), and
+compiled together with ``harness.cpp``, which holds the clock, a UART and the flat C interface that
+`glintfpga.sim.compiled` speaks.
 """
 
 import ctypes
@@ -21,12 +22,14 @@ from amaranth.lib import wiring
 
 from glintfpga.quant.errors import EnvironmentProblem
 from glintfpga.quant.files.native import compile_sources, made_cached, run_compiler
+from support.activity.rewrite import rewritten
 
 __all__ = [
     "NativeProgram",
     "build_native",
     "build_wasm",
     "harness_text",
+    "recipe_text",
     "rtlil_hash",
     "rtlil_text",
 ]
@@ -85,7 +88,8 @@ def build_native(component: wiring.Component) -> Path:
     """Compile with the C++ compiler of this machine (``$CXX``, else g++) to a shared library.
 
     The result is cached by its content.
-    Raises ``EnvironmentProblem`` when there is no compiler or no Yosys.
+    Raises ``EnvironmentProblem`` when there is no compiler or no Yosys, ``ValueError`` for a design
+    with another clock than ``clk``.
     """
     text = rtlil_text(component)
     compiler = shutil.which(os.environ.get("CXX", "g++"))
@@ -94,7 +98,7 @@ def build_native(component: wiring.Component) -> Path:
     command = [compiler, *_COMMON, *_NATIVE, *_options(component)]
     return made_cached(
         "simulation.so",
-        [text, _QUICK, harness_text(), *command],
+        [text, recipe_text(), *command],
         lambda folder: _compile(*_translate_quickly(text), command, folder),
     )
 
@@ -130,6 +134,14 @@ def harness_text() -> str:
     return Path(__file__).with_name("harness.cpp").read_text(encoding="utf-8")
 
 
+def recipe_text() -> str:
+    """All that a simulation is made by, from RTLIL on, but for the tools themselves."""
+    folder = Path(__file__).with_name("activity")
+    rewriting = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py"))]
+    options = [_QUICK, _THOROUGH, *_COMMON, *_NATIVE, *_WASM]
+    return "\n".join([*options, *rewriting, harness_text()])
+
+
 def _translate_quickly(text: str) -> tuple[str, Path]:
     """C++ of the design, and the folder of its headers, by the Yosys that Amaranth finds."""
     script = f"read_rtlil <<end_of_rtlil\n{text}\nend_of_rtlil\n{_QUICK}\n"
@@ -155,5 +167,5 @@ def _translate_thoroughly(text: str, folder: Path) -> tuple[str, Path]:
 
 def _compile(design: str, share: Path, command: list[str], folder: Path) -> Path:
     headers = share / "include" / "backends" / "cxxrtl" / "runtime"
-    sources = {"sim.cpp": design + harness_text()}
+    sources = {"sim.cpp": rewritten(design) + harness_text()}
     return compile_sources(folder, [*command, f"-I{headers}"], sources, what=_WHAT)

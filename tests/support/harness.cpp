@@ -123,11 +123,16 @@ inline void cycle() {
     }
     rising_edge();
     if (trace) {
+        design->eval();
         cycles--;
         sample(1);
         cycles++;
     }
 }
+
+// A design that evaluates only what changed has to be told of changes from outside.
+template <typename Any> auto wake(Any &any, int) -> decltype(any.wake()) { any.wake(); }
+template <typename Any> void wake(Any &, long) {}
 
 uint32_t *words() { return reinterpret_cast<uint32_t *>(buffer); }
 
@@ -220,6 +225,7 @@ EXPORT(sim_peek) void sim_peek(uint32_t handle, uint32_t first, uint32_t rows) {
 
 EXPORT(sim_poke) void sim_poke(uint32_t handle, uint32_t first, uint32_t rows) {
     const cxxrtl::debug_item &item = *handles[handle];
+    wake(*design, 0);
     std::copy_n(words(), rows * stride(item), item.curr + first * stride(item));
     if (item.next && item.next != item.curr)
         std::copy_n(words(), rows * stride(item), item.next + first * stride(item));
@@ -287,14 +293,15 @@ EXPORT(sim_framing_errors) uint32_t sim_framing_errors() { return framing_errors
 
 // Run up to `limit` cycles; with `wanted` > 0 stop once that many received bytes wait.
 EXPORT(sim_run) uint32_t sim_run(uint32_t limit, uint32_t wanted) {
-    for (uint32_t used = 0; used < limit; used++) {
+    uint32_t used = 0;
+    for (bool enough = false; used < limit && !enough; used++) {
         design->p_rx = Bit{uint32_t(sender.cycle())};
         cycle();
-        if (receiver.cycle(design->p_tx.template get<uint32_t>()) && wanted &&
-            from_design.size() >= wanted)
-            return used + 1;
+        enough = receiver.cycle(design->p_tx.template get<uint32_t>()) && wanted &&
+                 from_design.size() >= wanted;
     }
-    return limit;
+    design->eval();
+    return used;
 }
 
 #endif

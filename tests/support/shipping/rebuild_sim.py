@@ -19,7 +19,7 @@ from glintfpga.hdl.device import Device
 from glintfpga.hdl.row.machine import RowMachine
 from glintfpga.quant.errors import EnvironmentProblem
 from glintfpga.sim.shipped import SimManifest, shipped_manifest, write_manifest
-from support.cxxrtl import build_wasm, harness_text, rtlil_hash, rtlil_text
+from support.cxxrtl import build_wasm, recipe_text, rtlil_hash, rtlil_text
 
 __all__ = ["CONFIG", "default_device", "default_image", "is_stale", "rebuild"]
 
@@ -41,15 +41,15 @@ def default_device(image: Image) -> Device:
 
 
 def is_stale() -> bool:
-    """Whether the shipped simulation was made of other gateware, harness or model than here."""
+    """Whether the shipped simulation was made of another model or gateware, or otherwise."""
     image = default_image()
     try:
         manifest = shipped_manifest()
     except EnvironmentProblem:
         return True
-    return (manifest.rtlil, manifest.harness) != (
+    return (manifest.rtlil, manifest.recipe) != (
         rtlil_hash(rtlil_text(default_device(image))),
-        _harness_hash(),
+        _recipe_hash(),
     )
 
 
@@ -62,7 +62,7 @@ def rebuild(folder: Path) -> None:
     manifest = SimManifest(
         wasm=hashlib.sha256(wasm.read_bytes()).hexdigest(),
         rtlil=rtlil,
-        harness=_harness_hash(),
+        recipe=_recipe_hash(),
         image=image.model_id,
         lanes=CONFIG.lanes,
         plan=CONFIG.plan.code,
@@ -72,8 +72,8 @@ def rebuild(folder: Path) -> None:
     _log.info("%s: %d bytes in %.0f s", wasm, wasm.stat().st_size, time.monotonic() - began)
 
 
-def _harness_hash() -> str:
-    return hashlib.sha256(harness_text().encode()).hexdigest()
+def _recipe_hash() -> str:
+    return hashlib.sha256(recipe_text().encode()).hexdigest()
 
 
 def main() -> int:
