@@ -10,7 +10,7 @@ from typing import Any
 from glintfpga.boards.board import Board
 from glintfpga.boards.cache import digest_of, file_digest
 from glintfpga.boards.gowin.resources import Resources
-from glintfpga.firmware.blink.device_config import DeviceConfig
+from glintfpga.firmware.blink.device_config import NOISE_MULTIPLIERS, DeviceConfig
 from glintfpga.firmware.blink.schedule import step_cycles, token_cycles
 from glintfpga.quant.blink.spec import ModelSpec
 from glintfpga.quant.errors import InputError
@@ -19,7 +19,7 @@ __all__ = ["Design", "device_design", "expected_resources", "source_digest"]
 
 _SOURCES = ("quant", "firmware", "hdl", "boards")
 # By lanes and plan, as synthesized: how widths and depths fall into blocks has no simple formula.
-_BLOCK_RAMS = {(2, 12): 38, (4, 12): 42, (8, 12): 46, (2, 9): 33, (4, 9): 41, (8, 9): 45}
+_BLOCK_RAMS = {(2, 12): 40, (4, 12): 46, (8, 12): 46, (2, 9): 35, (4, 9): 45, (8, 9): 45}
 _LIBRARIES = ("amaranth", "amaranth-boards", "numpy")
 
 
@@ -52,11 +52,11 @@ def source_digest(folders: tuple[str, ...] = _SOURCES) -> str:
 def expected_resources(config: DeviceConfig) -> Resources:
     """Multipliers and memories of the device, exactly.
 
-    A lane has seven multipliers of the plan's width and, up to four lanes, a wide one for noise;
-    RoPE has four of the plan's width; norm and divide have nine wide ones.
+    A lane has seven multipliers of the plan's width, RoPE four; norm and divide have nine wide
+    ones, the noise some more.
     """
     lanes = config.lanes
-    narrow, wide = 7 * lanes + 4, 9 + (lanes if lanes <= 4 else 0)
+    narrow, wide = 7 * lanes + 4, 9 + NOISE_MULTIPLIERS[lanes]
     bsram = _BLOCK_RAMS[lanes, config.plan.code]
     if config.plan.weight_width <= 9:
         return Resources(mult18x18=wide, mult9x9=narrow, bsram=bsram)

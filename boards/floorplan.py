@@ -40,10 +40,10 @@ _BLOCKS = tuple(
     for pattern, name in (
         (r"device\.machine\.core\.lane(\d+)\.", "lane {}"),
         (r"device\.machine\.core\.norm\.", "norm"),
-        (r"device\.machine\.core\.rope(_rows)?\.", "rope"),
+        (r"device\.machine\.core\.(operand|angles|newest_rows)\.", "rope"),
         (r"device\.machine\.core\.(weighted_sum|running_max|divide)\b", "softmax"),
-        (r"device\.machine\.core\.(residual|embed_rows)\.", "residual"),
-        (r"device\.machine\.core\.(sequencer|table|position)\.", "sequencer"),
+        (r"device\.machine\.core\.(residual|embeddings)\.", "residual"),
+        (r"device\.machine\.core\.(sequencer|table|position|addresses)\.", "sequencer"),
         (r"device\.machine\.core\.sampler\.(trivium|gumbel)\b", "noise"),
         (r"device\.machine\.core\.sampler\.crc\b", "logit CRC"),
         (r"device\.machine\.core\.sampler\b", "sampler"),

@@ -13,9 +13,10 @@ from glintfpga.boards.floorplan import FLOORPLAN, floorplan
 from glintfpga.boards.gowin import bram_patch, bram_signatures, carry, lut4, resources
 from glintfpga.boards.gowin.bram_patch import cells_of
 from glintfpga.boards.gowin.losses import check_routed
+from glintfpga.boards.gowin.router_delays import chip_database
 from glintfpga.boards.gowin.timing import report as timing
 from glintfpga.boards.gowin.timing.analysis import analyze
-from glintfpga.boards.gowin.timing.delays import delays_of
+from glintfpga.boards.gowin.timing.delays import ASSUMED, delays_of
 from glintfpga.boards.gowin.tool_warnings import complaints_of
 from glintfpga.boards.report import count_lut_slots, summary
 from glintfpga.boards.step import OnProgress, PhaseReporter, Results, Step
@@ -26,6 +27,7 @@ __all__ = ["Steps"]
 # The packer knows the top level by this name only.
 _TOP = "top"
 _WARNINGS = "warnings.json"
+_CHIP_DATABASE = "chipdb.bin"
 
 # Per phase of a tool: a line that it prints, our name of the phase, the share done by then, and
 # about how many lines it prints until the next phase. Measured on default builds, where "routing
@@ -96,6 +98,7 @@ class Steps:
                     *_digests(done, "elaborate", "top.cst", "top.sdc"),
                     *route,
                     NEXTPNR.identity(),
+                    f"multiplier {ASSUMED.multiplier} ns",
                 ],
                 make=self._route,
             ),
@@ -198,8 +201,9 @@ class Steps:
         _copy(results["lut4"], "top.syn.json", folder)
         for name in ("top.cst", "top.sdc"):
             _copy(results["elaborate"], name, folder)
+        (folder / _CHIP_DATABASE).write_bytes(chip_database(self.board))
         NEXTPNR.run(
-            self.route_arguments(),
+            [*("--chipdb", _CHIP_DATABASE), *self.route_arguments()],
             folder=folder,
             log=self.logs / "route.log",
             on_line=PhaseReporter(_ROUTE_PHASES, on_progress),
@@ -213,10 +217,11 @@ class Steps:
             sdc=_text_of(folder / "top.sdc"),
         )
         _write(folder / "compared.json", compared)
-        (folder / "top.syn.json").unlink()
+        for name in ("top.syn.json", _CHIP_DATABASE):
+            (folder / name).unlink()
 
     def route_arguments(self) -> list[str]:
-        """What nextpnr-himbaechel is called with."""
+        """What nextpnr-himbaechel is called with, but for the chip database with multipliers."""
         return [
             *("--device", self.board.part),
             *("--vopt", f"family={self.board.chip_database}"),

@@ -2,14 +2,15 @@
 """Pins to which the router gives no delay.
 
 It drops every path through such a pin, from its report and while it places and routes, without a
-message. Its delays are compiled in by cell type and pin name (``create_timing_info`` of its Gowin
-part); what is named otherwise, or put in after the types were looked up, has none:
+message. Its delays are in its chip database, by cell type and pin name (``create_timing_info`` of
+its Gowin part; those of multipliers we add, `boards.gowin.router_delays`); what is named otherwise,
+or put in after the types were looked up, has none:
 
 - LUT1, LUT2 and LUT3, as only LUT4 is there;
 - the LUTs that it puts in front of registers after placement;
 - of block RAMs with two ports the addresses and outputs of port B, and columns above 32;
 - the data inputs of LUT RAMs;
-- multipliers, PLLs and pads.
+- PLLs, pads, and of multipliers what is not operand or product.
 """
 
 import re
@@ -34,6 +35,7 @@ _TIMED = {
         "ALU": "I[013]|CIN|COUT|SUM",
         "DFFN?[SRPC]?E?": "D|CE|Q|CLK|SET|RESET|PRESET|CLEAR",
         "RAM16SDP4": "RAD|WAD|DO|WRE|CLK",
+        "MULT(9X9|18X18)": r"A\d+|B\d+|DOUT\d+",
         "SP": f"(DI|DO){_DATA}|AD{_ADDRESS}|BLKSEL{_SELECT}|CE|WRE|OCE|RESET|CLK",
         "SDP": f"(DI|DO){_DATA}|AD[AB]{_ADDRESS}|BLKSEL[AB]{_SELECT}"
         "|CE[AB]|RESET[AB]|WREA|OCEB|CLK[AB]",

@@ -10,7 +10,10 @@ from glintfpga.quant.blink.limits import DEFAULT_LANES, check_lanes
 from glintfpga.quant.blink.plan import DEFAULT_PLAN, NumberPlan
 from glintfpga.quant.errors import InputError
 
-__all__ = ["DeviceConfig"]
+__all__ = ["NOISE_MULTIPLIERS", "DeviceConfig"]
+
+NOISE_MULTIPLIERS = {2: 4, 4: 7, 8: 0}
+"""By lanes: for the noise of a group of logits, what the machine leaves of 48 wide multipliers."""
 
 
 @dataclass(frozen=True, kw_only=True)

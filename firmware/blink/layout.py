@@ -5,6 +5,10 @@ There are two banks of 4,096 logical rows: the dot bank (weights, output rows, K
 are multiplied with one operand each, and the sum bank (down columns, V' rings), whose rows are
 scaled and summed. Logical row r is address r // P of lane r mod P, so a layout is the same for
 every P.
+
+The sum bank has the output rows too, at the same places, so that logits come from both banks at
+once. A device copies them there: it stores each row of the section DOT in both banks, and the rows
+of SUM, which come later in an image, lie below the output rows.
 """
 
 from dataclasses import dataclass
@@ -15,7 +19,16 @@ from glintfpga.quant.blink.limits import LANES, LIMITS, check_fits
 from glintfpga.quant.blink.model import PassWeights, QuantizedModel
 from glintfpga.quant.errors import InputError
 
-__all__ = ["ALIGN", "MAX_ROPE_DEN", "MAX_VOCAB", "ROWS", "Layout", "PassPlace", "align"]
+__all__ = [
+    "ALIGN",
+    "MAX_ROPE_DEN",
+    "MAX_VOCAB",
+    "ROWS",
+    "Layout",
+    "PassPlace",
+    "align",
+    "logit_rows",
+]
 
 ROWS = LIMITS.rows
 """Logical rows in each bank, whatever the number of lanes."""
@@ -26,6 +39,11 @@ MAX_ROPE_DEN = 1024
 
 ALIGN = max(LANES)
 """Matrices and rings start at multiples of this, so that a layout serves every device."""
+
+
+def logit_rows(lanes: int) -> int:
+    """Logits per cycle: of both banks, but with 8 lanes of one, as the chip has no room for 16."""
+    return min(2 * lanes, max(LANES))
 
 
 def align(rows: int) -> int:
@@ -80,7 +98,7 @@ class Layout:
             (dot_bank.place(_qkv(w)), dot_bank.place(_gate_up(w)), sum_bank.place(w.down.T.copy()))
             for w in model.passes
         ]
-        out_base = dot_bank.used
+        out_base = max(dot_bank.used, sum_bank.used)
         dot_rows = out_base + align(model.vocab)
         ring = align(model.window)
         first = max(dot_rows, sum_bank.used)

@@ -80,6 +80,7 @@ class FrameWriter(wiring.Component):
         at = Signal(range(DATA_HEADER))
         left = Signal(range(MAX_PAYLOAD + 1))
         address = Signal(range(TO_HOST_RING))
+        byte, in_header = Signal(8), Signal()
         m.d.comb += [self.ring.address.eq(address), self.info.address.eq(address)]
         is_hello = Signal()
         offset, ack, credit = Signal(16), Signal(16), Signal(8)
@@ -128,39 +129,41 @@ class FrameWriter(wiring.Component):
                     ]
                     m.next = "HEADER"
             with m.State("HEADER"):
-                # Its 5 or 8 bytes.
-                m.d.comb += [
-                    self.o.payload.byte.eq(header),
-                    self.o.payload.last.eq(last_of_header & (left == 0)),
-                    self.o.valid.eq(1),
-                ]
-                with m.If(self.o.ready):
-                    m.d.sync += at.eq(at + 1)
-                    with m.If(last_of_header):
-                        m.next = "FETCH"
-                        with m.If(left == 0):
-                            m.next = "IDLE"
+                # Latch one of its 5 or 8 bytes: the way to the transmitter is long.
+                m.d.sync += [byte.eq(header), in_header.eq(~last_of_header)]
+                m.next = "BYTE"
             with m.State("FETCH"):
                 # Read a byte; abort the frame if its payload is not safe to read any more.
                 with m.If(is_hello):
                     m.d.comb += self.info.enable.eq(1)
-                    m.next = "BYTE"
+                    m.next = "LATCH"
                 with m.Elif(self.flight < left):
                     m.d.comb += self.abort.eq(1)
                     m.next = "IDLE"
                 with m.Else():
                     m.d.comb += self.ring.enable.eq(1)
-                    m.next = "BYTE"
+                    m.next = "LATCH"
+            with m.State("LATCH"):
+                # The same for a byte of the payload.
+                m.d.sync += [
+                    byte.eq(Mux(is_hello, self.info.data, self.ring.data)),
+                    address.eq(address + 1),
+                    left.eq(left - 1),
+                ]
+                m.next = "BYTE"
             with m.State("BYTE"):
                 # Hand it over.
                 m.d.comb += [
-                    self.o.payload.byte.eq(Mux(is_hello, self.info.data, self.ring.data)),
-                    self.o.payload.last.eq(left == 1),
+                    self.o.payload.byte.eq(byte),
+                    self.o.payload.last.eq(~in_header & (left == 0)),
                     self.o.valid.eq(1),
                 ]
                 with m.If(self.o.ready):
-                    m.d.sync += [address.eq(address + 1), left.eq(left - 1)]
-                    m.next = "FETCH"
-                    with m.If(left == 1):
+                    m.d.sync += at.eq(at + 1)
+                    with m.If(in_header):
+                        m.next = "HEADER"
+                    with m.Elif(left == 0):
                         m.next = "IDLE"
+                    with m.Else():
+                        m.next = "FETCH"
         return m

@@ -27,7 +27,7 @@ class StreamReceiver(wiring.Component):
     counted. Reading stays behind ``expected`` and writing at or before the oldest unread byte, so
     the two ports of the ring never meet.
 
-    Latency: 2 cycles from ``take`` to a byte on ``o``; a byte every 2 cycles from then on.
+    Latency: 3 cycles from ``take`` to a byte on ``o``; a byte every 3 cycles from then on.
 
     Members
     -------
@@ -103,14 +103,17 @@ class StreamReceiver(wiring.Component):
         with m.If(self.take & fits):
             m.d.sync += self.expected.eq(self.expected + self.length)
 
-        m.d.comb += [read.addr.eq(position), read.en.eq(0), self.o.payload.eq(read.data)]
-        with m.If(~self.o.valid):
+        reading = Signal()
+        m.d.comb += [read.addr.eq(position), read.en.eq(0)]
+        with m.If(reading):
+            m.d.sync += [self.o.payload.eq(read.data), self.o.valid.eq(1), reading.eq(0)]
+        with m.Elif(~self.o.valid):
             with m.If(held != 0):
                 m.d.comb += read.en.eq(1)
-                m.d.sync += self.o.valid.eq(1)
+                m.d.sync += reading.eq(1)
         with m.Elif(self.o.ready):
             m.d.sync += [position.eq(position + 1), self.o.valid.eq(0)]
 
         with m.If(self.clear):
-            m.d.sync += [self.expected.eq(0), position.eq(0), self.o.valid.eq(0)]
+            m.d.sync += [self.expected.eq(0), position.eq(0), self.o.valid.eq(0), reading.eq(0)]
         return m

@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal, signed
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.vendor import GowinPlatform
@@ -12,28 +12,35 @@ __all__ = ["Multiplier"]
 
 
 class Multiplier(wiring.Component):
-    """``p = a * b``, both signed. Latency 2 cycles: operands, then product, are registered.
+    """``p = a * b``, both signed. Operands are registered, and the product if ``cycles`` is 2.
 
-    On a Gowin platform this is MULT9X9 (both operands at most 9 bits) or MULT18X18 with AREG,
-    BREG and OUT_REG on; the tools infer neither these registers nor their timing (nextpnr has no
-    multiplier timing), so it is never left to inference. ``in_logic`` uses the twin there too.
-    Operands above 18 bits are refused.
-
-    ``outside`` lists operands (a, b) or product (p) registered in flip-flops instead of in the DSP
-    block. The router can time flip-flops but not DSP pins, so only wires to and from the block stay
-    untimed. Synthesis merges the flip-flops of an operand that several multipliers share.
+    On a Gowin platform this is MULT9X9 (both operands at most 9 bits) or MULT18X18, without its own
+    registers: those are flip-flops, so that the router times all ways to and from the block (see
+    `glintfpga.boards.gowin.router_delays`). Synthesis merges the flip-flops of an operand that
+    several multipliers share, unless one of them is ``apart``: then its operand registers begin
+    with ones instead of zeros, so that they are others, near to it. ``in_logic`` uses the twin
+    there too. Operands above 18 bits are refused.
     """
 
     def __init__(
-        self, *, a_width: int, b_width: int, in_logic: bool = False, outside: str = ""
+        self,
+        *,
+        a_width: int,
+        b_width: int,
+        cycles: int = 2,
+        apart: bool = False,
+        in_logic: bool = False,
     ) -> None:
         widest = max(a_width, b_width)
         if widest > 18:
             raise ValueError(f"operands must have at most 18 bits, not {widest!r}")
+        if cycles not in (1, 2):
+            raise ValueError(f"cycles must be 1 or 2, not {cycles!r}")
         self.a_width = a_width
         self.b_width = b_width
+        self.cycles = cycles
+        self.apart = apart
         self.in_logic = in_logic
-        self.outside = outside
         self.primitive_width = 9 if widest <= 9 else 18
         super().__init__(
             {
@@ -45,33 +52,26 @@ class Multiplier(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
+        a = Signal(signed(self.a_width), init=-self.apart)
+        b = Signal(signed(self.b_width), init=-self.apart)
+        m.d.sync += [a.eq(self.a), b.eq(self.b)]
         if isinstance(platform, GowinPlatform) and not self.in_logic:
-            width = self.primitive_width
-            a, b = Signal(signed(width)), Signal(signed(width))
-            product = Signal(signed(2 * width))
-            for name, to, value in (("a", a, self.a), ("b", b, self.b), ("p", self.p, product)):
-                m.d["sync" if name in self.outside else "comb"] += to.eq(value)
+            product = Signal(signed(2 * self.primitive_width))
             m.submodules.dsp = self._dsp(a, b, product)
-            return m
-        a = Signal(signed(self.a_width))
-        b = Signal(signed(self.b_width))
-        m.d.sync += [a.eq(self.a), b.eq(self.b), self.p.eq(a * b)]
+        else:
+            product = a * b
+        m.d["sync" if self.cycles == 2 else "comb"] += self.p.eq(product)
         return m
 
     def _dsp(self, a: Signal, b: Signal, product: Signal) -> Instance:
         width = self.primitive_width
+        registers = ("AREG", "BREG", "OUT_REG", "PIPE_REG", "ASIGN_REG", "BSIGN_REG", "SOA_REG")
         return Instance(
             f"MULT{width}X{width}",
-            p_AREG=Const("a" not in self.outside, 1),
-            p_BREG=Const("b" not in self.outside, 1),
-            p_OUT_REG=Const("p" not in self.outside, 1),
-            p_PIPE_REG=Const(0, 1),
-            p_ASIGN_REG=Const(0, 1),
-            p_BSIGN_REG=Const(0, 1),
-            p_SOA_REG=Const(0, 1),
+            **{f"p_{name}": Const(0, 1) for name in registers},
             p_MULT_RESET_MODE="SYNC",
-            i_A=a,
-            i_B=b,
+            i_A=_extended(a, width),
+            i_B=_extended(b, width),
             i_SIA=Const(0, width),
             i_SIB=Const(0, width),
             i_ASIGN=Const(1, 1),
@@ -83,3 +83,7 @@ class Multiplier(wiring.Component):
             i_RESET=Const(0, 1),
             o_DOUT=product,
         )
+
+
+def _extended(operand: Signal, width: int) -> Value:
+    return Cat(operand, operand[-1].replicate(width - len(operand)))

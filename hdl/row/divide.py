@@ -7,6 +7,7 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from glintfpga.firmware.blink.latency import DIVIDE
 from glintfpga.hdl.primitives.fixed import bit_length, saturate, shift_guarded
 from glintfpga.hdl.primitives.memory import rom
 from glintfpga.hdl.primitives.multiplier import Multiplier
@@ -24,8 +25,8 @@ class Divide(wiring.Component):
     than x, which the adder of x rounds off. One shifter serves both: it shifts by
     ``shift_down`` in the cycle after ``hidden``, otherwise by the denominator one cycle before.
 
-        cycle 0: normalize denominator, table address   1: table, normalize values   2: product
-              3: quotient
+        cycle 0: normalize denominator, table address   1: table, normalize values
+              1 + DIVIDE: quotient
 
     Members
     -------
@@ -36,7 +37,7 @@ class Divide(wiring.Component):
     shifted : Out
         Combinational from ``values``.
     quotient : Out
-        Three cycles after ``values``.
+        ``1 + DIVIDE`` cycles after ``values``.
     """
 
     def __init__(self, *, plan: NumberPlan, value_width: int) -> None:
@@ -70,7 +71,7 @@ class Divide(wiring.Component):
         reciprocal = rom(m, "reciprocal", RECIPROCAL, 17, normal[6:16])
         shift = RECIPROCAL_LOG2 - (plan.v.width - 1) - (plan.x.frac - plan.v.frac)
         for i in range(3):
-            m.submodules[f"divide{i}"] = unit = Multiplier(a_width=18, b_width=18, outside="a")
+            m.submodules[f"divide{i}"] = unit = Multiplier(a_width=18, b_width=18, cycles=DIVIDE)
             guarded = saturate(shift_guarded(self.values[i], plan.min_sum_shift, amount), 19)
             m.d.comb += [
                 self.shifted[i].eq(guarded),

@@ -34,7 +34,7 @@ class ImageLoader(wiring.Component):
     from the info, rows from the core; nothing is written, and ``ok`` says that all of them are
     what was loaded.
 
-    Latency: 3 cycles per word; 17 per row with ``check``.
+    Latency: 3 cycles per word; 16 per row with ``check``.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class ImageLoader(wiring.Component):
         row = Signal(48)
         odd, in_header, in_tail = Signal(), Signal(), Signal()
         position = Signal(range(HEADER_BYTES + 1))
-        self._section = section = Signal(range(len(Section)))
+        section = Signal(range(len(Section)))
         index = Signal(12)
         number = Signal(range(3))  # of the row
         kind = Signal(range(3))  # of the row, within CONFIG or a pass

@@ -8,6 +8,8 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from glintfpga.firmware.blink.latency import DOT, LOGIT, SWIGLU, TO_OPERAND, VALUE, WEIGH
+from glintfpga.hdl.primitives.delay import delay
 from glintfpga.hdl.primitives.fixed import saturate, shift_guarded
 from glintfpga.hdl.primitives.memory import outside_reset, ram, rom
 from glintfpga.hdl.primitives.multiplier import Multiplier
@@ -20,14 +22,16 @@ __all__ = ["Lane"]
 
 
 class Lane(wiring.Component):
-    """Rows of one memory bank past one vector. Cycles are counted from the dot address:
+    """Rows of one memory bank past one vector. Cycles are counted from the dot address, with one
+    cycle a multiplier (`glintfpga.firmware.blink.latency`):
 
-        0 dot_address   1 operand   2 products   3 dot   4 value, score floor
-        softmax weight:   5 p enters the sum multipliers, 7 product p*v
-        hidden number:    5 SiLU table (gate) and value (up, issued a cycle after its gate),
-                          7 z enters the sum multipliers, 9 product z*down
+        0 dot_address   1 operand   2 products   3 value, score floor
+        softmax weight:   4 p enters the sum multipliers, 5 product p*v
+        hidden number:    4 SiLU table (gate) and value (up, issued a cycle after its gate),
+                          5 z enters the sum multipliers, 6 product z*down
 
-    ``sum_address`` is due one cycle before its weight enters. A bank row is three numbers, the
+    ``sum_address`` is due one cycle before its weight enters. The newest key of a softmax is not
+    read: it comes by ``newest_k`` as it is written. A bank row is three numbers, the
     first lowest.
 
     Members
@@ -55,12 +59,30 @@ class Lane(wiring.Component):
         The bank rows that are read, one cycle after their addresses.
     row_address, dot_row, dot_write, sum_row, sum_write : In
         Write ports.
+    newest_k, use_newest : In
+        In place of the row of the dot bank, with the operand.
+    select_operand, sum_operand : In
+        The sum multipliers take this operand, one cycle after the dot multipliers theirs.
+    logit_shift : In
+        As ``shift``, of all logits.
+    logits : Out
+        ``value``, and with ``two_banks`` the same of the row of the sum bank, `LOGIT` cycles after
+        the word of their group.
     """
 
     def __init__(
-        self, *, plan: NumberPlan, depth: int, dot_init: Sequence[int], sum_init: Sequence[int]
+        self,
+        *,
+        plan: NumberPlan,
+        depth: int,
+        two_banks: bool,
+        apart: bool = False,
+        dot_init: Sequence[int],
+        sum_init: Sequence[int],
     ) -> None:
         self.plan = plan
+        self.two_banks = two_banks
+        self.apart = apart
         self.depth = depth
         self.dot_init = dot_init
         self.sum_init = sum_init
@@ -73,6 +95,7 @@ class Lane(wiring.Component):
                 "dot_address": In(address),
                 "sum_address": In(address),
                 "operand": In(data.ArrayLayout(signed(width), 3)),
+                "sum_operand": In(data.ArrayLayout(signed(width), 3)),
                 "shift": In(plan.shift_bits),
                 "value": Out(signed(plan.value.width)),
                 "valid": In(1),
@@ -88,6 +111,11 @@ class Lane(wiring.Component):
                 "dot_write": In(1),
                 "sum_row": In(3 * width),
                 "sum_write": In(1),
+                "newest_k": In(3 * width),
+                "use_newest": In(1),
+                "select_operand": In(1),
+                "logit_shift": In(plan.shift_bits),
+                "logits": Out(data.ArrayLayout(signed(plan.value.width), 1 + two_banks)),
             }
         )
 
@@ -98,8 +126,14 @@ class Lane(wiring.Component):
         sum_row = self._bank(m, "sum", self.sum_address)
         products = []
         for i in range(3):
-            m.submodules[f"dot{i}"] = unit = Multiplier(a_width=width, b_width=width, outside="a")
-            m.d.comb += [unit.a.eq(self.operand[i]), unit.b.eq(dot_row[i])]
+            m.submodules[f"dot{i}"] = unit = Multiplier(
+                a_width=width, b_width=width, cycles=DOT, apart=self.apart
+            )
+            newest = self.newest_k[i * width : (i + 1) * width].as_signed()
+            m.d.comb += [
+                unit.a.eq(self.operand[i]),
+                unit.b.eq(Mux(self.use_newest, newest, dot_row[i])),
+            ]
             products.append(unit.p)
         dot = Signal(signed(self.dot_width))
         m.d.sync += dot.eq(products[0] + products[1] + products[2])
@@ -109,9 +143,25 @@ class Lane(wiring.Component):
         self._softmax(m, dot)
         weight = Mux(self.select_z, z, self.p)
         for i in range(3):
-            m.submodules[f"sum{i}"] = unit = Multiplier(a_width=width, b_width=width, outside="a")
-            m.d.comb += [unit.a.eq(weight), unit.b.eq(sum_row[i]), self.products[i].eq(unit.p)]
+            m.submodules[f"sum{i}"] = unit = Multiplier(a_width=width, b_width=width, cycles=WEIGH)
+            number = (
+                Mux(self.select_operand, self.sum_operand[i], weight) if self.two_banks else weight
+            )
+            m.d.comb += [unit.a.eq(number), unit.b.eq(sum_row[i]), self.products[i].eq(unit.p)]
+        logits = [delay(m, self.value, LOGIT - VALUE, "dot_logit")]
+        if self.two_banks:
+            logits.append(self._second_logit(m))
+        m.d.comb += [port.eq(logit) for port, logit in zip(self.logits, logits, strict=True)]
         return m
+
+    def _second_logit(self, m: Module) -> Any:
+        """Of the row of the sum bank."""
+        plan = self.plan
+        dot = Signal(signed(self.dot_width), name="sum_dot")
+        m.d.sync += dot.eq(self.products[0] + self.products[1] + self.products[2])
+        value = (shift_guarded(dot, plan.min_shift, self.logit_shift) + 1) >> 1
+        late = LOGIT - (TO_OPERAND + 1 + WEIGH + 1)
+        return delay(m, saturate(value, plan.value.width), late, "sum_logit")
 
     def _bank(self, m: Module, side: str, address: Any) -> list[Any]:
         width = self.plan.weight_width
@@ -134,7 +184,7 @@ class Lane(wiring.Component):
         gate = saturate(self.value, plan.gate.width).as_unsigned()
         silu = rom(m, "silu", silu_table(plan), plan.silu.width, gate)
         m.submodules.swiglu = unit = Multiplier(
-            a_width=plan.silu.width, b_width=plan.up.width, outside="b"
+            a_width=plan.silu.width, b_width=plan.up.width, cycles=SWIGLU
         )
         m.d.comb += [
             unit.a.eq(silu.as_signed()),

@@ -4,6 +4,8 @@
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from glintfpga.firmware.blink.latency import VALUE
+
 __all__ = ["READ_CYCLES", "LoadPort"]
 
 LoadPort = wiring.Signature(
@@ -29,5 +31,5 @@ target, index, data, stored
     The sections are those of the machine's image format.
 """
 
-READ_CYCLES = 8
-"""Dot address, four cycles to the sum address, memory, lane, section."""
+READ_CYCLES = VALUE + 3
+"""Dot address, ``VALUE - 1`` cycles to the sum address, memory, lane, section."""

@@ -7,7 +7,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from glintfpga.firmware.blink.schedule import NORM
+from glintfpga.firmware.blink.latency import NORM, SCALE, SQUARE
 from glintfpga.hdl.primitives.fixed import bit_length
 from glintfpga.hdl.primitives.memory import rom
 from glintfpga.hdl.primitives.multiplier import Multiplier
@@ -21,11 +21,12 @@ __all__ = ["RmsNorm"]
 class RmsNorm(wiring.Component):
     """``h = y / sqrt(mean(y**2) + 1e-5)`` with ``y = x + loop_embedding`` or ``y = x``.
 
-    Latency 6 cycles; ``h`` comes straight from a multiplier's register. The inputs must be stable
-    for the first four cycles: y is used twice, and nothing is delayed for the second use.
+    Latency `NORM` cycles; ``h`` comes straight from a multiplier. The inputs must be stable for the
+    first ``SQUARE + 2`` cycles: y is used twice, and nothing is delayed for the second use. With
+    one cycle a multiplier:
 
-        cycle 0: y   1: squares, bit length of y   2: sum   3: normalize sum, table address
-              4: table, y normalized  5: product   6: h
+        cycle 0: y   1: squares, bit length of y   2: normalize sum, table address
+              3: table, y normalized   4: h
 
     Members
     -------
@@ -67,7 +68,7 @@ class RmsNorm(wiring.Component):
             m.d.sync += y_q[i].eq(y[i])
             bits |= y_q[i][:-1] ^ y_q[i][-1].replicate(wide - 1)
             m.submodules[f"square{i}"] = square = Multiplier(
-                a_width=wide, b_width=wide, outside="ab"
+                a_width=wide, b_width=wide, cycles=SQUARE
             )
             m.d.comb += [square.a.eq(y[i]), square.b.eq(y[i])]
             squares.append(square.p)
@@ -88,7 +89,7 @@ class RmsNorm(wiring.Component):
             m.d.comb += index.eq(normal[22:30])
         rsqrt = rom(m, "rsqrt", RSQRT, 16, index)
         for i in range(3):
-            m.submodules[f"scale{i}"] = scale = Multiplier(a_width=wide, b_width=17)
+            m.submodules[f"scale{i}"] = scale = Multiplier(a_width=wide, b_width=17, cycles=SCALE)
             shifted = Signal(signed(wide), name=f"m{i}")
             m.d.sync += shifted.eq(y_q[i] << left)
             m.d.comb += [scale.a.eq(shifted), scale.b.eq(rsqrt)]

@@ -7,7 +7,14 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["Position"]
+from glintfpga.quant.blink.limits import LIMITS
+
+__all__ = ["Position", "ring_groups"]
+
+
+def ring_groups(lanes: int) -> range:
+    """Groups of the longest KV ring."""
+    return range(LIMITS.window // lanes)
 
 
 class Position(wiring.Component):
@@ -39,7 +46,7 @@ class Position(wiring.Component):
     def __init__(self, *, lanes: int) -> None:
         self.lanes = lanes
         self.lane_bits = (lanes - 1).bit_length()
-        group = range(256 // lanes)
+        group = ring_groups(lanes)
         super().__init__(
             {
                 "clear": In(1),

@@ -7,6 +7,7 @@ from amaranth.hdl import Module, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from glintfpga.firmware.blink.latency import ROTATE
 from glintfpga.hdl.primitives.fixed import saturate
 from glintfpga.hdl.primitives.multiplier import Multiplier
 from glintfpga.quant.blink.plan import NumberPlan
@@ -18,7 +19,7 @@ __all__ = ["Rope"]
 class Rope(wiring.Component):
     """``(a cos - b sin, a sin + b cos)``, rounded and saturated to the format of q and k.
 
-    Latency 2 cycles, one vector per cycle.
+    Latency `ROTATE` cycles, one vector per cycle.
 
     Members
     -------
@@ -47,7 +48,7 @@ class Rope(wiring.Component):
         plan = self.plan
 
         def product(name: str, number: Any, angle: Any) -> Any:
-            unit = Multiplier(a_width=plan.qk.width, b_width=plan.rope.width, outside="ap")
+            unit = Multiplier(a_width=plan.qk.width, b_width=plan.rope.width, cycles=ROTATE)
             m.submodules[name] = unit
             m.d.comb += [unit.a.eq(number), unit.b.eq(angle)]
             return unit.p

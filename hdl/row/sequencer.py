@@ -52,8 +52,8 @@ class Sequencer(wiring.Component):
         The current control word.
     index : Out(9)
         Its repetition, from 0.
-    first : Out(1)
-        The word does not repeat its predecessor.
+    first, last : Out(1)
+        The word does not repeat its predecessor; it is not repeated again.
     score : Out(1)
         This SCORE cycle issues a group (the first ones may be padding).
     advance : Out(1)
@@ -73,6 +73,7 @@ class Sequencer(wiring.Component):
     word: Out(ControlWord)
     index: Out(GROUP_WIDTH)
     first: Out(1)
+    last: Out(1)
     score: Out(1)
     advance: Out(1)
     operation: Out(Operation)
@@ -111,7 +112,7 @@ class Sequencer(wiring.Component):
 
         remaining = Signal(GROUP_WIDTH)
         more = Signal()
-        m.d.comb += more.eq(remaining != 0)
+        m.d.comb += [more.eq(remaining != 0), self.last.eq(~more)]
         last_pass = self._passes(m)
         think = self._thinking(m, last_pass)
         m.d.comb += self.idle.eq(pc == 0)

@@ -2,13 +2,15 @@
 """The weighted sum over groups: softmax's one pass, and the down projection."""
 
 from functools import reduce
-from operator import add
+from operator import add, or_
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from glintfpga.firmware.blink.latency import WEIGH
+from glintfpga.hdl.primitives.delay import delay
 from glintfpga.hdl.primitives.fixed import shift_guarded
 from glintfpga.quant.blink.blocks import MAX_RESCALE, RUNNING_MAX_START
 from glintfpga.quant.blink.plan import DENOMINATOR_WIDTH, NumberPlan
@@ -58,17 +60,28 @@ class RunningMax(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        score_floors = [Value.cast(self.score_floors[lane]) for lane in range(self.lanes)]
-        while len(score_floors) > 1:
-            score_floors = [
-                Mux(a > b, a, b) for a, b in zip(score_floors[::2], score_floors[1::2], strict=True)
-            ]
+        floors = [Value.cast(self.score_floors[lane]) for lane in range(self.lanes)]
+        while len(floors) > 4:
+            floors = [Mux(a > b, a, b) for a, b in zip(floors[::2], floors[1::2], strict=True)]
+        # All comparisons side by side: a tree of them was the slowest path between registers.
         group, before = Signal(signed(self.width)), Signal(signed(self.width))
-        m.d.comb += group.eq(score_floors[0] + 1)
+        raises = [floor >= self.maximum for floor in floors]
+        chosen = [
+            Cat(
+                *(floor >= other for other in floors[:i]),
+                *(floor > other for other in floors[i + 1 :]),
+            ).all()
+            for i, floor in enumerate(floors)
+        ]
+        above = [
+            ((floor + 1)[: self.width]) & one.replicate(self.width)
+            for floor, one in zip(floors, chosen, strict=True)
+        ]
+        m.d.comb += group.eq(reduce(or_, above))
         m.d.sync += before.eq(self.maximum)
         with m.If(self.clear):
             m.d.sync += self.maximum.eq(RUNNING_MAX_START)
-        with m.Elif(self.add & (group > self.maximum)):
+        with m.Elif(self.add & Cat(raises).any()):
             m.d.sync += self.maximum.eq(group)
         rise = Signal(self.width + 1)
         m.d.comb += rise.eq(self.maximum - before)
@@ -85,8 +98,8 @@ class WeightedSum(wiring.Component):
     What is summed up so far first moves down by ``shift``, or is ``lost``, where the group raises
     the softmax maximum (``quant.blink.blocks.accumulate``); both are 0 for hidden groups.
 
-        cycle 0: p   1: p summed   2: products   3: lanes summed; add, shift   4: values,
-        denominator
+        cycle 0: p   1: p summed   WEIGH: products   WEIGH + 1: lanes summed; add, shift
+              WEIGH + 2: values, denominator
 
     One group per cycle.
 
@@ -96,9 +109,9 @@ class WeightedSum(wiring.Component):
     p : In
         Weights of a group, in cycle 0.
     products : In
-        Weights times rows, in cycle 2.
+        Weights times rows, in cycle ``WEIGH``.
     add, shift, lost : In
-        In cycle 3.
+        In cycle ``WEIGH + 1``.
     values, denominator : Out
     """
 
@@ -142,10 +155,10 @@ class WeightedSum(wiring.Component):
         with m.Elif(self.add):
             m.d.sync += total.eq((Mux(self.lost, 0, kept) + half) >> 1)
 
-    def _group_denominator(self, m: Module) -> Signal:
+    def _group_denominator(self, m: Module) -> Value:
         width = self.plan.weight_p_frac + 1
         p = [Signal(width, name=f"p{lane}_q") for lane in range(self.lanes)]
         m.d.sync += [p[lane].eq(self.p[lane]) for lane in range(self.lanes)]
-        total, total_q = Signal(width + 3), Signal(width + 3)
-        m.d.sync += [total.eq(tree(list(p))), total_q.eq(total)]
-        return total_q
+        total = Signal(width + 3)
+        m.d.sync += total.eq(tree(list(p)))
+        return delay(m, total, WEIGH - 1, "group_denominator")

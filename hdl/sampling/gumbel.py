@@ -35,15 +35,15 @@ class GumbelNoise(wiring.Component):
     """``noise = shift_round(T * G(r), 10)`` in each lane, as
     `glintfpga.quant.numbers.gumbel.noise`.
 
-    Latency 4 cycles, a group each cycle: 1 table, 2 product, 1 rounding. A lane uses a
-    multiplier (18 x 18); two lanes share a block RAM, whose two ports read the same table.
-    Eight lanes multiply in logic: a DSP macro cannot mix widths, and the macros that eight
-    18-bit products take are needed for the 9-bit ones of the lanes.
+    Latency 4 cycles, a group each cycle: 1 table, 2 product, 1 rounding. Two lanes share a block
+    RAM, whose two ports read the same table.
 
     Parameters
     ----------
     lanes : int
         An even number.
+    multipliers : int
+        So many lanes use a multiplier (18 x 18) each, the rest multiplies in logic.
 
     Members
     -------
@@ -57,10 +57,11 @@ class GumbelNoise(wiring.Component):
 
     LATENCY = 4
 
-    def __init__(self, *, lanes: int) -> None:
+    def __init__(self, *, lanes: int, multipliers: int) -> None:
         if lanes < 2 or lanes % 2:
             raise ValueError(f"lanes must be an even number, not {lanes!r}")
         self.lanes = lanes
+        self.multipliers = multipliers
         super().__init__(
             {
                 "r": In(data.ArrayLayout(GUMBEL_NOISE.width, lanes)),
@@ -79,7 +80,7 @@ class GumbelNoise(wiring.Component):
                 m.submodules[f"table{lane}"] = table
             port = table.read_port(domain="sync")
             scale = Multiplier(
-                a_width=width, b_width=TEMPERATURE.width + 1, in_logic=self.lanes > 4
+                a_width=width, b_width=TEMPERATURE.width + 1, in_logic=lane >= self.multipliers
             )
             m.submodules[f"scale{lane}"] = scale
             gumbel = Signal(signed(width), name=f"gumbel{lane}")

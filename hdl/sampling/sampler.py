@@ -32,6 +32,8 @@ class Sampler(wiring.Component):
     logit_bits : int
     max_vocab : int
         A power of 2.
+    multipliers : int
+        As in `GumbelNoise`.
 
     Members
     -------
@@ -49,8 +51,9 @@ class Sampler(wiring.Component):
         Read port for the logits of the last position: the value of ``read_id`` one cycle earlier.
     """
 
-    def __init__(self, *, lanes: int, logit_bits: int, max_vocab: int) -> None:
+    def __init__(self, *, lanes: int, logit_bits: int, max_vocab: int, multipliers: int) -> None:
         self.lanes = lanes
+        self.multipliers = multipliers
         self.logit_bits = logit_bits
         self.max_vocab = max_vocab
         super().__init__(
@@ -73,7 +76,7 @@ class Sampler(wiring.Component):
         m = Module()
         lanes, width = self.lanes, self.logit_bits
         m.submodules.trivium = trivium = Trivium(lanes=lanes)
-        m.submodules.gumbel = gumbel = GumbelNoise(lanes=lanes)
+        m.submodules.gumbel = gumbel = GumbelNoise(lanes=lanes, multipliers=self.multipliers)
         m.submodules.argmax = argmax = ArgMax(
             lanes=lanes, logit_bits=width, max_vocab=self.max_vocab
         )

@@ -107,8 +107,9 @@ class CommandParser(wiring.Component):
         worked = Signal()  # the loops have executed it
         sent = Signal(range(COUNTER_BYTES))
         body_accepted = Signal()
+        # Registered, as all that waits for a byte depends on it; stale while `left` is received.
+        m.d.sync += self.body_end.eq(Mux(body_accepted, left == 1, left == 0))
         m.d.comb += [
-            self.body_end.eq(left == 0),
             self.body.payload.eq(self.i.payload),
             loops.abort.eq(self.body_end & self.i.valid & (self.i.payload == Op.ABORT)),
         ]
@@ -118,8 +119,9 @@ class CommandParser(wiring.Component):
         # An image on its way: `load_open` until its last byte or a fault, `whole` if it is good.
         image_left = Signal(8 * SIZE_BYTES)
         load_open, whole = Signal(), Signal()
-        m.d.comb += self.image_end.eq(image_left == 0)
-        with m.If(body_accepted & self.loading):
+        part_accepted = body_accepted & self.loading
+        m.d.sync += self.image_end.eq(Mux(part_accepted, image_left == 1, image_left == 0))
+        with m.If(part_accepted):
             m.d.sync += image_left.eq(image_left - 1)
         with m.If(self.load_start):
             m.d.comb += self.clear_context.eq(1)

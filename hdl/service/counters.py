@@ -92,7 +92,12 @@ class CounterBank(wiring.Component):
             m.d.sync += restarting.eq(from_zero & (at != FIRST["total_cycles"] - 1))
             with m.If(at == FIRST["token_cycles"]):
                 m.d.sync += wanted.eq(0)
-        with m.If(self.restart):
+        # Events come from all over the chip: a register ends their way.
+        restart = Signal()
+        events = {name: Signal(name=f"event_{name}") for name in NAMES}
+        m.d.sync += restart.eq(self.restart)
+        m.d.sync += [events[name].eq(getattr(self, name)) for name in NAMES]
+        with m.If(restart):
             m.d.sync += wanted.eq(1)
 
         pending = {name: Signal(PENDING_BITS[name], name=f"pending_{name}") for name in NAMES}
@@ -104,7 +109,6 @@ class CounterBank(wiring.Component):
             with m.Default():
                 m.d.comb += addend.eq(carry)
         for name in NAMES:
-            event = getattr(self, name)
-            emptied = accepted[name] | (self.restart if name == "token_cycles" else 0)
-            m.d.sync += pending[name].eq(Mux(emptied, 0, pending[name]) + event)
+            emptied = accepted[name] | (restart if name == "token_cycles" else 0)
+            m.d.sync += pending[name].eq(Mux(emptied, 0, pending[name]) + events[name])
         return m

@@ -40,8 +40,8 @@ Registers = Mapping[str, Sequence[int]]
 
 BLOCK_BYTES = 1 << ADDRESS_BITS
 
-WRITER_IDLE, _, WRITER_FETCH, WRITER_BYTE = range(4)
-"""States of `glintfpga.hdl.link.frame_writer`, in the order of its source."""
+WRITER_IDLE, _, _, WRITER_FETCH, WRITER_LATCH = range(5)
+"""States of `glintfpga.hdl.link.frame_writer`, in the order in which its source names them."""
 
 
 class _Cycle:
@@ -83,7 +83,7 @@ class _Ring:
 
 
 def _receiver_idle(now: _Cycle, block: int) -> int:
-    return -now.bit("link.receiver.o__valid")
+    return -now.bit("link.receiver.reading")
 
 
 def _receiver(now: _Cycle, written: int, place: BitVector) -> Iterator[int]:
@@ -100,7 +100,10 @@ def _receiver(now: _Cycle, written: int, place: BitVector) -> Iterator[int]:
     yield any_of([written, ule(expected, place)])
     yield any_of([written, ule(writes_at, place)])
     yield any_of([written, ule(position, expected)])
-    yield any_of([written, _receiver_idle(now, 0), -ule(expected, position)])
+    for one in ("reading", "o__valid"):
+        shows = now.bit(f"link.receiver.{one}")
+        yield any_of([written, -shows, -ule(expected, position)])
+    yield any_of([-now.bit("link.receiver.reading"), -now.bit("link.receiver.o__valid")])
 
     # All bytes of a frame after its header are stored from ``expected`` on, except ``over`` bytes
     # without room. If these are more than the CRC, the frame is not accepted.
@@ -123,7 +126,7 @@ def _receiver(now: _Cycle, written: int, place: BitVector) -> Iterator[int]:
 
 def _sender_idle(now: _Cycle, block: int) -> int:
     logic = now.logic
-    reads = logic.equal(now["link.writer.fsm_state"], logic.constant(WRITER_BYTE))
+    reads = logic.equal(now["link.writer.fsm_state"], logic.constant(WRITER_LATCH))
     shown = logic.equal(now["link.sender.ring_shown"], logic.constant(block))
     return logic.any_of([-reads, -shown, now.bit("link.writer.is_hello")])
 
@@ -157,7 +160,7 @@ def _sender(now: _Cycle, written: int, place: BitVector) -> Iterator[int]:
     end = plus(now["link.writer.address"], left)
     waits = equal(state, logic.constant(WRITER_IDLE))
     yield any_of([written, waits, now.bit("link.writer.is_hello"), ule(end, committed)])
-    for reads in (WRITER_FETCH, WRITER_BYTE):
+    for reads in (WRITER_FETCH, WRITER_LATCH):
         yield any_of([-equal(state, logic.constant(reads)), any_of(left)])
 
 

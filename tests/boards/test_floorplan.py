@@ -76,7 +76,7 @@ def test_slowest_path(plan_of, timing_json):
         (f"{CORE}.running_max$307.maximum_DFFR_Q", "softmax"),
         (f"{CORE}.sampler.crc$47.state_64", "logit CRC"),
         (f"{CORE}.sampler.argmax.best_DFFRE_Q", "sampler"),
-        (f"{CORE}.third_2_LUT4_F", "core"),
+        (f"{CORE}.score5_1_LUT4_F", "core"),
         ("device.service.hello$191.bytes.0.0", "commands"),
         ("lights.time_DFFR_Q", "board"),
         ("oscillator.buf.buf0", "board"),

@@ -42,9 +42,9 @@ class TestManifest:
     def test_the_good_one(self, folder):
         (folder / "manifest.json").write_text(json.dumps(self.GOOD))
         manifest = read_manifest(folder / "manifest.json")
-        assert {f.name: getattr(manifest, f.name) for f in fields(manifest)}.items() <= (
-            self.GOOD.items()
-        )
+        found = {f.name: getattr(manifest, f.name) for f in fields(manifest)}
+        good = self.GOOD | {"retimed": None}  # only a file that `tune` made has another clock
+        assert found == {name: good[name] for name in found}
 
     @pytest.mark.quick
     @given(st.randoms(use_true_random=False))

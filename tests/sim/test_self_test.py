@@ -35,7 +35,7 @@ def used_words(sim):
             (f"machine core lane{row % CONFIG.lanes} {bank}", row // CONFIG.lanes, WIDTHS[section])
             for row in range(rows[section])
         ]
-    for section, memory in ((Section.EMBED, "embed_rows"), (Section.ROPE, "rope_rows")):
+    for section, memory in ((Section.EMBED, "embeddings rows"), (Section.ROPE, "angles rows")):
         words += [(f"machine core {memory}", row, WIDTHS[section]) for row in range(rows[section])]
     return words
 

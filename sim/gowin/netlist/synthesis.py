@@ -175,6 +175,8 @@ def _multiplier(
     # MULT_RESET_MODE is a word: _value gives 0 for it, so that a reset in use is refused.
     _demand(name, ports, LOW, "RESET")
     nets = {port: ports[port] for port in kept}
+    if not any(registers.values()):
+        nets["CLK"] = (LOW,)  # it drives nothing, and no fuse connects it
     return Cell("MULT", name, nets, {"WIDTH": width, **registers, "ASYNC": 0})
 
 

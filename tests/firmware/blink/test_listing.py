@@ -104,7 +104,7 @@ class TestListing:
 
 def test_a_pass_of_blink():
     text = listing(build("blink"), 4)
-    assert "  total                       45         442          45         442\n" in text
+    assert "  total                       33         310          33         310\n" in text
     assert "Cycles with 4 lanes; a token runs 8 passes\n" in text
     assert "pass    k       gate         up       down       ring         k  q  v  g  u  d" in text
 

@@ -84,7 +84,7 @@ def test_a_hello_of_another_version_is_answered(version):
 
     async def script(ctx):
         line.send(data(flags=DataFlag.POLL) + Hello(0xC0FFEE07, version).encode())
-        frames = await frames_of(line, ctx, 260)
+        frames = await frames_of(line, ctx, 400)
         assert frames == [HelloReply(0xC0FFEE07, INFO)]
         line.send(data(payload=b"ab"))
         frames = await frames_of(line, ctx, 100)
@@ -174,7 +174,7 @@ def test_credit_is_announced_when_1024_bytes_are_free():
 
 def test_a_ring_nearly_full():
     """8,192 bytes wait for credit; with 255 units all but 32 of them leave, in long frames."""
-    line = Line(byte=3)
+    line = Line(byte=4)
     ring, more = TO_HOST_RING, 600
     text = random.Random(5).randbytes(ring + more)
 

@@ -5,7 +5,8 @@ import pytest
 
 from glintfpga.firmware.blink.device_config import DeviceConfig
 from glintfpga.firmware.blink.image_format import Section
-from glintfpga.firmware.blink.schedule import token_cycles
+from glintfpga.firmware.blink.latency import TO_OPERAND
+from glintfpga.firmware.blink.schedule import Rows, token_cycles
 from glintfpga.hdl.primitives.memory import pack_row
 from glintfpga.hdl.row.core import Core
 from glintfpga.hdl.row.load_port import READ_CYCLES
@@ -186,6 +187,48 @@ def test_cycles_of_a_token(lanes):
     between = np.diff(taken).tolist()
     spec = image.model.spec
     assert between == [token_cycles(spec, lanes, position) for position in range(1, 12)]
+
+
+@all_lanes
+@pytest.mark.parametrize("window", [1, 9])
+def test_newest_key_is_used_in_the_last_group_alone(lanes, window):
+    """In the lane of its slot, once a pass; the row that is used is the row that is written."""
+    positions, loops = 2 * window + 3, 2
+    core = Core(
+        DeviceConfig(lanes=lanes), image=build(loops=loops, hidden=1, vocab=2, window=window)
+    )
+    last_groups, used, rows, written, done = [], [], [], [], []
+
+    async def source(ctx):
+        for _ in range(positions):
+            await put(ctx, core.i, operation(1, logits=0))
+        while not ctx.get(core.idle):
+            await ctx.tick()
+        done.append(True)
+
+    async def monitor(ctx):
+        cycle = 0
+        while not done:
+            sequencer = core._sequencer
+            if ctx.get(sequencer.word).rows == Rows.SCORE and ctx.get(sequencer.last):
+                assert ctx.get(sequencer.score)
+                last_groups.append(cycle)
+            for index, lane in enumerate(core._lanes):
+                if ctx.get(lane.use_newest):
+                    used.append((cycle, index))
+                    rows.append(ctx.get(lane.newest_k))
+                if ctx.get(lane.dot_write):
+                    written.append((index, ctx.get(lane.dot_row)))
+            cycle += 1
+            await ctx.tick()
+
+    simulate(core, source, monitor)
+    slots = np.repeat(np.arange(positions) % window, loops).tolist()
+    assert used == [
+        (cycle + TO_OPERAND, slot % lanes) for cycle, slot in zip(last_groups, slots, strict=True)
+    ]
+    assert written == [(index, row) for (_, index), row in zip(used, rows, strict=True)]
+    assert len(set(rows)) > positions  # every position and pass has its own
 
 
 @pytest.mark.parametrize(("lanes", "plan"), [(2, PLAN12), (4, PLAN12), (4, PLAN9), (8, PLAN12)])

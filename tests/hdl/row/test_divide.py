@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 
+from glintfpga.firmware.blink.latency import DIVIDE
 from glintfpga.hdl.row.divide import Divide
 from glintfpga.quant.blink import blocks
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
@@ -10,6 +11,7 @@ from support.component_bench import record
 
 both_plans = pytest.mark.parametrize("plan", [PLAN12, PLAN9], ids=lambda plan: f"plan{plan.code}")
 HOLD = 2
+LATENCY = 1 + DIVIDE
 
 
 def build(plan):
@@ -23,8 +25,8 @@ def simulate(plan, values, denominators):
         "denominator": np.repeat(denominators, HOLD).tolist(),
         "hidden": [0],
     }
-    got = record(build(plan), inputs, ["quotient"], HOLD * len(values) + 3)
-    return np.array(got["quotient"][3::HOLD][: len(values)])
+    got = record(build(plan), inputs, ["quotient"], HOLD * len(values) + LATENCY)
+    return np.array(got["quotient"][LATENCY::HOLD][: len(values)])
 
 
 def reference(plan, values, denominators):

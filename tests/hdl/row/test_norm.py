@@ -2,16 +2,17 @@
 import numpy as np
 import pytest
 
+from glintfpga.firmware.blink.latency import SQUARE
 from glintfpga.hdl.row.norm import RmsNorm
 from glintfpga.quant.blink.blocks import rmsnorm
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
 from support.component_bench import record
 
-HOLD = 4
+HOLD = SQUARE + 2
 
 
 def simulate(plan, x, loop, add):
-    """h of each vector: inputs hold for four cycles, then turn to something else at once."""
+    """h of each vector: inputs hold for `HOLD` cycles, then turn to something else at once."""
     dut = RmsNorm(plan=plan)
     count = len(x)
     inputs = {"x": [], "loop_embedding": [], "add_loop": []}

@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 
+from glintfpga.firmware.blink.latency import ROTATE
 from glintfpga.hdl.row.rope import Rope
 from glintfpga.quant.blink.blocks import rope
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
@@ -24,6 +25,6 @@ def test_one_vector_a_cycle(plan):
         "cos": [entry[0] for _, _, entry in items],
         "sin": [entry[1] for _, _, entry in items],
     }
-    got = record(Rope(plan=plan), inputs, ["o_a", "o_b"], len(items) + 2)
+    got = record(Rope(plan=plan), inputs, ["o_a", "o_b"], len(items) + ROTATE)
     want = [rope(plan, np.array([a, b, 0]), np.array(entry)).tolist()[:2] for a, b, entry in items]
-    assert list(map(list, zip(got["o_a"][2:], got["o_b"][2:], strict=True))) == want
+    assert list(map(list, zip(got["o_a"][ROTATE:], got["o_b"][ROTATE:], strict=True))) == want

@@ -13,7 +13,7 @@ LOGITS = {"id": 1, "enter": 0, "logits": 1, "sample": 0}
 
 
 def expected(lanes, operation, sizes):
-    """(word, index in its repetition, group is issued, token advances) of each cycle."""
+    """Of each cycle: word, its repetition, is it the last, group is issued, token advances."""
     source = build_schedule(lanes)
     passes = source.words[source.passes : source.logits]
     least = max(source.min_score_groups, sizes["score_groups"])
@@ -31,19 +31,19 @@ def expected(lanes, operation, sizes):
             if word.loop == Loop.SELF:
                 for turn in range(count):
                     issued = turn >= count - sizes["score_groups"]
-                    yield word, turn, word.rows == Rows.SCORE and issued, False
+                    yield word, turn, turn == count - 1, word.rows == Rows.SCORE and issued, False
             elif at + 1 < len(words) and words[at + 1].loop == Loop.PAIR:
                 for turn in range(count):
-                    yield word, turn, False, False
-                    yield words[at + 1], turn, False, False
+                    yield word, turn, turn == count - 1, False, False
+                    yield words[at + 1], turn, turn == count - 1, False, False
                 at += 1
             else:
-                yield word, None, False, word.pass_end and last
+                yield word, None, True, False, word.pass_end and last
             at += 1
 
     turns = operation["enter"] + (sizes["thinking"] if operation["logits"] else 0)
     if operation["enter"]:
-        yield source.words[source.embed], None, False, False
+        yield source.words[source.embed], None, True, False, False
     for _ in range(turns):
         for index in range(sizes["passes"]):
             yield from part(passes, index == sizes["passes"] - 1)
@@ -70,13 +70,14 @@ async def run(ctx, dut, operation, sizes, stall=0):
     await ctx.tick()
     ctx.set(dut.i.valid, 0)
     ctx.set(dut.enable, 0)
-    for word, index, issued, advance in expected(dut.lanes, operation, sizes):
+    for word, index, is_last, issued, advance in expected(dut.lanes, operation, sizes):
         assert not ctx.get(dut.idle)
         assert not ctx.get(dut.i.ready)
         assert plain(ctx.get(dut.word)) == as_bits(word)
         assert plain(ctx.get(dut.operation)) == operation
         assert ctx.get(dut.score) == issued
         assert ctx.get(dut.advance) == advance
+        assert ctx.get(dut.last) == is_last
         if index is not None:
             assert ctx.get(dut.index) == index
             if word.loop == Loop.SELF:

@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 
+from glintfpga.firmware.blink.latency import WEIGH
 from glintfpga.hdl.row.weighted_sum import RunningMax, WeightedSum
 from glintfpga.quant.blink import blocks
 from glintfpga.quant.blink.plan import PLAN9, PLAN12
@@ -11,6 +12,8 @@ from support.component_bench import record
 all_lanes = pytest.mark.parametrize("lanes", [2, 4, 8])
 both_plans = pytest.mark.parametrize("plan", [PLAN12, PLAN9], ids=lambda plan: f"plan{plan.code}")
 MAX_WIDTH = 15
+ADDED = WEIGH + 1
+"""Cycles from the weights to the addition, which shows in the next."""
 
 
 def random_score_floors(rng, groups, lanes):
@@ -67,11 +70,11 @@ def ports(p, products, add, shift, clear):
 
     return {
         "p": p.tolist(),
-        "products": late(2, products.tolist()),
-        "add": [False] * 3 + add.tolist() + [False],
-        "shift": late(3, np.minimum(shift, blocks.MAX_RESCALE).tolist()),
-        "lost": late(3, (shift > blocks.MAX_RESCALE).tolist()),
-        "clear": late(3, clear.tolist()),
+        "products": late(WEIGH, products.tolist()),
+        "add": [False] * ADDED + add.tolist() + [False],
+        "shift": late(ADDED, np.minimum(shift, blocks.MAX_RESCALE).tolist()),
+        "lost": late(ADDED, (shift > blocks.MAX_RESCALE).tolist()),
+        "clear": late(ADDED, clear.tolist()),
     }
 
 
@@ -101,10 +104,12 @@ class TestWeighedSum:
             want.append([*state.values.tolist(), int(state.denominator)])
         inputs = ports(p, p[..., None] * rows, add, np.where(add, rise, 0), clear)
         dut = WeightedSum(plan=plan, lanes=lanes)
-        got = record(dut, inputs, ["values", "denominator"], count + 4)
+        got = record(dut, inputs, ["values", "denominator"], count + ADDED + 1)
         sums = [
             [*values, denominator]
-            for values, denominator in zip(got["values"][4:], got["denominator"][4:], strict=True)
+            for values, denominator in zip(
+                *(seen[ADDED + 1 :] for seen in got.values()), strict=True
+            )
         ]
         assert sums == want
 
@@ -116,7 +121,7 @@ class TestWeighedSum:
             off = np.zeros(count, np.int64)
             inputs = ports(p, products, off == 0, off, off > 0)
             dut = WeightedSum(plan=plan, lanes=lanes)
-            got = record(dut, inputs, ["values", "denominator"], count + 5)
+            got = record(dut, inputs, ["values", "denominator"], count + ADDED + 2)
             assert got["denominator"][-1] == 256 * one
             assert got["values"][-1] == [256 * one * row] * 3
 
@@ -129,5 +134,5 @@ class TestWeighedSum:
             off = np.zeros(count, np.int64)
             p = np.zeros((count, lanes), np.int64)
             inputs = ports(p, products, off == 0, off, off > 0)
-            got = record(WeightedSum(plan=plan, lanes=lanes), inputs, ["values"], count + 5)
+            got = record(WeightedSum(plan=plan, lanes=lanes), inputs, ["values"], count + ADDED + 2)
             assert got["values"][-1] == products.sum(axis=(0, 1)).tolist()

@@ -12,7 +12,7 @@ from glintfpga.quant.numbers.gumbel import noise
 
 def simulate(lanes, temperature, groups):
     """The noise of each group, GumbelNoise.LATENCY cycles after its words."""
-    dut = GumbelNoise(lanes=lanes)
+    dut = GumbelNoise(lanes=lanes, multipliers=lanes)
     got = []
 
     async def testbench(ctx):
@@ -33,10 +33,10 @@ def simulate(lanes, temperature, groups):
 class TestParameters:
     @pytest.mark.quick
     def test_lanes(self):
-        assert GumbelNoise(lanes=4).lanes == 4
+        assert GumbelNoise(lanes=4, multipliers=4).lanes == 4
         for lanes in (0, 1, 3):
             with pytest.raises(ValueError, match=f"lanes must be an even number, not {lanes}"):
-                GumbelNoise(lanes=lanes)
+                GumbelNoise(lanes=lanes, multipliers=0)
 
 
 class TestSimulation:

@@ -15,7 +15,7 @@ ID_AFTER, CRC_AFTER = 4, 3
 
 
 def build(lanes):
-    return Sampler(lanes=lanes, logit_bits=PLAN12.logit.width, max_vocab=MAX_VOCAB)
+    return Sampler(lanes=lanes, logit_bits=PLAN12.logit.width, max_vocab=MAX_VOCAB, multipliers=4)
 
 
 async def position(ctx, dut, logits, temperature, draw):
@@ -73,7 +73,7 @@ class TestSampler:
     def test_a_larger_vocabulary_and_wider_logits(self, lanes):
         """The sizes of another family: every id is reached, and every bit is kept."""
         rng = np.random.default_rng(lanes)
-        dut = Sampler(lanes=lanes, logit_bits=24, max_vocab=1024)
+        dut = Sampler(lanes=lanes, logit_bits=24, max_vocab=1024, multipliers=0)
 
         async def testbench(ctx):
             for best in (1023, 1000, 512, 0):

@@ -72,4 +72,4 @@ def test_a_short_answer_is_told_no_faster_than_a_long_one(command):
     for count in (2, 5, 40):
         _, _, err = command("chat", "sim:", "-n", count, "-s", 1, stdin=b"the house and ")
         rates.add(re.search(r"([\d,]+) tokens/s on the chip", err)[1])
-    assert rates == {"122,172"}
+    assert rates == {"174,194"}

@@ -18,7 +18,7 @@ def test_a_build(new_build):
         "a.c_LUT4_F",
         "hdl/row/core.py:7",
     )
-    assert sum(build.cycles.values()) == 442 and "token 1" not in build.cycles
+    assert sum(build.cycles.values()) == 310 and "token 1" not in build.cycles
     assert build.spec.param_count == 1087
     assert len(build.floorplan.cells) == 8
     assert [step.net for step in build.floorplan.path.steps] == [None, "a.wire", None]

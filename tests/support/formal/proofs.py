@@ -103,6 +103,10 @@ PROOFS = {
             "so does the address of the next word",
             18,
         ),
+        Fault(
+            "self.last.eq(~more)", "self.last.eq(more)", "a repeated word stays until its last", 20
+        ),
+        Fault("self.last.eq(~more)", "self.last.eq(remaining < 2)", "but no longer", 20),
     ),
     "sequencer, P = 8": _sequencer(8),
     "byte RAM": Proof(
@@ -186,9 +190,10 @@ PROOFS = {
                 "self.flight < left",
                 "left == 0",
                 "the ring is read only for bytes in flight",
-                14,
+                26,
             ),
         ),
+        reach=28,
     ),
     "stream receiver": Proof(
         "link.stream_receiver",

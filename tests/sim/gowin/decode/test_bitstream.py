@@ -223,7 +223,7 @@ def test_cut_off(tmp_path, bitstream, keep):
 
 
 def test_shipped_chip():
-    """Every cell that the router counted, at 54 MHz; nothing floats."""
+    """Every cell that the router counted; nothing floats."""
     with shipped("tangnano20k").unpacked() as path:
         chip = decode(path, board=TANGNANO20K)
     release = shipped("tangnano20k")

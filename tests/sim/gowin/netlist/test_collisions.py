@@ -133,7 +133,7 @@ def test_the_poison_bites(poisoned):
 def test_no_pad_says_what_was_read_while_it_was_written(poisoned):
     """Self-test, hello, and all that can be asked about the model."""
     HostDriver(poisoned).exercise(image_of(None).model, 16)
-    assert poisoned.collisions > 100
+    assert poisoned.collisions > 50
     assert (poisoned.noticed, poisoned.differing) == ({}, 0)
 
 
@@ -141,5 +141,5 @@ def test_no_pad_says_what_was_read_while_it_was_written(poisoned):
 @pytest.mark.parametrize("stimulus", [short_stimulus, link_faults_stimulus, shapes_stimulus])
 def test_no_pad_says_it_in_longer_conversations(stimulus, poisoned):
     stimulus(poisoned, image_of(None))
-    assert poisoned.collisions > 400
+    assert poisoned.collisions > 200
     assert (poisoned.noticed, poisoned.differing) == ({}, 0)

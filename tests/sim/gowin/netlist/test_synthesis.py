@@ -180,6 +180,20 @@ def test_dual_block_ram_writes_what_it_reads():
         assert peek(sim, "DO", 36) == word
 
 
+@pytest.mark.parametrize("register", ["", "AREG", "BREG", "PIPE_REG", "OUT_REG"])
+def test_a_multiplier_without_registers_has_no_clock(register):
+    """As in a bitstream, where no fuse connects it."""
+    registers = {name: int(name == register) for name in ("AREG", "BREG", "PIPE_REG", "OUT_REG")}
+    chip = document("MULT18X18", {"A": 18, "B": 18}, {"DOUT": 36}, CLK=True, **registers)
+    wires = chip["modules"]["top"]["cells"]["cell"]["connections"]
+    wires |= {name: ["1"] for name in ("ASIGN", "BSIGN", "CE")}
+    wires |= {name: ["0"] for name in ("ASEL", "BSEL", "RESET")}
+    cells = {cell.kind: cell for cell in read_synthesis(chip).cells}
+    clock, unit = cells["DFF"].ports["CLK"], cells["MULT"]
+    assert (unit.ports["CLK"] == clock) == bool(register)
+    assert {name: unit.parameters[name] for name in registers} == registers
+
+
 def test_single_bytes_and_unknown_cells_are_refused():
     pins = {"ADA": 14, "ADB": 14, "DI": 36}
     parameters = rows([0] * 512, 36) | {"BIT_WIDTH_0": 36, "BIT_WIDTH_1": 36, "READ_MODE": "0"}

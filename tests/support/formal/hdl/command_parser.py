@@ -98,6 +98,9 @@ class CommandParserProperties(Elaboratable):
         always(m, "DONE has its length", ~done | (sent < DONE_BYTES))
         late = ("OP", "STOP", "SWITCH", "CLOSE", "DONE", "COUNTERS")
         always(m, "a body begins with its first byte", inside.state(*late) | (sent == 0))
+        # Both ends are registers: a cycle late while the length is received, and at power-up.
+        counting = inside.state("LENGTH_HIGH", "SETTLE", "STOP") | ~before(m, Const(1))
+        always(m, "a body ends with its last byte", counting | (dut.body_end == (left == 0)))
         over = ("DONE", "CLOSE", "SWITCH")
         always(m, "the body was read to its end", ~inside.state(*over) | (left == 0))
         taken = dut.i.valid & dut.i.ready
@@ -157,7 +160,8 @@ class CommandParserProperties(Elaboratable):
 
         always(m, "no more bytes of an image than announced", came <= size)
         always(m, "what is left of an image", inside["image_left"] == (size - came)[:32])
-        always(m, "an image ends with its last byte", dut.image_end == (came == size))
+        sized = before(m, size_state & dut.i.valid) | ~before(m, Const(1))
+        always(m, "an image ends with its last byte", sized | (dut.image_end == (came == size)))
         always(m, "a byte behind its end is none", ~dut.loading | ~dut.body.valid | (came < size))
         always(m, "a load is open from its size to its end", load_open == begun)
         always(m, "and good only then", whole == good)

@@ -36,17 +36,21 @@ class FrameWriterProperties(Elaboratable):
         for enable, data in ((dut.ring.enable, dut.ring.data), (dut.info.enable, dut.info.data)):
             assume(m, before(m, enable) | (data == before(m, data)))
         at, left, is_hello = inside["at"], inside["left"], inside["is_hello"]
-        idle, header, fetch, byte = (
-            inside.state(name) for name in ("IDLE", "HEADER", "FETCH", "BYTE")
+        idle, header, fetch, latch, byte = (
+            inside.state(name) for name in ("IDLE", "HEADER", "FETCH", "LATCH", "BYTE")
         )
+        more = byte & inside["in_header"]  # of the header follows
         size = Mux(is_hello, HELLO_HEADER, DATA_HEADER)
-        work = Mux(header, 2 * left + (size - at), Mux(fetch, 2 * left, Mux(byte, 2 * left - 1, 0)))
+        steps = Mux(header, 2 * (size - at), Mux(more, 2 * (size - at) - 1, byte))
+        work = Mux(idle, 0, Mux(latch, 3 * left - 1, 3 * left + steps))
         past = before(m, work)
-        served = before(m, ~idle & (dut.o.ready | fetch))
+        served = before(m, ~idle & (dut.o.ready | ~byte))
         always(m, "a transmitter that takes bytes sees the end", ~served | (work < past))
-        always(m, "and work is bounded", work <= 2 * MAX_PAYLOAD + DATA_HEADER)
+        always(m, "and work is bounded", work <= 3 * MAX_PAYLOAD + 2 * DATA_HEADER)
         always(m, "the header has its length", ~header | (at < size))
-        always(m, "a byte on show is one of the payload", ~byte | (left != 0))
+        always(m, "and goes on before its last byte only", ~more | (at + 1 < size))
+        reads = fetch | latch
+        always(m, "what is read is of the payload", ~reads | (left != 0) & ~inside["in_header"])
         always(m, "a frame at rest has no work", (work == 0) == idle)
         always(m, "payloads are of data or info", left <= Mux(is_hello, MAX_INFO, MAX_PAYLOAD))
         stream_keeps(m, dut.o)
@@ -57,7 +61,7 @@ class FrameWriterProperties(Elaboratable):
         sent = Signal(range(DATA_HEADER + MAX_PAYLOAD + 1))
         taken = dut.o.valid & dut.o.ready
         m.d.sync += sent.eq(Mux(dut.hello_accepted | dut.data_accepted, 0, sent + taken))
-        rest = Mux(header, size - at, 0) + Mux(idle, 0, left)
+        rest = Mux(header | more, size - at, byte) + Mux(idle, 0, left)
         always(m, "a body has all bytes that were asked for", idle | (sent + rest == size + asked))
         always(m, "and at most 2,008", idle | (size + asked <= DATA_HEADER + MAX_PAYLOAD))
         within = inside["address"] + left == asked

@@ -71,6 +71,12 @@ class SequencerProperties(Elaboratable):
         encoded = Array(Const(_encode(word), 20) for word in schedule.words)
         always(m, "the word belongs to the counter", dut.word.as_value() == encoded[pc])
 
+        repeats = dut.word.loop == Loop.SELF
+        stays = inside["pc_next"] == pc
+        always(m, "a repeated word stays until its last", ~repeats | dut.last | stays)
+        left_last = before(m, repeats & dut.last)
+        always(m, "but no longer", ~left_last | (pc != before(m, pc)) & dut.first)
+
         part = [pc == 0, pc < schedule.passes, pc < schedule.logits]
         always(m, "no pass is begun outside the passes", (index == 0) | part[2] & ~part[1])
         always(m, "passes end", index < MOST_PASSES)

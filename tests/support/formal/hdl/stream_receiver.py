@@ -59,6 +59,7 @@ class StreamReceiverProperties(Elaboratable):
         m = Module()
         dut = self.receiver
         inside = Inside(dut)
+        (read,) = inside.memory("ring").read_ports
         stored = inside.memory("ring").read_port(domain="comb")
         m.submodules.dut = inside.fragment
         leave_free(m, dut)
@@ -85,7 +86,9 @@ class StreamReceiverProperties(Elaboratable):
         # The ring.
         always(m, "the ring never overflows", held <= TO_DEVICE_RING)
         always(m, "nothing is read from an empty ring", ~inside["read__en"] | (held != 0))
-        always(m, "a byte on show is in the ring", ~dut.o.valid | (held != 0))
+        reading = inside["reading"]
+        always(m, "a byte on show is in the ring", ~(dut.o.valid | reading) | (held != 0))
+        always(m, "no byte is read while one is on show", ~(dut.o.valid & reading))
         writing = inside["write__en"]
         behind = (inside["write__addr"] - position)[:RING_BITS]
         always(
@@ -143,6 +146,8 @@ class StreamReceiverProperties(Elaboratable):
         with m.If(writing & ((expected + kept)[: RING_BITS + 1] == number)):
             m.d.sync += byte.eq(dut.data)
         always(m, "a byte stays in the ring", ~here | (stored.data == byte))
+        arrives = reading & (position == number)
+        always(m, "the byte that was stored is read", ~arrives | (read.data == byte))
         shown = dut.o.valid & (position == number)
         always(m, "bytes are handed over as they came", ~shown | (dut.o.payload == byte))
 
