@@ -25,7 +25,7 @@ class FrameWriter(wiring.Component):
     A frame is begun only when the transmitter has room for all of it, so its ack and credit are at
     most two frames old when they are sent.
 
-    Latency: a header byte per cycle, an info or payload byte every 2 cycles.
+    Latency: a header byte every 2 cycles, an info or payload byte every 3 cycles.
 
     Members
     -------

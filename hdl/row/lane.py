@@ -34,6 +34,18 @@ class Lane(wiring.Component):
     read: it comes by ``newest_k`` as it is written. A bank row is three numbers, the
     first lowest.
 
+    Parameters
+    ----------
+    plan : NumberPlan
+    depth : int
+        Rows of a bank.
+    two_banks : bool
+        Logits come from the sum bank, too.
+    apart : bool
+        As in `Multiplier`, for the operands of the dot multipliers.
+    dot_init, sum_init : Sequence
+        Rows of the banks at power-up.
+
     Members
     -------
     dot_address, sum_address : In

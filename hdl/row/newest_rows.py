@@ -17,7 +17,7 @@ __all__ = ["NewestRows"]
 
 
 class NewestRows(wiring.Component):
-    """Collects both rows and says when they are written.
+    """Collects both rows and strobes their writes.
 
     The last SCORE group has the newest K row in it, which reaches its multipliers from the register
     that is being filled or is filled, so that no group waits for the write.
