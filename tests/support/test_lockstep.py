@@ -111,12 +111,14 @@ def test_many_random_shapes(lanes):
         )
 
 
-def test_notices_a_wrong_bit():
+@pytest.mark.parametrize(("bank", "group"), [("dot", 2), ("sum", 3)])
+def test_notices_a_wrong_bit(bank, group):
+    """Even groups of output rows are read from the dot bank, odd ones from the sum bank."""
     model = seeded_model(SHAPES["ragged"], PLAN12, seed=0)
     core = bench(4, PLAN12)
     core.load(Image.from_model(model))
-    output = core.sim.item("lane1 dot_bank")
-    row = Image.from_model(model).layout.out_base // 4 + 3
+    output = core.sim.item(f"lane1 {bank}_bank")
+    row = Image.from_model(model).layout.out_base // 4 + group
     output.poke(output.peek(row) ^ 1 << 11, row)
-    with pytest.raises(DeviceError, match="sequence 0, step 0: logit 13 is"):
+    with pytest.raises(DeviceError, match=f"sequence 0, step 0: logit {4 * group + 1} is"):
         compare(core, model, lanes=4, tokens=np.zeros((1, 3), np.int64))

@@ -72,6 +72,8 @@ class FakeTools:
         netlist = json.loads((folder / "top.syn.json").read_text())
         top = netlist["modules"]["top"]
         assert top["cells"]["lut"]["type"] == "LUT4"
+        chipdb = arguments[arguments.index("--chipdb") + 1]
+        assert (folder / chipdb).read_bytes() == b"delays"
         head = {"CIN_NETTYPE": "LOGIC", "RAW_ALU_LUT": f"{0x505A:032b}"}
         top["cells"]["head"] = cell("ALU", "X4Y4/ALU0", head, {"I0": 100}, {"COUT": 101})
         self.place(top)
@@ -136,6 +138,7 @@ def tools(monkeypatch):
     compared = {"untimed_pins": {}, "warnings": ["odd"]}
     monkeypatch.setattr(steps_module, "check_routed", lambda *all, **texts: compared)
     monkeypatch.setattr(build_module, "check_tools", lambda: dict(fake.versions))
+    monkeypatch.setattr(steps_module, "chip_database", lambda board: b"delays")
     return fake
 
 
