@@ -62,7 +62,7 @@ class _Tables(ctypes.Structure):
 
 
 class _Penalty(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_float) for name in ("weight", "qk", "z", "x")]
+    _fields_ = [(name, ctypes.c_float) for name in ("weight", "qk", "gate", "z", "x")]
 
 
 class _Call(ctypes.Structure):

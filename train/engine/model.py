@@ -105,7 +105,9 @@ class Blink(Block):
             x = x + self._attend(block, loop, index, h, start, cache, watch)
             _watch(watch, "x", x)
             h = rms_norm(x) * block.norm["ffn"]
-            z = F.silu(self._project(block, loop, "gate", h)) * self._project(block, loop, "up", h)
+            gate = self._project(block, loop, "gate", h)
+            _watch(watch, "gate", F.relu(gate))
+            z = F.silu(gate) * self._project(block, loop, "up", h)
             _watch(watch, "z", z)
             x = x + self._project(block, loop, "down", z)
             _watch(watch, "x", x)
@@ -161,7 +163,7 @@ class Watch:
     """Adds up the range penalty while a model runs; ``total`` is its mean over tokens."""
 
     def __init__(self, penalty: RangePenalty, tokens: int) -> None:
-        self._limits = {"qk": penalty.qk, "z": penalty.z, "x": penalty.x}
+        self._limits = {name: getattr(penalty, name) for name in ("qk", "gate", "z", "x")}
         self._weight = penalty.weight / tokens
         self.total: Tensor | float = 0.0
 

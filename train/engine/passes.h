@@ -25,7 +25,7 @@ struct Token {
 
 // Beyond its limit a value is pulled back: weight/2 (|a| - limit)^2 joins the loss of each token.
 struct Penalty {
-    float weight, qk, z, x;
+    float weight, qk, gate, z, x;
 };
 
 // What a caller hands over; train/engine/kernel.py has the same structure. Null: not wanted.
@@ -229,7 +229,10 @@ INLINE void feed_forward_backward(
             const Vec silu = token[t].silu[unit], up = token[t].up[unit];
             const Vec z = round(Z, silu * up);
             const Vec dz = through(Z, z, dot(down, dx[t])) + pull(z, work.call.penalty.z);
-            const Vec dup = through(UP, up, dz * silu), dgate = dz * up * token[t].slope[unit];
+            const Vec gate = max(dot(w.gate[unit], h[t]), broadcast(0));
+            const Vec dgate =
+                dz * up * token[t].slope[unit] + pull(gate, work.call.penalty.gate);
+            const Vec dup = through(UP, up, dz * silu);
             ddown_column += dx[t] * z;
             dgate_row += h[t] * dgate;
             dup_row += h[t] * dup;

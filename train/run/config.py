@@ -89,7 +89,7 @@ class TrainConfig:
     kept: float = 1.0
     """Share of documents kept, easiest first."""
     penalty: float = 1e-3
-    """Weight of the range penalty on q, k and z."""
+    """Weight of the range penalty, see `RangePenalty`."""
     lanes: int = DEFAULT_LANES
     """Lanes of the device whose numbers the quantized stages use; its sums have their order."""
     unreviewed: bool = False

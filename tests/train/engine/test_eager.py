@@ -35,7 +35,7 @@ SPECS = {
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 @pytest.mark.parametrize(
-    "penalty", [None, RangePenalty(weight=1e-2, qk=0.5, z=0.3, x=1.0)], ids=["plain", "penalty"]
+    "penalty", [None, RangePenalty(weight=1e-2, qk=0.5, gate=0.4, z=0.3, x=1.0)], ids=["plain", "penalty"]
 )
 def test_kernel_has_the_gradients_of_autograd(spec, penalty):
     """Each tensor within 5e-4 of its largest entry; autograd in float64."""
@@ -64,7 +64,7 @@ def test_penalty_counts():
     tokens = np.random.default_rng(2).integers(0, 9, (3, 20)).astype(np.uint16)
     plain, pulled = (
         Kernel(spec, penalty=penalty).step(params, tokens)
-        for penalty in (None, RangePenalty(weight=1.0, qk=0.5, z=0.3, x=1.0))
+        for penalty in (None, RangePenalty(weight=1.0, qk=0.5, gate=0.4, z=0.3, x=1.0))
     )
     assert plain[0] == pulled[0]
     assert np.abs(plain[1] - pulled[1]).max() > 0.1
