@@ -80,10 +80,13 @@ class FrameWriter(wiring.Component):
         at = Signal(range(DATA_HEADER))
         left = Signal(range(MAX_PAYLOAD + 1))
         address = Signal(range(TO_HOST_RING))
-        byte, in_header = Signal(8), Signal()
+        byte = Signal(8)
+        in_header = Signal()
         m.d.comb += [self.ring.address.eq(address), self.info.address.eq(address)]
         is_hello = Signal()
-        offset, ack, credit = Signal(16), Signal(16), Signal(8)
+        offset = Signal(16)
+        ack = Signal(16)
+        credit = Signal(8)
         session = self.nonce[:8]
         of_hello = [FIRST_BYTE[Kind.HELLO], *(self.nonce.word_select(i, 8) for i in range(4))]
         of_data = [FIRST_BYTE[Kind.DATA], session, 0, offset[:8], offset[8:], ack[:8], ack[8:]]

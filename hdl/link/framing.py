@@ -208,7 +208,8 @@ class FrameTransmitter(wiring.Component):
 
         full = Array([Signal(name="full_0"), Signal(name="full_1")])
         loaded = Array([Signal(name="loaded_0"), Signal(name="loaded_1")])
-        filling, sending = Signal(), Signal()
+        filling = Signal()
+        sending = Signal()
         m.d.comb += [
             self.idle.eq(~full[0] & ~full[1]),
             self.sending_payload.eq((full[0] & loaded[0]) | (full[1] & loaded[1])),
@@ -219,7 +220,8 @@ class FrameTransmitter(wiring.Component):
         code_place = Signal(range(half))
         dropped = Signal()
         byte = Signal(8)
-        put, split = Signal(), Signal()
+        put = Signal()
+        split = Signal()
         crc_left = Signal(range(CRC_BYTES))
         begin = [place.eq(1), code.eq(1), code_place.eq(0), dropped.eq(0)]
         m.d.comb += [

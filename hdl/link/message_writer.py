@@ -86,7 +86,8 @@ class MessageWriter(wiring.Component):
         cut = Signal.like(length)  # behind a longer body the next unit might not fit
         m.d.sync += cut.eq(Mux(self.long, long_body, short_body) - LONGEST_UNIT)
         ticks = Signal(range(MAX_TICKS + 1))
-        whole, closing = Signal(), Signal()
+        whole = Signal()
+        closing = Signal()
         length_place = Signal(range(self.sizes.ring))
 
         used = Signal(range(self.sizes.ring + 1))

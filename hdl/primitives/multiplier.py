@@ -52,14 +52,14 @@ class Multiplier(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        a = Signal(signed(self.a_width), init=-self.apart)
-        b = Signal(signed(self.b_width), init=-self.apart)
-        m.d.sync += [a.eq(self.a), b.eq(self.b)]
+        operand_a = Signal(signed(self.a_width), init=-self.apart)
+        operand_b = Signal(signed(self.b_width), init=-self.apart)
+        m.d.sync += [operand_a.eq(self.a), operand_b.eq(self.b)]
         if isinstance(platform, GowinPlatform) and not self.in_logic:
             product = Signal(signed(2 * self.primitive_width))
-            m.submodules.dsp = self._dsp(a, b, product)
+            m.submodules.dsp = self._dsp(operand_a, operand_b, product)
         else:
-            product = a * b
+            product = operand_a * operand_b
         m.d["sync" if self.cycles == 2 else "comb"] += self.p.eq(product)
         return m
 

@@ -107,7 +107,8 @@ class RowAddresses(wiring.Component):
         word, index, descriptor = self.word, self.index, self.descriptor
         # Not `+ 1 + (hidden_less_1 >> 3)`: two adders with a carry in from logic would need repair.
         up_base = descriptor.gate_base + Mux(descriptor.hidden_less_1[3], 2, 1)
-        base, offset = Signal(9), Signal(9)
+        base = Signal(9)
+        offset = Signal(9)
         with m.Switch(word.rows):
             with m.Case(Rows.SCORE):
                 m.d.comb += [base.eq(descriptor.kv_base), offset.eq(group)]
@@ -126,7 +127,8 @@ class RowAddresses(wiring.Component):
 
     def _sum(self, m: Module) -> None:
         value_row = delay(m, self.dot, VALUE - 1, "value_row")
-        column, odd = Signal.like(self.sum, name="column"), Signal.like(self.sum, name="odd")
+        column = Signal.like(self.sum, name="column")
+        odd = Signal.like(self.sum, name="odd")
         hidden = delay(m, self.index, Z - 2, "hidden_index")
         pair = delay(m, self.index, 1, "pair")
         m.d.sync += [

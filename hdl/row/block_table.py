@@ -108,10 +108,13 @@ class BlockTable(wiring.Component):
         starting = Signal(init=1)
         passes_seen = Signal(5)
         read = Signal()
-        to_config, slot = Signal(), Signal(range(3))
+        to_config = Signal()
+        slot = Signal(range(3))
         m.d.comb += [read.eq(starting | self.fetch), self.ready.eq(~starting)]
         # A row read in one cycle is stored in the next.
-        reading, reading_config, reading_slot = Signal(), Signal(), Signal(range(3))
+        reading = Signal()
+        reading_config = Signal()
+        reading_slot = Signal(range(3))
         m.d.sync += [reading.eq(read), reading_config.eq(to_config), reading_slot.eq(slot)]
         config_words = _words(self.config)
         following_words = _words(following)

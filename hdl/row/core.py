@@ -79,7 +79,7 @@ class Core(wiring.Component):
         m.submodules.sequencer = self._sequencer = sequencer = Sequencer(lanes=lanes)
         m.submodules.addresses = self._addresses = RowAddresses(lanes=lanes)
         m.submodules.norm = self._norm = RmsNorm(plan=plan)
-        m.submodules.operand = self._operand = Operand(
+        m.submodules.next_operand = self._operand = Operand(
             plan=plan, lanes=lanes, first_rows=sequencer.schedule.first_rows
         )
         m.submodules.newest_rows = self._newest_rows = NewestRows(plan=plan, lanes=lanes)
@@ -218,7 +218,8 @@ class Core(wiring.Component):
     def _shift(self, m: Module) -> Signal:
         """Requantization shift, with the value of the group it belongs to."""
         rows = delay(m, self._sequencer.word.rows, VALUE - 1, "rows")
-        d, shift = self._descriptor, Signal(self.plan.shift_bits)
+        d = self._descriptor
+        shift = Signal(self.plan.shift_bits)
         score = 2 * self.plan.qk.frac - self.plan.score_frac - self.plan.min_shift
         by_rows = {
             Rows.K: d.shift_k,
@@ -268,7 +269,7 @@ class Core(wiring.Component):
         """Weighted sum, divide, and the addition to x."""
         plan, word, residual = self.plan, self._sequencer.word, self._residual
         max_width = self._lanes[0].max_width
-        m.submodules.running_max = running = RunningMax(lanes=self.lanes, width=max_width)
+        m.submodules.softmax_maximum = running = RunningMax(lanes=self.lanes, width=max_width)
         m.submodules.weighted_sum = total = WeightedSum(plan=plan, lanes=self.lanes)
         m.submodules.divide = divide = Divide(plan=plan, value_width=total.value_width)
         for index, lane in enumerate(self._lanes):

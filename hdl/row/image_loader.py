@@ -67,12 +67,16 @@ class ImageLoader(wiring.Component):
         self._window = Signal(range(limits.window + 1))
         self._hidden = Signal(range(limits.hidden + 1))
         self._passes = Signal(range(limits.passes + 1))
-        self._eos, self._rope_num = Signal(16), Signal(range(MAX_ROPE_DEN))
+        self._eos = Signal(16)
+        self._rope_num = Signal(range(MAX_ROPE_DEN))
         self._rope_den = Signal(range(MAX_ROPE_DEN + 1))
-        self._dot_rows, self._sum_rows = Signal(range(ROWS + 1)), Signal(range(ROWS + 1))
+        self._dot_rows = Signal(range(ROWS + 1))
+        self._sum_rows = Signal(range(ROWS + 1))
 
         row = Signal(48)
-        odd, in_header, in_tail = Signal(), Signal(), Signal()
+        odd = Signal()
+        in_header = Signal()
+        in_tail = Signal()
         position = Signal(range(HEADER_BYTES + 1))
         section = Signal(range(len(Section)))
         index = Signal(12)
@@ -106,7 +110,8 @@ class ImageLoader(wiring.Component):
         last_row = Signal()
         m.d.sync += last_row.eq(index + 1 == counts[section])
 
-        good, judging = Signal(), Signal()
+        good = Signal()
+        judging = Signal()
         key = Mux(in_header, position[1:], 0)
         self._rules(m, key, Cat(number, kind, section), good, judging)
 
@@ -182,7 +187,8 @@ class ImageLoader(wiring.Component):
         ``place`` is that of the byte in its row. ``moving``, between words: the next one comes from
         another row or part, which needs `READ_CYCLES`; a byte of the info needs one.
         """
-        byte, accepted = Signal(8), Signal()
+        byte = Signal(8)
+        accepted = Signal()
         wait = Signal(range(READ_CYCLES + 1), init=READ_CYCLES)
         m.d.comb += [
             byte.eq(self.i.payload),
@@ -206,7 +212,9 @@ class ImageLoader(wiring.Component):
         with enough rows behind it; each of these has its hardware once.
         """
         word = self._word
-        equal, base, always = Signal(), Signal(), Signal()
+        equal = Signal()
+        base = Signal()
+        always = Signal()
         operand = Signal(16)
         extent = Signal(range(self.limits.vocab + 1))  # rows behind a base
         double = Signal()

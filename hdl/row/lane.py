@@ -208,8 +208,8 @@ class Lane(wiring.Component):
     def _softmax(self, m: Module, dot: Signal) -> None:
         plan = self.plan
         score = Signal(signed(plan.value.width))
-        valid = Signal()
-        m.d.sync += [score.eq(self.value), valid.eq(self.valid)]
+        in_group = Signal()
+        m.d.sync += [score.eq(self.value), in_group.eq(self.valid)]
         m.d.comb += self.score_floor.eq(
             Mux(self.valid, dot >> (2 * plan.qk.frac), RUNNING_MAX_START)
         )
@@ -220,7 +220,7 @@ class Lane(wiring.Component):
         near = plan.score_frac + 4
         fractions = [int(entry) for entry in exp2_table(plan)]
         weights = [shift_round(entry, shift) for shift in range(16) for entry in fractions]
-        with m.If(valid & ~below[near:].any()):
+        with m.If(in_group & ~below[near:].any()):
             with m.Switch(below[:near]):
                 for index, entry in enumerate(weights):
                     with m.Case(index):

@@ -92,7 +92,8 @@ class Sequencer(wiring.Component):
         # An operation arrives late in its cycle, so the words that it may start with are prepared,
         # and the word that would follow without it is looked up in parallel.
         words = Array(Const(_encode(each), len(word.as_value())) for each in schedule.words)
-        start, at_start = Signal(), Signal.like(pc)
+        start = Signal()
+        at_start = Signal.like(pc)
         without_token = Mux(self.thinking != 0, schedule.passes, schedule.logits)
         first_word = Mux(
             self.i.p.enter,
@@ -133,23 +134,25 @@ class Sequencer(wiring.Component):
         return m
 
     def _passes(self, m: Module) -> Signal:
-        index, last_pass = Signal(5), Signal()
-        m.d.comb += last_pass.eq(index + 1 >= self.passes)
+        pass_index = Signal(5)
+        last_pass = Signal()
+        m.d.comb += last_pass.eq(pass_index + 1 >= self.passes)
         m.d.comb += self.advance.eq(self.word.pass_end & last_pass)
         with m.If(self.word.pass_end):
-            m.d.sync += index.eq(Mux(last_pass, 0, index + 1))
+            m.d.sync += pass_index.eq(Mux(last_pass, 0, pass_index + 1))
         return last_pass
 
     def _thinking(self, m: Module, last_pass: Signal) -> Signal:
         """High while logits are due but x must run through the passes again first."""
-        left, think = Signal(8), Signal()
-        m.d.comb += think.eq(self.operation.logits & (left != 0))
+        thoughts_left = Signal(8)
+        think = Signal()
+        m.d.comb += think.eq(self.operation.logits & (thoughts_left != 0))
         with m.If(self.idle):
             # Without a token to enter, the first thought starts at once.
             begun = ~self.i.p.enter & (self.thinking != 0)
-            m.d.sync += left.eq(self.thinking - begun)
+            m.d.sync += thoughts_left.eq(self.thinking - begun)
         with m.Elif(self.word.pass_end & last_pass & think):
-            m.d.sync += left.eq(left - 1)
+            m.d.sync += thoughts_left.eq(thoughts_left - 1)
         return think
 
     def _repeats(self, m: Module, remaining: Signal, more: Signal) -> None:

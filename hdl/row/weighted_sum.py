@@ -64,7 +64,8 @@ class RunningMax(wiring.Component):
         while len(floors) > 4:
             floors = [Mux(a > b, a, b) for a, b in zip(floors[::2], floors[1::2], strict=True)]
         # All comparisons side by side: a tree of them was the slowest path between registers.
-        group, before = Signal(signed(self.width)), Signal(signed(self.width))
+        group = Signal(signed(self.width))
+        before = Signal(signed(self.width))
         raises = [floor >= self.maximum for floor in floors]
         chosen = [
             Cat(

@@ -71,7 +71,8 @@ class ArgMax(wiring.Component):
 
     def _total(self, m: Module, lane: int) -> tuple[Value, Value]:
         """(valid, logit + noise) of a lane."""
-        total, valid = Signal(signed(self.width), name=f"total{lane}"), Signal(name=f"valid{lane}")
+        total = Signal(signed(self.width), name=f"total{lane}")
+        valid = Signal(name=f"valid{lane}")
         m.d.sync += [
             total.eq(self.logits[lane] + self.noise[lane]),
             valid.eq(self.valid[lane]),
@@ -94,7 +95,8 @@ class ArgMax(wiring.Component):
         if self.lanes > 4:
             # All three comparisons side by side: the larger one beats the best if either does.
             other_valid, other = self._total(m, place + 4)
-            upper, best_upper = Signal(name=f"upper{place}"), Signal(name=f"best{place}_upper")
+            upper = Signal(name=f"upper{place}")
+            best_upper = Signal(name=f"best{place}_upper")
             m.d.comb += upper.eq(other_valid & (~valid | (other > total)))
             beats |= other_valid & (~seen | (other > best))
             total = Mux(upper, other, total)

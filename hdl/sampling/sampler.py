@@ -80,7 +80,7 @@ class Sampler(wiring.Component):
         m.submodules.argmax = argmax = ArgMax(
             lanes=lanes, logit_bits=width, max_vocab=self.max_vocab
         )
-        m.submodules.crc = crc = LogitCrc(lanes=lanes, logit_bits=width)
+        m.submodules.logit_crc = crc = LogitCrc(lanes=lanes, logit_bits=width)
         connect(m, flipped(self.i_seed), trivium.i_seed)
         logits = Signal(data.ArrayLayout(signed(width), lanes))
         valid = Signal(lanes)
@@ -113,7 +113,7 @@ class Sampler(wiring.Component):
         group = Signal(range(self.max_vocab // self.lanes))
         word, port = ram(
             m,
-            "logits",
+            "kept_logits",
             width=width * self.lanes,
             depth=self.max_vocab // self.lanes,
             init=[],

@@ -12,7 +12,7 @@ from glintfpga.firmware.wire.messages import GENERATE_BYTES, Done
 from glintfpga.firmware.wire.protocol import BAUDS, Op, Status
 from glintfpga.hdl.link.message_writer import MessagePort
 from glintfpga.hdl.service.counters import COUNTER_BYTES
-from glintfpga.hdl.service.token_loops import LoopsPort
+from glintfpga.hdl.service.loops_port import LoopsPort
 
 __all__ = ["CommandParser"]
 
@@ -118,7 +118,8 @@ class CommandParser(wiring.Component):
 
         # An image on its way: `load_open` until its last byte or a fault, `whole` if it is good.
         image_left = Signal(8 * SIZE_BYTES)
-        load_open, whole = Signal(), Signal()
+        load_open = Signal()
+        whole = Signal()
         part_accepted = body_accepted & self.loading
         m.d.sync += self.image_end.eq(Mux(part_accepted, image_left == 1, image_left == 0))
         with m.If(part_accepted):

@@ -74,7 +74,9 @@ class SelfTest(wiring.Component):
         m = Module()
         tokens, limit_ms = self.golden_run.tokens, self.golden_run.limit_ms
         position = Signal(range(tokens))
-        last, settled, equal = Signal(), Signal(), Signal()
+        last = Signal()
+        settled = Signal()
+        equal = Signal()
         same = Signal(4)
         waited = Signal(range(limit_ms))
         crc = self.core.o.payload.crc

@@ -33,7 +33,8 @@ using Bit = cxxrtl::value<1>;
 
 std::unique_ptr<Design> design;
 cxxrtl::debug_items items;
-std::vector<const cxxrtl::debug_item *> handles;
+// Each of one item or, where Yosys split a signal by what drives it, of its parts.
+std::vector<const std::vector<cxxrtl::debug_item> *> handles;
 std::vector<std::string> names;
 std::unique_ptr<cxxrtl::vcd_writer> trace;
 
@@ -138,6 +139,31 @@ uint32_t *words() { return reinterpret_cast<uint32_t *>(buffer); }
 
 uint32_t stride(const cxxrtl::debug_item &item) { return uint32_t((item.width + 31) / 32); }
 
+bool bit_of(const uint32_t *data, size_t at) { return data[at / 32] >> at % 32 & 1; }
+
+void set_bit(uint32_t *data, size_t at, bool bit) {
+    data[at / 32] = (data[at / 32] & ~(1u << at % 32)) | uint32_t(bit) << at % 32;
+}
+
+uint32_t width_of(uint32_t handle) {
+    size_t width = 0;
+    for (const auto &part : *handles[handle])
+        width = std::max(width, part.lsb_at + part.width);
+    return uint32_t(width);
+}
+
+const cxxrtl::debug_item &only(uint32_t handle) { return (*handles[handle])[0]; }
+
+bool is_whole(uint32_t handle) { return handles[handle]->size() == 1 && !only(handle).lsb_at; }
+
+// Up to 32 bits.
+uint32_t value_of(uint32_t handle) {
+    uint32_t value = 0;
+    for (const auto &part : *handles[handle])
+        value |= *part.curr << part.lsb_at;
+    return value;
+}
+
 }  // namespace
 
 EXPORT(sim_buffer) uint8_t *sim_buffer() { return buffer; }
@@ -153,10 +179,8 @@ EXPORT(sim_reset) void sim_reset() {
     handles.clear();
     names.clear();
     for (auto &entry : items.table) {
-        if (entry.second.size() == 1) {
-            names.push_back(entry.first);
-            handles.push_back(&entry.second[0]);
-        }
+        names.push_back(entry.first);
+        handles.push_back(&entry.second);
     }
     cycles = 0;
 #ifdef GLINT_UART
@@ -182,10 +206,9 @@ EXPORT(sim_clock) void sim_clock(uint32_t count) {
 
 // Clock until the item reads `value` (all of it in 32 bits); the cycles used, or limit + 1.
 EXPORT(sim_clock_until) uint32_t sim_clock_until(uint32_t handle, uint32_t value, uint32_t limit) {
-    const cxxrtl::debug_item &item = *handles[handle];
     settle();
     for (uint32_t used = 0; used <= limit; used++) {
-        if (*item.curr == value)
+        if (value_of(handle) == value)
             return used;
         cycle();
         settle();
@@ -205,27 +228,45 @@ EXPORT(sim_item_name) uint32_t sim_item_name(uint32_t handle) {
 }
 
 EXPORT(sim_item_width) uint32_t sim_item_width(uint32_t handle) {
-    return uint32_t(handles[handle]->width);
+    return width_of(handle);
 }
 
 EXPORT(sim_item_rows) uint32_t sim_item_rows(uint32_t handle) {
-    return uint32_t(handles[handle]->depth);
+    return uint32_t(only(handle).depth);
 }
 
 EXPORT(sim_item_is_memory) uint32_t sim_item_is_memory(uint32_t handle) {
-    return handles[handle]->type == cxxrtl::debug_item::MEMORY;
+    return only(handle).type == cxxrtl::debug_item::MEMORY;
 }
 
 EXPORT(sim_peek) void sim_peek(uint32_t handle, uint32_t first, uint32_t rows) {
-    const cxxrtl::debug_item &item = *handles[handle];
-    if (item.outline)
-        item.outline->eval();
+    const cxxrtl::debug_item &item = only(handle);
+    for (const auto &part : *handles[handle])
+        if (part.outline)
+            part.outline->eval();
+    if (!is_whole(handle)) {
+        std::fill_n(words(), (width_of(handle) + 31) / 32, 0);
+        for (const auto &part : *handles[handle])
+            for (size_t bit = 0; bit < part.width; bit++)
+                set_bit(words(), part.lsb_at + bit, bit_of(part.curr, bit));
+        return;
+    }
     std::copy_n(item.curr + first * stride(item), rows * stride(item), words());
 }
 
 EXPORT(sim_poke) void sim_poke(uint32_t handle, uint32_t first, uint32_t rows) {
-    const cxxrtl::debug_item &item = *handles[handle];
+    const cxxrtl::debug_item &item = only(handle);
     wake(*design, 0);
+    if (!is_whole(handle)) {
+        for (const auto &part : *handles[handle])
+            for (size_t bit = 0; bit < part.width; bit++) {
+                const bool value = bit_of(words(), part.lsb_at + bit);
+                set_bit(part.curr, bit, value);
+                if (part.next)
+                    set_bit(part.next, bit, value);
+            }
+        return;
+    }
     std::copy_n(words(), rows * stride(item), item.curr + first * stride(item));
     if (item.next && item.next != item.curr)
         std::copy_n(words(), rows * stride(item), item.next + first * stride(item));
@@ -235,10 +276,10 @@ EXPORT(sim_poke) void sim_poke(uint32_t handle, uint32_t first, uint32_t rows) {
 // reads goes into the exchange buffer, word by word.
 EXPORT(sim_sweep) void sim_sweep(uint32_t input, uint32_t output, uint32_t count) {
     for (uint32_t value = 0; value < count; value++) {
-        *handles[input]->curr = value;
+        *only(input).curr = value;
         cycle();
         settle();
-        words()[value] = *handles[output]->curr;
+        words()[value] = value_of(output);
     }
 }
 

@@ -49,14 +49,6 @@ class Inside:
         (signal,) = self._signals[name]
         return signal
 
-    def unnamed(self, width: int) -> list[Signal]:
-        """The signals of a width that Amaranth could not name, as all but the last of a tuple.
-
-        They come in the order in which they are assigned, combinational ones first.
-        """
-        assert self.fragment
-        return [signal for signal in self._signals["$signal"] if len(signal) == width]
-
     def state(self, *names: str, fsm: str = "fsm") -> Value:
         """High in one of the named states."""
         assert self.fragment

@@ -303,13 +303,13 @@ PROOFS = {
         "TokenLoops",
         (
             Fault(
-                "with m.If(self.stop | halt):",
-                "with m.If(halt):",
+                "with m.If(self.stop | self._halt):",
+                "with m.If(self._halt):",
                 "a new session ends any of them",
                 6,
             ),
             Fault(
-                "with m.Elif(last):\n",
+                "with m.Elif(self._last):\n",
                 "with m.Elif(0):\n",
                 "",
                 0,

@@ -35,7 +35,9 @@ SPECS = {
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 @pytest.mark.parametrize(
-    "penalty", [None, RangePenalty(weight=1e-2, qk=0.5, gate=0.4, z=0.3, x=1.0)], ids=["plain", "penalty"]
+    "penalty",
+    [None, RangePenalty(weight=1e-2, qk=0.5, gate=0.4, z=0.3, x=1.0)],
+    ids=["plain", "penalty"],
 )
 def test_kernel_has_the_gradients_of_autograd(spec, penalty):
     """Each tensor within 5e-4 of its largest entry; autograd in float64."""

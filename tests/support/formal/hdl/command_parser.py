@@ -133,7 +133,7 @@ class CommandParserProperties(Elaboratable):
         """An image in parts: what was announced, what came, and what became of it."""
         dut, left = self.parser, inside["left"]
         size_state, part, check = (inside.state(name) for name in ("SIZE", "PART", "CHECK"))
-        (load_open,), whole, status = inside.unnamed(1), inside["whole"], inside["status"]
+        load_open, whole, status = (inside[name] for name in ("load_open", "whole", "status"))
         given = dut.body.valid & dut.body.ready & dut.loading
         reset = dut.load_stop | dut.stop
 

@@ -147,7 +147,7 @@ class FrameTransmitterProperties(Elaboratable):
         m.submodules.dut = inside.fragment
         leave_free(m, dut)
         full = [inside["full_0"], inside["full_1"]]
-        (_, filling), sending = inside.unnamed(1), inside["sending"]
+        filling, sending = inside["filling"], inside["sending"]
         place, code, code_place = inside["place"], inside["code"], inside["code_place"]
         at = inside["at"]
         state = {name: inside.state(name, fsm="fill") for name in inside.states("fill")}
@@ -229,7 +229,7 @@ class FrameTransmitterProperties(Elaboratable):
         """The frame in the making: bytes, a code behind each full block, CRC, end."""
         dut = self.transmitter
         place, code, code_place = inside["place"], inside["code"], inside["code_place"]
-        put, split = inside.unnamed(1)[0], inside["split"]
+        put, split = inside["put"], inside["split"]
         body, crc, crc_left = state["BODY"], state["CRC"], inside["crc_left"]
         given_up = dut.abort | dut.flush
         taken = dut.i.valid & dut.i.ready & ~given_up
@@ -275,7 +275,7 @@ class FrameTransmitterProperties(Elaboratable):
     ) -> list[Signal]:
         """What was put at one place of each half: a byte of a body, or the way to the next code."""
         dut = self.transmitter
-        (put, filling), split = inside.unnamed(1), inside["split"]
+        put, filling, split = (inside[name] for name in ("put", "filling", "split"))
         place, code_place = inside["place"], inside["code_place"]
         byte = Mux(state["BODY"], dut.i.payload.byte, inside["byte"])
         closes = put & (byte == 0) | split | state["CLOSE"]

@@ -31,7 +31,7 @@ class ImageLoaderProperties(Elaboratable):
         leave_free(m, dut)
         idle, byte, word, end = (inside.state(name) for name in ("IDLE", "BYTE", "WORD", "END"))
         position, wait = inside["position"], inside["wait"]
-        (*_, odd, in_header), in_tail = inside.unnamed(1), inside["in_tail"]
+        odd, in_header, in_tail = (inside[name] for name in ("odd", "in_header", "in_tail"))
         accepted = inside["accepted"]
         once = before(m, accepted)
         twice = before(m, once)

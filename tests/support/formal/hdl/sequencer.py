@@ -62,7 +62,7 @@ class SequencerProperties(Elaboratable):
         m.submodules.dut = inside.fragment
         leave_free(m, dut)
         pc, remaining = inside["pc"], inside["remaining"]
-        (index,), (thoughts,) = inside.unnamed(5), inside.unnamed(8)
+        index, thoughts = inside["pass_index"], inside["thoughts_left"]
         with m.If(Initial()):
             assume(m, dut.word.as_value() == 0)
 

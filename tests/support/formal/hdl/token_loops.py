@@ -20,7 +20,7 @@ ORDER = (
     ("ABANDON",),
     ("FINISH",),
     ("AFTER",),
-    ("WORD", "LOGIT", "LOOK_UP"),
+    ("WORD", "LOGIT", "LOOK_UP", "LATCH"),
     ("HIGH",),
     ("LOW",),
     ("SCORE", "RESULT"),
@@ -92,9 +92,10 @@ class TokenLoopsProperties(Elaboratable):
         idle, state = inside.state("IDLE"), inside.state
         part, is_logit, request_count = inside["part"], inside["is_logit"], inside["request_count"]
         # Within a state: bytes of the request; or logits, and bytes of a word.
-        shown = state("WORD", "LOGIT", "LOOK_UP")
-        step = Mux(state("LOOK_UP"), 5, Mux(state("WORD"), 4 - part, 0))
-        logits = Mux(is_logit | state("LOOK_UP"), dut.facts.vocab - 1 - dut.logits.id, LAST_ID)
+        looking = state("LOOK_UP", "LATCH")
+        shown = state("WORD", "LOGIT") | looking
+        step = Mux(looking, 5 + state("LOOK_UP"), Mux(state("WORD"), 4 - part, 0))
+        logits = Mux(is_logit | looking, dut.facts.vocab - 1 - dut.logits.id, LAST_ID)
         request = Mux(state("ASK"), GENERATE_BYTES - request_count, 0)
         detail = Mux(shown, Cat(step[:3], logits[:ID_BITS]), request)
         work = Cat(detail[: ID_BITS + 3], rank)
@@ -136,13 +137,13 @@ class TokenLoopsProperties(Elaboratable):
         of_id = Mux(generate, 1 + wide, 0)
         written = Mux(state("WORD"), of_id + part, state("HIGH"))
         always(m, "a unit is an id and a word", halted | idle | (unit == written))
-        writing = state("LOW", "HIGH", "AFTER", "LOGIT", "LOOK_UP")
+        writing = state("LOW", "HIGH", "AFTER", "LOGIT") | looking
         always(m, "a word begins with its first byte", ~writing | (part == 0))
         score, prompt = dut.run.op == Op.SCORE, dut.run.op == Op.PROMPT
         asking = state("ASK", "JUDGE", "SEED")
         always(m, "requests are for answers", ~asking | generate)
         always(m, "states of an answer", state("WORD") | ~answering_state | generate)
-        always(m, "states of a score", ~state("FLAGS", "SCORE", "LOGIT", "LOOK_UP") | score)
+        always(m, "states of a score", ~(state("FLAGS", "SCORE", "LOGIT") | looking) | score)
         entering = state("TOKEN", "TOKEN_HIGH", "CHECK", "ENTER_PENDING", "ENTER")
         always(m, "states of a body", ~entering | score | prompt)
         always(m, "no word of a prompt", ~state("WORD") | ~prompt)
@@ -157,8 +158,8 @@ class TokenLoopsProperties(Elaboratable):
         )
         fresh = is_logit | (dut.logits.id == 0) | generate
         always(m, "the first logit is that of id 0", ~shown | fresh)
-        always(m, "a look-up is for a logit", ~state("LOOK_UP") | is_logit)
-        _, _, reached, _, _, finishing = inside.unnamed(1)
+        always(m, "a look-up is for a logit", ~looking | is_logit)
+        reached, finishing = inside["reached"], inside["finishing"]
         known = state("NEXT", "RESULT", "ASK_CORE", "AFTER")
         always(m, "a request has 15 bytes", ~state("ASK") | (request_count < GENERATE_BYTES))
         always(m, "a request begins with no token counted", ~asking | (count == 0))
