@@ -2,6 +2,8 @@
 """``glintfpga verify``."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +12,8 @@ import click
 from glintfpga.host.commands import options
 
 if TYPE_CHECKING:
-    from glintfpga.host.device.verify import Verification
+    from glintfpga.firmware.blink.image import Image
+    from glintfpga.host.device.verify import CompiledSide, Verification
 
 __all__ = ["command"]
 
@@ -33,7 +36,8 @@ def command(port: str, tokens: int, model: Path | None, lanes: int | None, as_js
     """Compare every logit of a device, through a CRC per token, with the integer reference.
 
     The reference is computed now, from the model that the device must hold: the shipped one, or
-    the one given with --load. Exit code 1 when anything differs.
+    the one given with --load. It is the model in C, as fast as the line, or without a C compiler
+    that in NumPy. Exit code 1 when anything differs.
 
     \b
     glintfpga verify /dev/ttyUSB1 --tokens 10000
@@ -58,11 +62,20 @@ def command(port: str, tokens: int, model: Path | None, lanes: int | None, as_js
             raise InputError(
                 f"the device holds the model {digest}, not the shipped one; name it with --load"
             )
-        with counting("verify", tokens) as progress:
-            result = verify(client, image, tokens, progress=progress)
+        with (
+            _compiled(image, client.machine.lanes) as reference,
+            counting("verify", tokens) as progress,
+        ):
+            result = verify(client, image, tokens, reference=reference, progress=progress)
         model_id, held = image.model_id, client.machine.lanes
         if as_json:
-            facts = {"port": port, "model_id": model_id, "lanes": held, **_facts(result)}
+            facts = {
+                "port": port,
+                "model_id": model_id,
+                "lanes": held,
+                "reference": "C" if reference else "NumPy",
+                **_facts(result),
+            }
             click.echo(json.dumps(facts, indent=2))
         else:
             click.echo(
@@ -76,6 +89,22 @@ def command(port: str, tokens: int, model: Path | None, lanes: int | None, as_js
                 f"{kind} token {first.position} differs: the device has {_shown(first.got)}, "
                 f"the reference {_shown(first.expected)}; run: glintfpga verify sim:"
             )
+
+
+@contextmanager
+def _compiled(image: "Image", lanes: int) -> "Iterator[CompiledSide | None]":
+    """The model in C; None where there is no compiler."""
+    from glintfpga.firmware.blink.c_model import CompiledModel
+    from glintfpga.host.device.verify import CompiledSide
+    from glintfpga.quant.errors import EnvironmentProblem
+
+    try:
+        model = CompiledModel(image, lanes=lanes)
+    except EnvironmentProblem:
+        yield None
+        return
+    with model:
+        yield CompiledSide(model, eos=image.model.eos)
 
 
 def _facts(result: "Verification") -> dict[str, Any]:

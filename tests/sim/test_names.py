@@ -24,7 +24,7 @@ def test_names_that_stay():
 
 
 def test_a_signal_in_parts_is_read_and_written_whole():
-    """Yosys splits the control word by what drives its bits, and keeps no bit that never changes."""
+    """Yosys splits the control word by what drives its bits, and keeps none that never changes."""
     sim = shipped_sim()
     word = sim.item("machine core sequencer word")
     word.poke((1 << word.width) - 1)

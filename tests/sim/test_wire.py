@@ -72,3 +72,41 @@ def test_a_fast_model_fills_the_line(image, temperature, record_property):
     for op in (Op.TOKENS, Op.DONE):
         texts = [b"".join(body for kind, body in side if kind == op) for side in (found, expected)]
         assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize(("burst_bytes", "latency_ms"), [(64, 1), (64, 16), (512, 1), (512, 16)])
+def test_through_a_usb_bridge(image, burst_bytes, latency_ms, record_property):
+    """A bridge hands bytes over in bursts or by its timer: acks come late, the line stays full."""
+    host = SimHost(SimLine(shipped.shipped_sim()))
+    host.set_baud(len(BAUDS) - 1)
+    host.ask(*load(image.data))
+    sim, session = host.line.sim, host.session
+    session.send(generate(TOKENS, temperature=256, seed=3))
+    sim.put(session.step(b"", host.line.clock()))
+    arrived, times = bytearray(), []
+    handed = 0
+
+    def carry(cycles, most=MAX_PAYLOAD):
+        """So long, or until so many bytes wait at the bridge."""
+        until = sim.cycles + cycles
+        while sim.cycles < until and len(arrived) - handed < most:
+            sim.run(until - sim.cycles, wanted=1)
+            arrived.extend(byte := sim.get(1))
+            times.extend([sim.cycles] * len(byte))
+
+    ms = sim.clk_hz // 1000
+    while not session.done:
+        carry(latency_ms * ms, burst_bytes)
+        burst, handed = bytes(arrived[handed:]), len(arrived)
+        answer = session.step(burst, host.line.clock())
+        if answer:
+            carry(ms)  # the next USB frame has it
+            sim.put(answer)
+    ends = [at for at, byte in enumerate(arrived) if not byte]
+    first, last = ends[1], ends[-3]
+    share = (last - first) * sim.clk_hz * BYTE_BITS / BAUDS[-1] / (times[last] - times[first])
+    record_property("share_of_line", share)
+    assert share >= 0.99
+    assert session.endpoint.crc_errors == session.endpoint.retries == 0
+    found = b"".join(body for op, body in session.receive_all() if op == Op.TOKENS)
+    assert len(found) == TOKENS

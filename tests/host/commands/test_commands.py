@@ -13,6 +13,7 @@ from glintfpga.host import models
 from glintfpga.host.console import progress
 from glintfpga.host.models import find_model, read_float_model
 from glintfpga.quant.blink.checkpoint import write_checkpoint
+from glintfpga.quant.errors import EnvironmentProblem
 
 
 def test_piped_chat(command, glint):
@@ -137,12 +138,25 @@ def test_verify_as_json(command, glint, image, monkeypatch):
     said = json.loads(command(*arguments)[1])
     assert said["model_id"] == image.model_id
     assert (said["tokens"], said["mismatches"], said["first_mismatch"]) == (100, 0, None)
+    assert said["reference"] == "C"
     monkeypatch.setattr(executor, "logit_crc", _crc_that_slips(executor.logit_crc))
     code, out, _ = command(*arguments)
     first = json.loads(out)["first_mismatch"]
     assert (code, first["position"], first["sampled"]) == (1, 5, False)
     assert first["device"]["token"] == first["reference"]["token"]
     assert first["device"]["crc"] != first["reference"]["crc"]
+
+
+def test_verify_without_a_compiler(command, glint, monkeypatch):
+    from glintfpga.firmware.blink import c_model
+
+    def refuse():
+        raise EnvironmentProblem("no C compiler")
+
+    monkeypatch.setattr(c_model, "compile_blink", refuse)
+    code, out, _ = command("verify", "ref:", "--load", glint, "--tokens", 100, "--json")
+    said = json.loads(out)
+    assert (code, said["mismatches"], said["reference"]) == (0, 0, "NumPy")
 
 
 @pytest.mark.quick
