@@ -70,6 +70,7 @@ figures: $(VENV)/.base $(VENV)/.build
 
 docs: $(VENV)/.base
 	$(BIN)/python docs/floorplan.py
+	$(BIN)/python docs/pass_chart.py
 	$(BIN)/python docs/record.py
 
 lint: $(VENV)/.base $(VENV)/.test

@@ -14,6 +14,7 @@ from glintfpga.host.report.clock import slack_picture
 from glintfpga.host.report.floorplan import floorplan_picture
 from glintfpga.host.report.inputs import Build
 from glintfpga.host.report.markup import Markup, element, figure, join
+from glintfpga.host.report.pass_chart import pass_picture
 from glintfpga.host.report.ranges import ranges_picture
 from glintfpga.host.report.subject import Subject
 from glintfpga.host.report.timing import timing_picture
@@ -66,6 +67,9 @@ def _pictures(build: Build, subject: Subject, prompt: Sequence[int]) -> Markup:
         if bars
         else _absent("cycles", "Where the cycles go", "The device holds no model.")
     )
+    one_pass = _absent("pass", "One pass", "The device holds no model.")
+    if build.spec:
+        one_pass = pass_picture(build.spec, build.manifest.lanes)
     attention = _absent("attention", "Where it looks", subject.missing)
     if subject.model is not None:
         lanes, ids = build.manifest.lanes, list(prompt)
@@ -85,6 +89,7 @@ def _pictures(build: Build, subject: Subject, prompt: Sequence[int]) -> Markup:
         floorplan_picture(build.floorplan),
         utilization_picture(build),
         cycles,
+        one_pass,
         attention,
         ranges,
         slack_picture(build.timing, clock),

@@ -87,7 +87,7 @@ def test_it_can_be_seen(drawn):
     width, scheme, found, pixels = drawn
     assert found["scroll"] <= width, "the page scrolls sideways"
     assert found["height"] <= HEIGHT
-    assert len(found["pictures"]) == 8
+    assert len(found["pictures"]) == 9
     for name, (x, y, w, h) in found["pictures"].items():
         assert x >= 0 and x + w <= width and w > 0.85 * min(width, 1160) and h > 80, name
         part = pixels[int(y) : int(y + h), int(x) : int(x + w)]

@@ -22,7 +22,7 @@ def test_report_of_a_build(command, new_build, elsewhere):
     assert err.startswith("x/page.html: ")
     made = (elsewhere / "x" / "page.html").read_text()
     assert made.startswith("<!doctype html>") and "over To␣be" in made
-    assert made.count("<figure ") == 8 and 'class="note"' not in made
+    assert made.count("<figure ") == 9 and 'class="note"' not in made
 
 
 def test_the_last_build_else_the_shipped_one(command, new_build, elsewhere):

@@ -11,7 +11,17 @@ from glintfpga.host.report.inputs import read_build
 from glintfpga.host.report.page import page
 from glintfpga.host.report.subject import Subject, subject_of
 
-PICTURES = ["floorplan", "utilization", "cycles", "attention", "ranges", "slack", "timing", "facts"]
+PICTURES = [
+    "floorplan",
+    "utilization",
+    "cycles",
+    "pass",
+    "attention",
+    "ranges",
+    "slack",
+    "timing",
+    "facts",
+]
 HOSTILE = (
     "</style></title></svg><script>alert('1')</script>\"'><img src=x onerror=alert(1)>&\u202e\x00"
 )
@@ -128,7 +138,7 @@ def test_what_is_not_at_hand_is_said(new_build):
     )
     made = page(build, subject_of(build.manifest, None), [65])
     assert re.findall(r'<figure id="(\w+)"', made) == PICTURES
-    assert made.count("The device holds no model.") == 3
+    assert made.count("The device holds no model.") == 4
     assert "There is no path." in made
     assert "tokens per second" not in made
     Checked(made)
