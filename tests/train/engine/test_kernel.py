@@ -204,3 +204,11 @@ class TestCompiler:
         kernel_build._load.cache_clear()
         Kernel(SPECS["no LoRA"])
         assert library.stat() == made
+
+
+def test_small_numbers_of_the_caller_stay():
+    """The kernel takes numbers below 1e-38 as zero, for itself only."""
+    spec = ModelSpec(loops=1, vocab=9, eos=None)
+    params = np.random.default_rng(1).normal(0, 0.5, spec.param_count).astype(np.float32)
+    Kernel(spec).step(params, np.zeros((1, 5), np.uint16))
+    assert np.float32(1e-39) * np.float32(0.5) > 0
