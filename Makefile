@@ -5,13 +5,14 @@
 #   make quick     a hard case of each test file, at most a minute
 #   make test      the tests, a few minutes
 #   make test-train  those of the trainer again, with PyTorch
+#   make test-build  those of the build again, with nextpnr
 #   make chat      chat with a board, or with the simulated one
 #   make sim       rebuild the shipped compiled simulation
 #   make release   renew the shipped bitstream from the last build, and its proof
 #   make proof     prove the shipped bitstream, renew its proof.json (TOKENS=1000 MUTANTS=0)
 #   make lint      ruff, mypy, import rules, walls
 #   make figures   the table of README.md, from the last build (EVAL=folder: perplexities too)
-#   make docs      run the commands in README.md and docs/ again, redraw the floorplan
+#   make docs      run the commands in README.md and docs/ again, redraw the pictures
 #   make fuzz      a coverage-guided fuzzer on every parser (SECONDS=30, all together)
 #   make nightly   the tests with long runs and random examples; other seeds and lanes
 
@@ -23,7 +24,7 @@ SECONDS := 30
 TOKENS := 1000
 MUTANTS := 0
 
-.PHONY: build quick test test-train chat sim release proof figures docs fuzz nightly lint clean system-python system-test
+.PHONY: build quick test test-train test-build chat sim release proof figures docs fuzz nightly lint clean system-python system-test
 
 build: $(VENV)/.base $(VENV)/.build
 	PYTHONPATH=tests $(BIN)/python -m support.shipping.rebuild_sim --check
@@ -38,6 +39,9 @@ test: system-test $(VENV)/.base $(VENV)/.test
 
 test-train: system-test $(VENV)/.base $(VENV)/.test $(VENV)/.train $(VENV)/.torch
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(PYTEST_ARGS) tests/train
+
+test-build: system-test $(VENV)/.base $(VENV)/.test $(VENV)/.build
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(PYTEST_ARGS) tests/boards/gowin tests/boards/test_floorplan.py
 
 fuzz: $(VENV)/.base $(VENV)/.fuzz
 	PYTHONPATH=tests $(BIN)/python tests/fuzz/fuzz.py $(SECONDS)

@@ -63,7 +63,8 @@ class Item:
     """A port, register or memory of the simulated design, by its hierarchical name.
 
     Attributes: ``name``, ``width`` in bits, ``rows`` (1 unless it is a memory), ``is_memory``.
-    Values are unsigned bit patterns.
+    Values are unsigned bit patterns. Of a register that Yosys split into parts, bits that never
+    change read 0.
     """
 
     def __init__(self, program: Program, handle: int, name: str):
@@ -156,15 +157,20 @@ class CompiledSim:
     def clock_until(self, item: Item, value: int, *, limit: int) -> int:
         """Clock until a port or register of up to 32 bits reads ``value``; the cycles it took.
 
-        Raises ``InputError`` after ``limit`` cycles.
+        Raises ``InputError`` after ``limit`` cycles, and for a wider one.
         """
+        _check_word(item)
         used = self.program.call("sim_clock_until", item.handle, value, limit)
         if used > limit:
             raise InputError(f"{item.name!r} did not become {value} within {limit} cycles")
         return used
 
     def sweep(self, port: Item, output: Item, count: int) -> list[int]:
-        """What ``output`` reads one clock after each value ``0..count - 1`` of an input port."""
+        """What ``output`` reads one clock after each value ``0..count - 1`` of an input port.
+
+        Raises ``InputError`` for an output of more than 32 bits.
+        """
+        _check_word(output)
         self.program.call("sim_sweep", port.handle, output.handle, count)
         data = self.program.load(4 * count)
         return [int.from_bytes(data[i : i + 4], "little") for i in range(0, len(data), 4)]
@@ -221,3 +227,8 @@ class CompiledSim:
         while size := self.program.call("sim_trace_take"):
             parts.append(self.program.load(size))
         return b"".join(parts)
+
+
+def _check_word(item: Item) -> None:
+    if item.width > 32:
+        raise InputError(f"{item.name!r} has {item.width} bits, more than 32: read it with peek()")

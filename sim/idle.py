@@ -32,8 +32,8 @@ class Rest:
     Compared are all registers that the simulation shows by name, except `FREE`; the `TIMERS` may
     have counted on by one, and `skip` lets them count until one is about to fire.
 
-    Exact to a tick: the prescaler of the tick and a few other registers have no name in the
-    simulation, so each rest that bytes end takes up to a millisecond off both timers.
+    Exact to a tick: a rest skips whole ticks and leaves the prescaler of the tick where it was, so
+    each rest that bytes end takes up to a millisecond off both timers.
 
     Members: ``found``, whether the device is idle.
     """

@@ -2,6 +2,7 @@
 """``glintfpga verify``."""
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from glintfpga.host.device.verify import CompiledSide, Verification
 
 __all__ = ["command"]
+
+_log = logging.getLogger("glintfpga.verify")
 
 
 @click.command("verify")
@@ -36,8 +39,8 @@ def command(port: str, tokens: int, model: Path | None, lanes: int | None, as_js
     """Compare every logit of a device, through a CRC per token, with the integer reference.
 
     The reference is computed now, from the model that the device must hold: the shipped one, or
-    the one given with --load. It is the model in C, as fast as the line, or without a C compiler
-    that in NumPy. Exit code 1 when anything differs.
+    the one given with --load. It runs in C, as fast as the line; without a C compiler it runs in
+    NumPy, slower. Exit code 1 when anything differs.
 
     \b
     glintfpga verify /dev/ttyUSB1 --tokens 10000
@@ -93,14 +96,17 @@ def command(port: str, tokens: int, model: Path | None, lanes: int | None, as_js
 
 @contextmanager
 def _compiled(image: "Image", lanes: int) -> "Iterator[CompiledSide | None]":
-    """The model in C; None where there is no compiler."""
+    """The model in C; None where it cannot be compiled."""
     from glintfpga.firmware.blink.c_model import CompiledModel
     from glintfpga.host.device.verify import CompiledSide
     from glintfpga.quant.errors import EnvironmentProblem
 
+    model = None
     try:
         model = CompiledModel(image, lanes=lanes)
-    except EnvironmentProblem:
+    except EnvironmentProblem as error:
+        _log.warning("%s. Comparing with the reference in NumPy, which is slower", error)
+    if model is None:
         yield None
         return
     with model:

@@ -38,7 +38,7 @@ class PassTimes:
 
     @property
     def cycles(self) -> int:
-        """Of the pass."""
+        """Cycles of the whole pass."""
         return max(end for _, _, _, end in _stages(self))
 
 
@@ -50,7 +50,7 @@ def _stages(times: PassTimes) -> Iterator[tuple[str, int, int, int]]:
     """Name, first cycle, cycles that issue rows, and the cycle behind it."""
     first = times.norm - latency.TO_OPERAND
     yield "RMSNorm", 0, 0, times.norm
-    yield "rows of q, k, v'", first, 3, first + 2 + times.value
+    yield "rows of q, k and v'", first, 3, first + 2 + times.value
     q = first + times.q
     yield "RoPE", q + times.value, 0, q + times.rotated
     score = q + times.scores
@@ -85,7 +85,7 @@ def _drawn(times: PassTimes, y: int) -> Markup:
 
 def svg(*charts: tuple[str, PassTimes], **attributes: str) -> Markup:
     """Passes one below the other, each under its title; more attributes for the picture."""
-    line = 11 * _ROW + 14
+    line = (1 + len(list(_stages(NOW)))) * _ROW + 14
     width = _LABELS + _CELL * max(times.cycles for _, times in charts) + 6
     parts = []
     for index, (title, times) in enumerate(charts):
@@ -96,7 +96,7 @@ def svg(*charts: tuple[str, PassTimes], **attributes: str) -> Markup:
         )  # fmt: skip
         parts.append(_drawn(times, y + _ROW + 2))
     height = line * len(charts) + 6
-    label = "; ".join(f"{title}: {times.cycles} cycles" for title, times in charts)
+    label = "; ".join(title for title, _ in charts)
     return element(
         "svg",
         element("title", label),

@@ -73,8 +73,8 @@ def test_slowest_path(plan_of, timing_json):
     "name, block",
     [
         (f"{CORE}.lane0.dot_bank.0.0", "lane 0"),
-        (f"{CORE}.running_max$307.maximum_DFFR_Q", "softmax"),
-        (f"{CORE}.sampler.crc$47.state_64", "logit CRC"),
+        (f"{CORE}.softmax_maximum.maximum_DFFR_Q", "softmax"),
+        (f"{CORE}.sampler.logit_crc.state_64", "logit CRC"),
         (f"{CORE}.sampler.argmax.best_DFFRE_Q", "sampler"),
         (f"{CORE}.score5_1_LUT4_F", "core"),
         ("device.service.hello$191.bytes.0.0", "commands"),

@@ -154,9 +154,10 @@ def test_verify_without_a_compiler(command, glint, monkeypatch):
         raise EnvironmentProblem("no C compiler")
 
     monkeypatch.setattr(c_model, "compile_blink", refuse)
-    code, out, _ = command("verify", "ref:", "--load", glint, "--tokens", 100, "--json")
+    code, out, err = command("verify", "ref:", "--load", glint, "--tokens", 100, "--json")
     said = json.loads(out)
     assert (code, said["mismatches"], said["reference"]) == (0, 0, "NumPy")
+    assert "no C compiler. Comparing with the reference in NumPy" in err
 
 
 @pytest.mark.quick
