@@ -83,7 +83,7 @@ class CompiledModel:
 
     def close(self) -> None:
         """End the process."""
-        self._process.kill()
+        self._process.terminate()
         self._process.communicate()
 
     def reset(self) -> None:

@@ -61,7 +61,7 @@ def test_bash_itself_completes(tmp_path):
     done = subprocess.run(
         ["bash", "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.stdout == "blink-base blink-instruct\n", done.stderr
+    assert done.stdout == "blink-base blink-instruct blink-two-loop\n", done.stderr
 
 
 @pytest.mark.quick
@@ -75,7 +75,7 @@ def test_ports(monkeypatch):
 
 
 def test_models_and_boards():
-    assert words("quantize") == ["blink-base", "blink-instruct"]
+    assert words("quantize") == ["blink-base", "blink-instruct", "blink-two-loop"]
     assert words("chat", "--load", incomplete="blink-i") == ["blink-instruct"]
     assert words("build", "--board") == words("flash", "--board") == ["tangnano20k"]
     # Any other beginning is that of a file, which the shell knows.

@@ -101,7 +101,7 @@ def test_the_other_commands(windows, model, tmp_path):
             2,
             (
                 r"there is no model 'D:\\no such.glint'; give a file, a folder or a shipped name "
-                "(blink-base, blink-instruct)"
+                "(blink-base, blink-instruct, blink-two-loop)"
             ),
         ),
     ],

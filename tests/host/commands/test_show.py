@@ -21,8 +21,10 @@ def shown(command, *arguments, stdin=b""):
 
 def test_what_ships(command):
     facts = shown(command)
-    assert [model["title"] for model in facts["models"]] == ["blink-base", "blink-instruct"]
-    assert [model["chat"] for model in facts["models"]] == [False, True]
+    assert [model["title"] for model in facts["models"]] == [
+        *("blink-base", "blink-instruct", "blink-two-loop"),
+    ]
+    assert [model["chat"] for model in facts["models"]] == [False, True, False]
     (bitstream,) = facts["bitstreams"]
     assert (bitstream["board"], bitstream["model"]) == ("tangnano20k", "blink-base")
     text = command("show")[1].decode()

@@ -190,7 +190,7 @@ def test_the_winner_of_a_tournament_comes_first(run, tmp_path):
         champion_of(tmp_path / "nothing")
 
 
-@pytest.mark.parametrize("name", ["blink-base", "blink-instruct"])
+@pytest.mark.parametrize("name", ["blink-base", "blink-instruct", "blink-two-loop"])
 def test_shipped_cards_are_made_of_their_eval_json(name):
     folder = RELEASES / name
     facts = json.loads((folder / "eval.json").read_text())
