@@ -125,4 +125,4 @@ def pass_picture(spec: ModelSpec, lanes: int) -> Markup:
         "with one token at a time there is nothing else to do. From the latencies that the "
         "schedule is made of (firmware/blink/latency.py)."
     )
-    return figure("pass", "One pass", svg((f"{times.cycles} cycles", times)), caption)
+    return figure("pass", "One pass", svg((f"{times.cycles} cycles a pass", times)), caption)
