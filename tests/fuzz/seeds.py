@@ -8,7 +8,7 @@ found and what is to be kept.
 import json
 import lzma
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +20,12 @@ from glintfpga.firmware.wire.frames import Data
 from glintfpga.firmware.wire.messages import Counters, Done, generate, load, message, prompt, score
 from glintfpga.firmware.wire.protocol import DataFlag, HelloFlag, Op
 from glintfpga.host.models import image_of
-from glintfpga.host.tuning.records import TunedBoard
 from glintfpga.quant.blink.checkpoint import Checkpoint, write_checkpoint
 from glintfpga.quant.blink.spec import ModelSpec
 from support.damage import sealed
 from support.fuzz_targets import SESSION
 from support.models import random_image
+from support.tuned_record import RECORD
 
 CORPUS = Path(__file__).parent / "corpus"
 SPEC = ModelSpec(loops=1, hidden=1, vocab=2, window=1, eos=None)
@@ -96,17 +96,7 @@ def data(payload, **fields):
     return Data(payload=payload, **fields).encode()
 
 
-TUNED = TunedBoard(
-    board="tangnano20k",
-    clock_mhz=67.5,
-    next_clock_mhz=81.0,
-    failed_clock_mhz=None,
-    built_clock_mhz=54.0,
-    bitstream_sha256="a" * 64,
-    tokens=1000,
-    warmth="22 C",
-    date="2026-01-31",
-)
+TUNED = replace(RECORD, tokens=1000, warmth="22 C")
 
 
 def info():

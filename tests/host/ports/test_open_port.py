@@ -15,8 +15,9 @@ from glintfpga.firmware.wire.byte_line import LinkLost
 from glintfpga.host.ports import open_port, serial_line, usb
 from glintfpga.host.ports.open_port import choose_port, how_timed, port_opener
 from glintfpga.host.ports.serial_line import SerialLine
-from glintfpga.host.tuning.records import TunedBoard, records_file, write_record
+from glintfpga.host.tuning.records import records_file, write_record
 from glintfpga.quant.errors import DeviceError, InputError
+from support.tuned_record import RECORD
 
 
 def info(device, location=None, serial_number="S1", hwid="USB", vid=0x0403, pid=0x6010):
@@ -164,17 +165,7 @@ def test_the_rates_of_a_tuned_board(plugged, monkeypatch, notes):
     opened = []
     monkeypatch.setattr(open_port, "SerialLine", lambda **options: opened.append(options))
     plugged(LINUX)
-    record = TunedBoard(
-        board="tangnano20k",
-        clock_mhz=81.0,
-        next_clock_mhz=94.5,
-        failed_clock_mhz=None,
-        built_clock_mhz=54.0,
-        bitstream_sha256="a" * 64,
-        tokens=2,
-        warmth="",
-        date="2026-01-31",
-    )
+    record = replace(RECORD, clock_mhz=81.0, next_clock_mhz=94.5, tokens=2, warmth="")
     opener = port_opener("/dev/ttyUSB1", model=None, lanes=4)
     opener()
     write_record("S2", record)

@@ -6,24 +6,12 @@ import pytest
 
 from glintfpga.host.tuning.records import (
     MAX_BYTES,
-    TunedBoard,
     read_records,
     records_file,
     write_record,
 )
 from glintfpga.quant.errors import EnvironmentProblem, InputError
-
-RECORD = TunedBoard(
-    board="tangnano20k",
-    clock_mhz=67.5,
-    next_clock_mhz=81.0,
-    failed_clock_mhz=None,
-    built_clock_mhz=54.0,
-    bitstream_sha256="a" * 64,
-    tokens=1_000_000,
-    warmth="idle, 22 C",
-    date="2026-01-31",
-)
+from support.tuned_record import RECORD
 
 
 def write(text):
